@@ -1,0 +1,1 @@
+//! Node-API names for the boundary.

@@ -1,0 +1,1 @@
+//! Oracles and fixtures for the tests of nearfield.

@@ -1,0 +1,2 @@
+//! Generated TypeScript, tidy tests and goldens.
+fn main() {}

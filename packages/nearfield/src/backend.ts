@@ -1,0 +1,89 @@
+/**
+ * The one hand-kept list of what a backend can do. Native, in-process WebAssembly and the worker
+ * client implement it; worker messages are derived from it. Handles are numbers so that every call
+ * can cross a `postMessage`. All methods are asynchronous here; a backend that may also block
+ * offers {@link SyncCalls}.
+ */
+
+export type BackendKind = 'native' | 'wasm-threads' | 'wasm'
+
+/** Which backend answers, and why it and not a better one. */
+export interface BackendInfo {
+  readonly kind: BackendKind
+  /** One sentence, e.g. "native addon for linux-x64-gnu" or "page is not cross-origin isolated". */
+  readonly why: string
+  /** Instruction set of the kernels: avx512, avx2, neon, simd128 or scalar. */
+  readonly simd: string
+  /** Threads a call may use. */
+  readonly threads: number
+}
+
+export type BuilderHandle = number
+export type LoaderHandle = number
+export type IndexHandle = number
+
+export type Phase = 'prepare' | 'link' | 'repair' | 'done'
+export interface StepReport {
+  readonly phase: Phase
+  readonly done: number
+  readonly total: number
+}
+
+/** Keys as columns: safe integers, or UTF-8 bytes with `rows + 1` offsets. */
+export type KeyColumn = Float64Array | { readonly bytes: Uint8Array; readonly offsets: Float64Array }
+
+/** `ef` 0 means the index's default; `threads` 0 means all. */
+export interface SearchParams {
+  readonly k: number
+  readonly ef: number
+  readonly exact: boolean
+}
+
+/** Row `i` is `k` wide and has `counts[i]` answers. */
+export interface RawHits {
+  readonly slots: Uint32Array
+  readonly distances: Float32Array
+  readonly counts: Uint32Array
+}
+
+export interface Backend {
+  readonly info: BackendInfo
+  /** Copies `vectors` before it returns. `options` is JSON checked by the core. */
+  buildBegin(vectors: Float32Array, options: string, keys: KeyColumn | null): Promise<BuilderHandle>
+  buildStep(builder: BuilderHandle, threads: number): Promise<StepReport>
+  /** Consumes the builder. */
+  buildFinish(builder: BuilderHandle): Promise<IndexHandle>
+  buildDrop(builder: BuilderHandle): Promise<void>
+  openBegin(bytesTotal: number, options: string): Promise<LoaderHandle>
+  openWrite(loader: LoaderHandle, chunk: Uint8Array): Promise<void>
+  /** Consumes the loader. */
+  openFinish(loader: LoaderHandle, threads: number): Promise<IndexHandle>
+  openDrop(loader: LoaderHandle): Promise<void>
+  /** Rejects with `BACKEND` where files cannot be mapped. */
+  openMapped(path: string, options: string, threads: number): Promise<IndexHandle>
+  /** The core's JSON description. */
+  describe(index: IndexHandle): Promise<string>
+  keys(index: IndexHandle): Promise<KeyColumn | null>
+  search(index: IndexHandle, query: Float32Array, params: SearchParams): Promise<RawHits>
+  searchBatch(index: IndexHandle, queries: Float32Array, params: SearchParams, threads: number): Promise<RawHits>
+  readFile(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array>
+  check(index: IndexHandle): Promise<void>
+  drop(index: IndexHandle): Promise<void>
+  /** Calls that block the calling thread; absent where that is impossible (a page's worker client). */
+  readonly sync: SyncCalls | null
+  /** Ends threads and workers. */
+  shutdown(): Promise<void>
+}
+
+export interface SyncCalls {
+  /** Writes into the caller's arrays, returns how many. No allocation. */
+  searchInto(
+    index: IndexHandle,
+    query: Float32Array,
+    k: number,
+    ef: number,
+    exact: boolean,
+    slots: Uint32Array,
+    distances: Float32Array,
+  ): number
+}
