@@ -5,10 +5,18 @@
 //! [`Phase::Done`], reporting progress, yielding and stopping between steps as it likes. Dropping a
 //! builder or a loader half-way costs nothing else.
 
+pub mod options;
+
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::ids::KeyColumn;
 use std::sync::Arc;
+
+/// The best instruction set of this machine, as `info()` spells it: `avx512`, `avx2`, `neon`,
+/// `simd128` or `scalar`.
+pub fn simd() -> &'static str {
+    todo!()
+}
 
 /// What a build is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +112,16 @@ impl Index {
         exec: Exec<'_>,
     ) -> Result<Self> {
         let _ = (map, options, exec);
+        todo!()
+    }
+
+    /// Rows; with [`dim`](Self::dim), what a binding sizes its buffers by.
+    pub fn size(&self) -> u32 {
+        todo!()
+    }
+
+    /// Numbers a vector.
+    pub fn dim(&self) -> u32 {
         todo!()
     }
 
