@@ -1,1 +1,279 @@
-//! (to be written)
+//! Rows of `f32`, one a slot, each padded with zeros to whole cache lines.
+//!
+//! ```text
+//! row 0   x x x x x x x x x x x x x x x x | x x x x 0 0 0 0 0 0 0 0 0 0 0 0    dim 20, stride 32
+//! row 1   …                                                                    64 bytes a line
+//! ```
+//!
+//! Invariants: a [`Matrix`] starts at a multiple of 64 bytes, its stride is a multiple of 16 floats
+//! and everything beyond `dim` is zero (writers never see it), so kernels run over whole rows
+//! without a tail and with every load aligned, and the memory is the file's `vectors` section as it
+//! stands. [`Rows`] borrows the same shape from anywhere: a matrix, a loaded file, a mapped one.
+
+use crate::error::{Code, Error, Result};
+use crate::ids::Slot;
+use bytemuck::{Pod, Zeroable};
+
+/// Floats a line holds: 64 bytes.
+const LINE_FLOATS: usize = 16;
+
+/// Floats a stored row of `dim` numbers takes.
+pub const fn stride(dim: usize) -> usize {
+    dim.next_multiple_of(LINE_FLOATS)
+}
+
+/// One cache line. A vector of these is 64-byte aligned memory without an allocator of our own.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C, align(64))]
+struct Line([f32; LINE_FLOATS]);
+
+/// Owned rows. One row makes an aligned, padded query.
+#[derive(Clone, Debug)]
+pub struct Matrix {
+    lines: Vec<Line>,
+    rows: usize,
+    dim: usize,
+}
+
+impl Matrix {
+    /// `rows` rows of `dim` zeros; an error with [`Code::Memory`] when they cannot be had.
+    pub fn try_new(rows: usize, dim: usize) -> Result<Self> {
+        let lines_total = lines_needed(rows, dim).ok_or_else(|| no_memory(rows, dim))?;
+        let mut lines = Vec::new();
+        lines
+            .try_reserve_exact(lines_total)
+            .map_err(|_| no_memory(rows, dim))?;
+        lines.resize(lines_total, Line::zeroed());
+        Ok(Self { lines, rows, dim })
+    }
+
+    /// How many rows there are.
+    pub const fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there is no row.
+    pub const fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Numbers a row, without padding.
+    pub const fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Floats a row, with padding.
+    pub const fn stride(&self) -> usize {
+        stride(self.dim)
+    }
+
+    /// All rows, padding included: the file's `vectors` section.
+    pub fn as_floats(&self) -> &[f32] {
+        bytemuck::cast_slice(&self.lines)
+    }
+
+    /// A padded row.
+    pub fn row(&self, slot: Slot) -> &[f32] {
+        self.rows().row(slot)
+    }
+
+    /// The `dim` numbers of a row; its padding stays out of reach and zero.
+    pub fn row_mut(&mut self, slot: Slot) -> &mut [f32] {
+        let (at, dim, stride) = (slot as usize, self.dim, self.stride());
+        assert!(at < self.rows, "slot {slot} of {} rows", self.rows);
+        &mut bytemuck::cast_slice_mut(&mut self.lines)[at * stride..][..dim]
+    }
+
+    /// The rows, borrowed.
+    pub fn rows(&self) -> Rows<'_> {
+        Rows {
+            floats: self.as_floats(),
+            count: self.rows,
+            dim: self.dim,
+            stride: self.stride(),
+        }
+    }
+}
+
+/// Lines that `rows × dim` take; `None` where they would not fit an address space.
+fn lines_needed(rows: usize, dim: usize) -> Option<usize> {
+    let line_count = (stride_checked(dim)? / LINE_FLOATS as u64).checked_mul(rows as u64)?;
+    let bytes = line_count.checked_mul(size_of::<Line>() as u64)?;
+    isize::try_from(bytes).ok()?;
+    usize::try_from(line_count).ok()
+}
+
+fn stride_checked(dim: usize) -> Option<u64> {
+    (dim as u64).checked_next_multiple_of(LINE_FLOATS as u64)
+}
+
+fn no_memory(rows: usize, dim: usize) -> Error {
+    let bytes = stride_checked(dim)
+        .and_then(|stride| stride.checked_mul(4)?.checked_mul(rows as u64))
+        .map_or_else(|| "more than 2^64".to_owned(), |bytes| bytes.to_string());
+    Error::new(
+        Code::Memory,
+        format!("{rows} rows of {dim} numbers need {bytes} bytes, which could not be had"),
+    )
+}
+
+/// Borrowed rows of one stride. Indexing is checked: no slot, however it came about, reads outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    floats: &'a [f32],
+    count: usize,
+    dim: usize,
+    stride: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// The rows in `floats`, which holds a whole number of padded rows of `dim` numbers.
+    ///
+    /// # Panics
+    /// Where `dim` is 0 or `floats` ends inside a row: the caller has checked the file by now.
+    pub fn new(floats: &'a [f32], dim: usize) -> Self {
+        assert!(dim > 0, "a row needs at least one number");
+        let stride = stride(dim);
+        assert!(
+            floats.len().is_multiple_of(stride),
+            "{} floats are no whole number of rows of {stride}",
+            floats.len(),
+        );
+        Self {
+            floats,
+            count: floats.len() / stride,
+            dim,
+            stride,
+        }
+    }
+
+    /// How many rows there are.
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is no row.
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Numbers a row, without padding.
+    pub const fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Floats a row, with padding.
+    pub const fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// All rows, padding included.
+    pub const fn as_floats(&self) -> &'a [f32] {
+        self.floats
+    }
+
+    /// A padded row.
+    #[inline]
+    pub fn row(&self, slot: Slot) -> &'a [f32] {
+        let at = slot as usize;
+        // Checked before multiplying: on a 32-bit target the product of a wild slot would wrap.
+        assert!(at < self.count, "slot {slot} of {} rows", self.count);
+        &self.floats[at * self.stride..][..self.stride]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strides_are_whole_lines() {
+        let of = [
+            (1, 16),
+            (15, 16),
+            (16, 16),
+            (17, 32),
+            (768, 768),
+            (65_536, 65_536),
+        ];
+        for (dim, expected) in of {
+            assert_eq!(stride(dim), expected, "dim {dim}");
+        }
+    }
+
+    #[test]
+    fn rows_are_aligned_apart_and_zero_padded() {
+        for dim in [1, 15, 16, 17, 100, 768] {
+            let mut matrix = Matrix::try_new(7, dim).unwrap();
+            for slot in 0..7 {
+                let row = matrix.row_mut(slot);
+                assert_eq!(row.len(), dim);
+                for (column, x) in row.iter_mut().enumerate() {
+                    *x = (slot as usize * 1000 + column + 1) as f32;
+                }
+            }
+            for slot in 0..7 {
+                let row = matrix.row(slot);
+                assert_eq!(row.len(), stride(dim));
+                assert_eq!(row.as_ptr() as usize % 64, 0, "dim {dim} slot {slot}");
+                for (column, &x) in row.iter().enumerate() {
+                    let expected = if column < dim {
+                        (slot as usize * 1000 + column + 1) as f32
+                    } else {
+                        0.0
+                    };
+                    assert_eq!(x.to_bits(), expected.to_bits(), "dim {dim} slot {slot}");
+                }
+            }
+            let rows = Rows::new(matrix.as_floats(), dim);
+            assert_eq!(
+                (rows.len(), rows.dim(), rows.stride()),
+                (7, dim, stride(dim))
+            );
+            assert_eq!(rows.row(6), matrix.row(6));
+        }
+    }
+
+    #[test]
+    fn no_rows_is_a_matrix_too() {
+        let matrix = Matrix::try_new(0, 5).unwrap();
+        assert!(matrix.is_empty() && matrix.rows().is_empty() && matrix.as_floats().is_empty());
+    }
+
+    #[test]
+    fn impossible_sizes_are_memory_errors_that_name_them() {
+        for (rows, dim) in [
+            (usize::MAX, 65_536),
+            (usize::MAX, usize::MAX),
+            (usize::MAX / 64, 16),
+        ] {
+            let error = Matrix::try_new(rows, dim).unwrap_err();
+            assert_eq!(error.code(), Code::Memory);
+            assert!(
+                error
+                    .message()
+                    .contains(&format!("{rows} rows of {dim} numbers")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "slot 3 of 3 rows")]
+    fn a_slot_past_the_end_is_refused() {
+        let matrix = Matrix::try_new(3, 4).unwrap();
+        matrix.rows().row(3);
+    }
+
+    #[test]
+    #[should_panic(expected = "slot 4294967295 of 3 rows")]
+    fn no_slot_is_not_a_row() {
+        Matrix::try_new(3, 4).unwrap().row_mut(crate::ids::NO_SLOT);
+    }
+
+    #[test]
+    #[should_panic(expected = "17 floats are no whole number of rows of 16")]
+    fn half_a_row_is_refused() {
+        Rows::new(&[0.0; 17], 4);
+    }
+}

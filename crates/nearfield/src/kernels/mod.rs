@@ -4,6 +4,17 @@
 //! Element `i` is accumulated into lane `i % 16`; at the end lane `j` takes lane `j + 8`, then
 //! `j + 4`, `j + 2`, `j + 1`. The fused sets (AVX2+FMA, AVX-512, NEON) agree with each other bit for
 //! bit, and so do the unfused ones (scalar, WebAssembly simd128); the two groups differ by rounding.
+//!
+//! # Layout
+//! ```text
+//! scalar            the definition, in plain Rust
+//! lanes             the one SIMD body, over a trait of sixteen lanes
+//! x86_64/avx2 …     one file a set: its lanes, its #[target_feature] entries, its table
+//! prefetch          a hint for rows that will be scored soon
+//! tests             every table of this machine against the definition
+//! ```
+//! A table of instructions the machine lacks cannot be reached: [`available`] is the only way to
+//! one, and it asks the processor first. Every `SAFETY:` argument about instructions rests on that.
 
 mod scalar;
 
@@ -12,7 +23,7 @@ pub type Pair = fn(&[f32], &[f32]) -> f32;
 /// A kernel over one query and four rows, all of the same length (asserted); same bits as [`Pair`].
 pub type Quad = fn(&[f32], [&[f32]; 4]) -> [f32; 4];
 
-/// An instruction set with a table.
+/// An instruction set with a table. Ordered: a later set is the better one where both run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Isa {
     /// Plain Rust: the definition of every kernel.
@@ -25,6 +36,38 @@ pub enum Isa {
     Avx2,
     /// x86-64 AVX-512 F.
     Avx512,
+}
+
+impl Isa {
+    /// Every set there is a table for, on some machine.
+    pub const ALL: [Self; 5] = [
+        Self::Scalar,
+        Self::Simd128,
+        Self::Neon,
+        Self::Avx2,
+        Self::Avx512,
+    ];
+
+    /// The name options and `stats()` use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Simd128 => "simd128",
+            Self::Neon => "neon",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+
+    /// The set of this [`name`](Self::name).
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|isa| isa.name() == name)
+    }
+
+    /// Whether products are added without rounding in between; sets of one kind agree in every bit.
+    pub const fn fused(self) -> bool {
+        matches!(self, Self::Neon | Self::Avx2 | Self::Avx512)
+    }
 }
 
 /// The kernels of one instruction set.
@@ -42,8 +85,23 @@ pub struct Kernels {
     pub dot_f32_x4: Quad,
 }
 
-/// The best table this machine can run, or the best not above `limit`.
+/// The best table this machine can run, or the best not above `limit`. A limit of another
+/// architecture is a limit all the same: `neon` on x86-64 gives what stands below it there, scalar.
 pub fn kernels(limit: Option<Isa>) -> &'static Kernels {
-    let _ = limit;
-    &scalar::KERNELS
+    let within = |table: &&Kernels| limit.is_none_or(|limit| table.isa <= limit);
+    available()
+        .into_iter()
+        .find(within)
+        .unwrap_or(&scalar::KERNELS)
+}
+
+/// Every table this machine can run, the best first and scalar last.
+pub fn available() -> Vec<&'static Kernels> {
+    vec![&scalar::KERNELS]
+}
+
+/// Asks for the cache lines of a row that will be scored soon. A hint: it changes no result.
+#[inline]
+pub fn prefetch_row(row: &[f32]) {
+    let _ = row;
 }
