@@ -1,1 +1,301 @@
-//! wasm-bindgen names for the boundary.
+//! `wasm-bindgen` names for [`nearfield::boundary`]. It decides nothing: no defaults, no checks, no
+//! loops over data. Errors cross as `CODE: message`; a panic crosses as wasm-bindgen's `PanicError`.
+//!
+//! ```text
+//! Floats ─ memory JavaScript fills ─┬─ Builder ── step … finish ──┐
+//!                                   └─ Index.search_batch         ├─ Index ── stage, search, keys, read_file
+//!                      Loader ── write … finish ──────────────────┘
+//! ```
+
+#![cfg_attr(feature = "threads", feature(stdarch_wasm_atomic_wait))]
+#![allow(clippy::needless_pass_by_value)] // wasm-bindgen hands over owned strings and vectors
+
+#[cfg(all(target_arch = "wasm32", feature = "threads", not(target_feature = "atomics")))]
+compile_error!("feature `threads` needs -C target-feature=+atomics and -Z build-std");
+#[cfg(all(target_arch = "wasm32", not(feature = "threads"), target_feature = "atomics"))]
+compile_error!("-C target-feature=+atomics needs feature `threads`");
+
+mod fault;
+mod pool;
+#[cfg(feature = "replay")]
+mod replay;
+
+use nearfield::boundary;
+use nearfield::error::{Code, Error};
+use nearfield::ids::KeyColumn;
+use wasm_bindgen::prelude::*;
+
+#[cfg(feature = "threads")]
+pub use wasm_bindgen_rayon::init_thread_pool;
+
+fn thrown(error: Error) -> JsError {
+    JsError::new(&error.to_string())
+}
+
+/// `len` zeros, or `MEMORY`: an allocation that fails in WebAssembly would otherwise end the module.
+fn zeros<T: Clone + Default>(len: usize) -> Result<Vec<T>, JsError> {
+    let mut block = Vec::new();
+    block.try_reserve_exact(len).map_err(|_| {
+        let message = format!("expected room for {len} × {} bytes in WebAssembly's memory, which is full", size_of::<T>());
+        thrown(Error::new(Code::Memory, message))
+    })?;
+    block.resize(len, T::default());
+    Ok(block)
+}
+
+/// Instruction set this module was compiled for.
+#[wasm_bindgen]
+pub fn simd() -> String {
+    if cfg!(target_feature = "simd128") { "simd128" } else { "scalar" }.to_owned()
+}
+
+/// The module's memory, for views over [`Floats`] and [`Index::stage`].
+#[wasm_bindgen]
+pub fn memory() -> JsValue {
+    wasm_bindgen::memory()
+}
+
+/// Numbers in the module's memory, written by JavaScript.
+#[wasm_bindgen]
+pub struct Floats(Vec<f32>);
+
+#[wasm_bindgen]
+impl Floats {
+    /// Room for `len` numbers.
+    #[wasm_bindgen(constructor)]
+    pub fn new(len: usize) -> Result<Floats, JsError> {
+        zeros(len).map(Self)
+    }
+
+    /// Where they are.
+    pub fn at(&mut self) -> *mut f32 {
+        self.0.as_mut_ptr()
+    }
+}
+
+/// See [`boundary::Builder`].
+#[wasm_bindgen]
+pub struct Builder {
+    inner: boundary::Builder,
+    last: boundary::Progress,
+}
+
+#[wasm_bindgen]
+impl Builder {
+    /// `numbers`, or `text` with `offsets`, or neither.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        vectors: Floats,
+        options: &str,
+        numbers: Option<Vec<f64>>,
+        text: Option<Vec<u8>>,
+        offsets: Option<Vec<u64>>,
+    ) -> Result<Builder, JsError> {
+        let keys = match (numbers, text, offsets) {
+            (Some(numbers), ..) => Some(KeyColumn::Numbers(numbers)),
+            (None, Some(bytes), Some(offsets)) => Some(KeyColumn::Text { bytes, offsets }),
+            _ => None,
+        };
+        let inner = boundary::Builder::new(&vectors.0, options, keys).map_err(thrown)?;
+        let last = boundary::Progress { phase: boundary::Phase::Prepare, done: 0, total: 0 };
+        Ok(Self { inner, last })
+    }
+
+    /// Does one piece of work; `phase`, `done` and `total` tell of it. One thread, or all.
+    pub fn step(&mut self, threads: u32) -> Result<(), JsError> {
+        let inner = &mut self.inner;
+        self.last = pool::run(threads, move |exec| inner.step(exec)).map_err(thrown)?;
+        Ok(())
+    }
+
+    /// prepare, link, repair or done.
+    pub fn phase(&self) -> String {
+        format!("{:?}", self.last.phase).to_lowercase()
+    }
+
+    /// Rows finished in this phase.
+    pub fn done(&self) -> u64 {
+        self.last.done
+    }
+
+    /// Rows there are.
+    pub fn total(&self) -> u64 {
+        self.last.total
+    }
+
+    /// The index; an error while steps are left.
+    pub fn finish(self) -> Result<Index, JsError> {
+        self.inner.finish().map(Index::new).map_err(thrown)
+    }
+}
+
+/// See [`boundary::Loader`].
+#[wasm_bindgen]
+pub struct Loader(boundary::Loader);
+
+#[wasm_bindgen]
+impl Loader {
+    /// Reserves `bytes_total`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(bytes_total: u64, options: &str) -> Result<Loader, JsError> {
+        boundary::Loader::new(bytes_total, options).map(Self).map_err(thrown)
+    }
+
+    /// Appends the next bytes.
+    pub fn write(&mut self, chunk: &[u8]) -> Result<(), JsError> {
+        self.0.write(chunk).map_err(thrown)
+    }
+
+    /// Checks everything and gives the index.
+    pub fn finish(self, threads: u32) -> Result<Index, JsError> {
+        pool::run(threads, move |exec| self.0.finish(exec)).map(Index::new).map_err(thrown)
+    }
+}
+
+/// See [`boundary::Index`]. Single queries go through a stage: a query, slots and distances at fixed
+/// places in memory, so that a call carries only numbers.
+#[wasm_bindgen]
+pub struct Index {
+    inner: boundary::Index,
+    query: Vec<f32>,
+    slots: Vec<u32>,
+    distances: Vec<f32>,
+}
+
+impl Index {
+    fn new(inner: boundary::Index) -> Self {
+        Self { inner, query: Vec::new(), slots: Vec::new(), distances: Vec::new() }
+    }
+}
+
+#[wasm_bindgen]
+impl Index {
+    /// The core's JSON description.
+    pub fn describe(&self) -> String {
+        self.inner.info()
+    }
+
+    /// The key of every slot.
+    pub fn keys(&self) -> Option<Keys> {
+        self.inner.keys().map(Keys)
+    }
+
+    /// Makes room for a query of `floats` numbers and `hits` answers; [`query_at`](Self::query_at)
+    /// and its neighbours say where. Valid until the next call of this.
+    pub fn stage(&mut self, floats: usize, hits: usize) -> Result<(), JsError> {
+        self.query = zeros(floats)?;
+        self.slots = zeros(hits)?;
+        self.distances = zeros(hits)?;
+        Ok(())
+    }
+
+    /// Where the staged query goes.
+    pub fn query_at(&mut self) -> *mut f32 {
+        self.query.as_mut_ptr()
+    }
+
+    /// Where slots are answered.
+    pub fn slots_at(&self) -> *const u32 {
+        self.slots.as_ptr()
+    }
+
+    /// Where distances are answered.
+    pub fn distances_at(&self) -> *const f32 {
+        self.distances.as_ptr()
+    }
+
+    /// Answers the staged query, returns how many.
+    pub fn search(&mut self, k: u32, ef: u32, exact: bool) -> Result<usize, JsError> {
+        let params = boundary::SearchParams { k, ef, exact };
+        let (slots, distances) = (&mut self.slots, &mut self.distances);
+        self.inner.search_into(&self.query, params, slots, distances).map_err(thrown)
+    }
+
+    /// Answers `rows` queries.
+    pub fn search_batch(
+        &self,
+        queries: Floats,
+        rows: usize,
+        k: u32,
+        ef: u32,
+        exact: bool,
+        threads: u32,
+    ) -> Result<Hits, JsError> {
+        let params = boundary::SearchParams { k, ef, exact };
+        let wide = rows.saturating_mul(k as usize);
+        let mut hits =
+            Hits { slots: zeros(wide)?, distances: zeros(wide)?, counts: zeros(rows)? };
+        let out = &mut hits;
+        pool::run(threads, move |exec| {
+            let Hits { slots, distances, counts } = out;
+            self.inner.search_batch(&queries.0, params, exec, slots, distances, counts)
+        })
+        .map_err(thrown)?;
+        Ok(hits)
+    }
+
+    /// The length of the index's file.
+    pub fn file_bytes(&self) -> u64 {
+        self.inner.file_bytes()
+    }
+
+    /// `bytes` of the file from `offset`.
+    pub fn read_file(&self, offset: u64, bytes: usize) -> Result<Vec<u8>, JsError> {
+        let mut out = zeros(bytes)?;
+        self.inner.read_file(offset, &mut out).map_err(thrown)?;
+        Ok(out)
+    }
+
+    /// Walks every invariant.
+    pub fn check(&self) -> Result<(), JsError> {
+        self.inner.check().map_err(thrown)
+    }
+}
+
+/// Answers of a batch, row-major; each column can be taken once.
+#[wasm_bindgen]
+pub struct Hits {
+    slots: Vec<u32>,
+    distances: Vec<f32>,
+    counts: Vec<u32>,
+}
+
+#[wasm_bindgen]
+impl Hits {
+    /// `k` a row.
+    pub fn slots(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.slots)
+    }
+
+    /// `k` a row.
+    pub fn distances(&mut self) -> Vec<f32> {
+        std::mem::take(&mut self.distances)
+    }
+
+    /// Answers of each row.
+    pub fn counts(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.counts)
+    }
+}
+
+/// The keys of an index.
+#[wasm_bindgen]
+pub struct Keys(KeyColumn);
+
+#[wasm_bindgen]
+impl Keys {
+    /// One a row, unless they are text.
+    pub fn numbers(&self) -> Option<Vec<f64>> {
+        if let KeyColumn::Numbers(numbers) = &self.0 { Some(numbers.clone()) } else { None }
+    }
+
+    /// UTF-8, one after the other.
+    pub fn text(&self) -> Option<Vec<u8>> {
+        if let KeyColumn::Text { bytes, .. } = &self.0 { Some(bytes.clone()) } else { None }
+    }
+
+    /// `rows + 1` places in the text.
+    pub fn offsets(&self) -> Option<Vec<u64>> {
+        if let KeyColumn::Text { offsets, .. } = &self.0 { Some(offsets.clone()) } else { None }
+    }
+}
