@@ -65,6 +65,24 @@ impl Code {
             Self::Aborted => "ABORTED",
         }
     }
+
+    /// What the code means, in one sentence.
+    pub const fn doc(self) -> &'static str {
+        match self {
+            Self::Dimension => "A vector or an array has the wrong length.",
+            Self::NotFinite => "NaN or an infinity where a finite number is needed.",
+            Self::Key => "A key is duplicate, missing, of the wrong sort or out of range.",
+            Self::Option => "An option is unknown, of the wrong type or out of range.",
+            Self::Format => "The bytes are not a nearfield file, or of a version this build cannot read.",
+            Self::Corrupt => "The bytes are a nearfield file and are damaged.",
+            Self::Memory => "Memory could not be had.",
+            Self::Closed => "The index is closed, or poisoned by an earlier panic.",
+            Self::Backend => "The backend could not be loaded or has died.",
+            Self::Blocking => "A blocking call where blocking is not possible.",
+            Self::Io => "Reading or writing failed.",
+            Self::Aborted => "The caller's signal aborted the call.",
+        }
+    }
 }
 
 /// An error with a stable [`Code`] and a message that names what was expected and received.

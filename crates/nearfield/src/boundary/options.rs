@@ -1,0 +1,432 @@
+//! The one table of options: names, ranges, defaults and what they mean. Parsing, its error
+//! messages and the TypeScript in `packages/nearfield/src/generated` all come from it.
+//!
+//! ```text
+//! BUILD, OPEN, SEARCH: [OptionSpec { name, accepts, default, kinds, doc }]
+//!        │                                    └─ xtask → options.ts, constants.ts
+//!        └─ parse(table, json) → Values → boundary::{Builder, Loader}
+//! ```
+//!
+//! Every name a caller may write is here; any other is an `OPTION` error listing the known ones.
+
+use crate::error::{Code, Error, Result};
+use crate::ids::DIM_MAX;
+use serde_json::Value;
+
+/// Neighbours returned when the caller does not say how many.
+pub const K_DEFAULT: u32 = 10;
+/// Candidates kept while walking when the caller does not say; raised to `k` where that is larger.
+pub const EF_DEFAULT: u32 = 100;
+/// The largest `ef`; more than this is a scan in disguise.
+pub const EF_MAX: u32 = 1_000_000;
+/// Up to this many rows kind `auto` chooses `flat`: a scan then costs less than a walk.
+pub const AUTO_FLAT_ROWS_MAX: u64 = 1_000;
+/// The largest integer every JavaScript number can hold exactly.
+pub const SAFE_INTEGER_MAX: u64 = (1 << 53) - 1;
+
+/// What values an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepts {
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// An integer in this range, ends included.
+    Integer {
+        /// The least.
+        min: u64,
+        /// The greatest.
+        max: u64,
+    },
+    /// `true` or `false`.
+    Bool,
+}
+
+/// The value an option has when it is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Default {
+    /// There is none: the option must be given.
+    Required,
+    /// This word.
+    Word(&'static str),
+    /// This integer.
+    Integer(u64),
+    /// This flag.
+    Bool(bool),
+}
+
+/// Which kinds of index an option belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kinds {
+    /// All of them.
+    Every,
+    /// `hnsw`, and `auto`, which may choose it.
+    Graph,
+}
+
+/// One option.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionSpec {
+    /// The name callers write.
+    pub name: &'static str,
+    /// What it takes.
+    pub accepts: Accepts,
+    /// What it is when left out.
+    pub default: Default,
+    /// Where it means something.
+    pub kinds: Kinds,
+    /// One sentence for its documentation.
+    pub doc: &'static str,
+}
+
+const ISA: OptionSpec = OptionSpec {
+    name: "isa",
+    accepts: Accepts::Choice(&["auto", "scalar", "simd128", "neon", "avx2", "avx512"]),
+    default: Default::Word("auto"),
+    kinds: Kinds::Every,
+    doc: "The best instruction set the kernels may use; for tests and measurements.",
+};
+
+/// Options of a build.
+pub const BUILD: &[OptionSpec] = &[
+    OptionSpec {
+        name: "dim",
+        accepts: Accepts::Integer {
+            min: 1,
+            max: DIM_MAX as u64,
+        },
+        default: Default::Required,
+        kinds: Kinds::Every,
+        doc: "Numbers a vector.",
+    },
+    OptionSpec {
+        name: "kind",
+        accepts: Accepts::Choice(&["auto", "flat", "hnsw"]),
+        default: Default::Word("auto"),
+        kinds: Kinds::Every,
+        doc: "How rows are found: `flat` scans them all, `hnsw` walks a graph, `auto` chooses by size and says so.",
+    },
+    OptionSpec {
+        name: "metric",
+        accepts: Accepts::Choice(&["l2", "ip", "cosine"]),
+        default: Default::Word("l2"),
+        kinds: Kinds::Every,
+        doc: "What near means: `l2` squared Euclidean distance, `ip` 1 − dot product, `cosine` 1 − cosine.",
+    },
+    OptionSpec {
+        name: "M",
+        accepts: Accepts::Integer { min: 2, max: 128 },
+        default: Default::Integer(16),
+        kinds: Kinds::Graph,
+        doc: "Links a node above level 0; level 0 has twice as many.",
+    },
+    OptionSpec {
+        name: "efConstruction",
+        accepts: Accepts::Integer {
+            min: 1,
+            max: 10_000,
+        },
+        default: Default::Integer(200),
+        kinds: Kinds::Graph,
+        doc: "Candidates kept while building: more makes a better graph and a slower build.",
+    },
+    OptionSpec {
+        name: "seed",
+        accepts: Accepts::Integer {
+            min: 0,
+            max: SAFE_INTEGER_MAX,
+        },
+        default: Default::Integer(0),
+        kinds: Kinds::Every,
+        doc: "Same vectors, options and seed give the same file, byte for byte.",
+    },
+    ISA,
+];
+
+/// Options of opening a file.
+pub const OPEN: &[OptionSpec] = &[ISA];
+
+/// Options of a search. The facade reads them; the core takes them as
+/// [`SearchParams`](super::SearchParams).
+pub const SEARCH: &[OptionSpec] = &[
+    OptionSpec {
+        name: "k",
+        accepts: Accepts::Integer {
+            min: 1,
+            max: u32::MAX as u64,
+        },
+        default: Default::Integer(K_DEFAULT as u64),
+        kinds: Kinds::Every,
+        doc: "Neighbours wanted; an index with fewer rows gives a shorter answer.",
+    },
+    OptionSpec {
+        name: "ef",
+        accepts: Accepts::Integer {
+            min: 1,
+            max: EF_MAX as u64,
+        },
+        default: Default::Integer(EF_DEFAULT as u64),
+        kinds: Kinds::Graph,
+        doc: "Candidates kept while walking, at least `k`: more finds more and takes longer.",
+    },
+    OptionSpec {
+        name: "exact",
+        accepts: Accepts::Bool,
+        default: Default::Bool(false),
+        kinds: Kinds::Every,
+        doc: "Scan every row instead of walking the graph.",
+    },
+];
+
+/// Parsed options: every name of a table with its value, given or default.
+#[derive(Clone, Debug)]
+pub struct Values {
+    table: &'static [OptionSpec],
+    values: Vec<Value>,
+}
+
+impl Values {
+    /// The word of a choice.
+    ///
+    /// # Panics
+    /// When the table has no such choice: a mistake in the caller's code, not in its input.
+    pub fn word(&self, name: &str) -> &str {
+        self.value(name).as_str().expect("a choice is a word")
+    }
+
+    /// The value of an integer.
+    ///
+    /// # Panics
+    /// When the table has no such integer: a mistake in the caller's code, not in its input.
+    pub fn integer(&self, name: &str) -> u64 {
+        self.value(name).as_u64().expect("an integer is an integer")
+    }
+
+    fn value(&self, name: &str) -> &Value {
+        let at = self.table.iter().position(|spec| spec.name == name);
+        &self.values[at.expect("the table has this name")]
+    }
+}
+
+/// Reads options from JSON against a table.
+pub fn parse(table: &'static [OptionSpec], json: &str) -> Result<Values> {
+    let given: Value = serde_json::from_str(if json.is_empty() { "{}" } else { json })
+        .map_err(|why| refuse(format!("options are not JSON: {why}")))?;
+    let Value::Object(given) = given else {
+        return Err(refuse(format!(
+            "options must be an object, got {}",
+            describe(&given)
+        )));
+    };
+    if let Some(name) = given
+        .keys()
+        .find(|name| table.iter().all(|spec| spec.name != *name))
+    {
+        return Err(refuse(unknown(table, name)));
+    }
+    let kind = given.get("kind").and_then(Value::as_str);
+    let mut values = Vec::with_capacity(table.len());
+    for spec in table {
+        let value = given.get(spec.name);
+        if value.is_some() && spec.kinds == Kinds::Graph && kind == Some("flat") {
+            let name = spec.name;
+            return Err(refuse(format!(
+                "option {name} belongs to kind 'hnsw', but kind is 'flat'"
+            )));
+        }
+        values.push(match value {
+            Some(value) => accept(spec, value)?,
+            None => default(spec)?,
+        });
+    }
+    Ok(Values { table, values })
+}
+
+fn default(spec: &OptionSpec) -> Result<Value> {
+    match spec.default {
+        Default::Required => {
+            let (name, wanted) = (spec.name, wanted(spec.accepts));
+            Err(refuse(format!(
+                "option {name} is missing; it must be {wanted}"
+            )))
+        }
+        Default::Word(word) => Ok(Value::from(word)),
+        Default::Integer(integer) => Ok(Value::from(integer)),
+        Default::Bool(flag) => Ok(Value::from(flag)),
+    }
+}
+
+fn accept(spec: &OptionSpec, value: &Value) -> Result<Value> {
+    let accepted = match spec.accepts {
+        Accepts::Choice(words) => value
+            .as_str()
+            .filter(|word| words.contains(word))
+            .map(Value::from),
+        Accepts::Integer { min, max } => integer(value)
+            .filter(|integer| (min..=max).contains(integer))
+            .map(Value::from),
+        Accepts::Bool => value.as_bool().map(Value::from),
+    };
+    accepted.ok_or_else(|| {
+        let (name, wanted, got) = (spec.name, wanted(spec.accepts), describe(value));
+        refuse(format!("option {name} must be {wanted}, got {got}"))
+    })
+}
+
+/// A JSON number as an integer, also when it is spelled `1e3` or `16.0`.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // checked: whole, ≥ 0, ≤ 2⁵³
+fn integer(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| {
+        let float = value.as_f64()?;
+        let whole = float.fract() == 0.0 && (0.0..=9_007_199_254_740_991.0).contains(&float);
+        whole.then_some(float as u64)
+    })
+}
+
+fn wanted(accepts: Accepts) -> String {
+    match accepts {
+        Accepts::Choice(words) => {
+            let quoted: Vec<_> = words.iter().map(|word| format!("'{word}'")).collect();
+            format!("one of {}", quoted.join(", "))
+        }
+        Accepts::Integer { min, max } => format!("an integer from {min} to {max}"),
+        Accepts::Bool => "true or false".into(),
+    }
+}
+
+/// A value as a person would name it, cut short: it may be the caller's whole data set.
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("an array of {}", items.len()),
+        Value::Object(_) => "an object".into(),
+        Value::String(text) if text.chars().count() > 40 => {
+            let start: String = text.chars().take(40).collect();
+            format!("'{start}…'")
+        }
+        Value::String(text) => format!("'{text}'"),
+        other => other.to_string(),
+    }
+}
+
+fn unknown(table: &[OptionSpec], name: &str) -> String {
+    let known: Vec<_> = table.iter().map(|spec| spec.name).collect();
+    let shown = describe(&Value::from(name));
+    let nearest = known
+        .iter()
+        .map(|candidate| (edits(name, candidate), candidate))
+        .min()
+        .filter(|(edits, candidate)| *edits <= 1 + candidate.len() / 3);
+    let hint = nearest.map_or_else(String::new, |(_, best)| format!(" (did you mean {best}?)"));
+    format!(
+        "unknown option {shown}{hint}; known options are {}",
+        known.join(", ")
+    )
+}
+
+/// How many letters must change to turn one name into the other, upper and lower case the same.
+fn edits(from: &str, to: &str) -> usize {
+    // Only the first letters matter: a name this long is near to none of ours.
+    let from: Vec<char> = from.to_lowercase().chars().take(64).collect();
+    let to: Vec<char> = to.to_lowercase().chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
+fn refuse(message: String) -> Error {
+    Error::new(Code::Option, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(json: &str) -> String {
+        parse(BUILD, json).expect_err(json).to_string()
+    }
+
+    #[test]
+    fn every_default_is_accepted_by_its_own_option() {
+        for spec in [BUILD, OPEN, SEARCH].into_iter().flatten() {
+            if spec.default != Default::Required {
+                let value = default(spec).expect(spec.name);
+                assert_eq!(
+                    accept(spec, &value).expect(spec.name),
+                    value,
+                    "{}",
+                    spec.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let values = parse(BUILD, r#"{"dim": 3, "M": 32.0}"#).expect("valid");
+        assert_eq!(values.integer("dim"), 3);
+        assert_eq!(values.integer("M"), 32);
+        assert_eq!(values.integer("efConstruction"), 200);
+        assert_eq!(values.word("kind"), "auto");
+        assert_eq!(values.word("metric"), "l2");
+    }
+
+    #[test]
+    fn refusals_name_what_was_expected_and_received() {
+        assert_eq!(
+            refusal(r#"{"dim": 3, "efconstruct": 9}"#),
+            "OPTION: unknown option 'efconstruct' (did you mean efConstruction?); known options \
+             are dim, kind, metric, M, efConstruction, seed, isa"
+        );
+        assert_eq!(
+            refusal(r#"{"dim": 3, "zzzzzzzz": 9}"#),
+            "OPTION: unknown option 'zzzzzzzz'; known options are dim, kind, metric, M, \
+             efConstruction, seed, isa"
+        );
+        assert_eq!(
+            refusal("{}"),
+            "OPTION: option dim is missing; it must be an integer from 1 to 65536"
+        );
+        assert_eq!(
+            refusal(r#"{"dim": 3, "M": 1.5}"#),
+            "OPTION: option M must be an integer from 2 to 128, got 1.5"
+        );
+        assert_eq!(
+            refusal(r#"{"dim": 3, "metric": "l1"}"#),
+            "OPTION: option metric must be one of 'l2', 'ip', 'cosine', got 'l1'"
+        );
+        assert_eq!(
+            refusal(r#"{"dim": 3, "kind": "flat", "M": 8}"#),
+            "OPTION: option M belongs to kind 'hnsw', but kind is 'flat'"
+        );
+        assert_eq!(
+            refusal("[1, 2]"),
+            "OPTION: options must be an object, got an array of 2"
+        );
+        assert!(refusal("{").starts_with("OPTION: options are not JSON"));
+        for bad in [
+            "0",
+            "-1",
+            "65537",
+            "1e300",
+            "null",
+            "\"3\"",
+            "[3]",
+            "18446744073709551616",
+        ] {
+            let message = refusal(&format!(r#"{{"dim": {bad}}}"#));
+            assert!(
+                message.contains("option dim must be an integer from 1 to 65536"),
+                "{message}"
+            );
+        }
+        for bad in ["-1", "9007199254740992", "0.5"] {
+            assert!(refusal(&format!(r#"{{"dim": 3, "seed": {bad}}}"#)).contains("option seed"));
+        }
+    }
+}
