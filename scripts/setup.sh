@@ -27,12 +27,16 @@ rust_minimum=95   # of 1.x
 bindgen_version=0.2.130
 
 say()  { printf '%-10s %s\n' "$1" "$2" >&2; }
+# What is merely found is news to a person at a terminal or in CI, and noise in a pipe.
+note() { if [ -t 2 ] || [ -n "${CI:-}" ]; then say "$@"; fi; }
 fail() { printf '%-10s %s\n' "$1" "$2" >&2; shift 2; for line in "$@"; do printf '           %s\n' "$line" >&2; done; exit 1; }
 has()  { command -v "$1" >/dev/null 2>&1; }
 
-# run NAME WHAT COMMAND…: one line before, the log's tail only when it fails.
-run() {
-  run_name=$1; say "$1" "$2"; shift 2
+# run NAME WHAT COMMAND…: one line before, the log's tail only when it fails. rerun: where it is routine.
+run() { say "$1" "$2"; execute "$@"; }
+rerun() { note "$1" "$2"; execute "$@"; }
+execute() {
+  run_name=$1; shift 2
   run_log=$state/$run_name.log
   if ! "$@" </dev/null >"$run_log" 2>&1; then
     tail -n 40 "$run_log" >&2
@@ -63,7 +67,7 @@ node_tools() {
   [ "$node_major" -ge 18 ] || fail node "expected Node 18 or later, got $(node -v)"
   tools_sum=$(sum package.json pnpm-lock.yaml pnpm-workspace.yaml packages/*/package.json packages/native/npm examples/*/package.json bench)
   if [ -x node_modules/.bin/node ] && done_before tools "$tools_sum"; then
-    say tools "have them ($(node_modules/.bin/node -v), pinned by pnpm-lock.yaml)"
+    note tools "have them ($(node_modules/.bin/node -v), pinned by pnpm-lock.yaml)"
   else
     run tools "installing Node 24, TypeScript and the rest of pnpm-lock.yaml into node_modules (pnpm through npx)" \
       npx -y pnpm@12 install --frozen-lockfile
@@ -81,7 +85,7 @@ rust() {
   # rustup's own folder is not always on PATH.
   if ! has cargo && [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then keep_env "PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"; fi
   if has cargo && new_enough "$(rust_minor)"; then
-    say rust "have $(rustc --version)"
+    note rust "have $(rustc --version)"
   elif has rustup; then
     if ! new_enough "$(RUSTUP_TOOLCHAIN=stable rust_minor)"; then
       run rust "updating Rust stable (the core needs 1.$rust_minimum)" rustup toolchain install stable --profile minimal
@@ -99,14 +103,17 @@ rust() {
 }
 
 # Never skipped: cargo knows best what changed, and takes a moment to say "nothing".
-addon() { run native "building the Node-API addon with cargo (first time: about two minutes)" node packages/native/build.ts; }
+addon() {
+  if [ -d target/release/deps ]; then rerun native "building the Node-API addon with cargo, as far as it changed" node packages/native/build.ts
+  else run native "building the Node-API addon with cargo (about two minutes)" node packages/native/build.ts; fi
+}
 
 facade() {
   wasm_sum=none
   if [ -d packages/wasm/threads ]; then wasm_sum=$(sum packages/wasm/threads packages/wasm/single); fi
   facade_sum="$(sum packages/nearfield tsconfig.base.json) $wasm_sum"
   if [ -e packages/nearfield/dist/index.d.ts ] && done_before facade "$facade_sum"; then
-    say facade "built before, sources unchanged"
+    note facade "built before, sources unchanged"
   else
     run facade "building the TypeScript facade with tsup" npm run --silent --prefix packages/nearfield build
     remember facade "$facade_sum"
@@ -122,8 +129,8 @@ has_nightly_source() {
 has_debian_source() { [ -x /usr/bin/cargo ] && [ -x /usr/bin/wasm-ld-22 ] && [ -e /usr/lib/rustlib/src/rust/library/Cargo.lock ]; }
 
 wasm_compiler() {
-  if has_nightly_source; then say wasm-rust "have rustup's nightly with the source of std"; return; fi
-  if has_debian_source; then say wasm-rust "have Debian's Rust with the source of std"; return; fi
+  if has_nightly_source; then note wasm-rust "have rustup's nightly with the source of std"; return; fi
+  if has_debian_source; then note wasm-rust "have Debian's Rust with the source of std"; return; fi
   if has rustup && rustup toolchain install nightly --profile minimal --component rust-src >"$state/nightly.log" 2>&1; then
     say wasm-rust "installed rustup's nightly with the source of std: threads and unwinding need a std of their own"; return
   fi
@@ -137,7 +144,7 @@ wasm_compiler() {
 
 # cargo_tool CRATE BINARY VERSION WHY
 cargo_tool() {
-  if has_version "$2" "$3"; then say "$1" "have $3"; return; fi
+  if has_version "$2" "$3"; then note "$1" "have $3"; return; fi
   run "$1" "installing $1 $3 into .tools with cargo (about two minutes): $4" \
     cargo install --locked --root .tools --version "$3" "$1"
 }
@@ -155,7 +162,7 @@ wasm() {
   cargo_tool wasm-pack wasm-pack 0.15.1 "drives the build"
   sources_sum=$(sum crates/nearfield/src crates/nearfield/Cargo.toml crates/nearfield-wasm packages/wasm/pool packages/wasm/build.ts packages/wasm/toolchain.ts Cargo.toml Cargo.lock)
   if [ -e packages/wasm/threads/nearfield_wasm_bg.wasm ] && [ -e packages/wasm/single/nearfield_wasm_bg.wasm ] && done_before wasm "$sources_sum"; then
-    say wasm "both modules built before, sources unchanged"
+    note wasm "both modules built before, sources unchanged"
   else
     run wasm "building both WebAssembly modules, std included (first time: about four minutes)" node packages/wasm/build.ts
     remember wasm "$sources_sum"
@@ -165,22 +172,22 @@ wasm() {
 # ---- What only the tests need ----------------------------------------------------------------------
 browser() { # NAME PACKAGE COMMAND…
   browser_name=$1; browser_package=$2; shift 2
-  for candidate in "$@"; do if has "$candidate"; then say "$browser_name" "have $candidate"; return; fi; done
+  for candidate in "$@"; do if has "$candidate"; then note "$browser_name" "have $candidate"; return; fi; done
   for path in "/Applications/Google Chrome.app" "/Applications/Firefox.app"; do
-    case $path in *"$browser_name"*) if [ -e "$path" ]; then say "$browser_name" "have $path"; return; fi ;; esac
+    case $path in *"$browser_name"*) if [ -e "$path" ]; then note "$browser_name" "have $path"; return; fi ;; esac
   done
   apt "$browser_name" "the suites run in it" "$browser_package"
 }
 
 linters() {
-  if cargo clippy --version >/dev/null 2>&1 && cargo fmt --version >/dev/null 2>&1; then say linters "have clippy and rustfmt"; return; fi
+  if cargo clippy --version >/dev/null 2>&1 && cargo fmt --version >/dev/null 2>&1; then note linters "have clippy and rustfmt"; return; fi
   if has rustup; then run linters "installing clippy and rustfmt with rustup" rustup component add clippy rustfmt
   else apt linters "clippy and rustfmt, run by the tests" rust-web-clippy rustfmt-web; fi
 }
 
 emulator() {
-  if has qemu-aarch64-static && has aarch64-linux-gnu-gcc; then say emulator "have qemu and a linker for aarch64"; return; fi
-  case $(uname -m) in aarch64|arm64) say emulator "not needed: this machine has NEON"; return ;; esac
+  if has qemu-aarch64-static && has aarch64-linux-gnu-gcc; then note emulator "have qemu and a linker for aarch64"; return; fi
+  case $(uname -m) in aarch64|arm64) note emulator "not needed: this machine has NEON"; return ;; esac
   if is_debian_root; then apt emulator "replays the NEON kernels" gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
   else say emulator "left out: NEON kernels are tested on aarch64 machines only (gcc-aarch64-linux-gnu qemu-user-static)"; fi
 }
@@ -198,4 +205,4 @@ if [ "$rank" -ge 3 ]; then
   browser Firefox firefox-esr firefox-esr firefox
   emulator
 fi
-say ready "$level, $(( $(date +%s) - started )) s"
+note ready "$level, $(( $(date +%s) - started )) s"
