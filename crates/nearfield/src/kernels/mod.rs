@@ -13,10 +13,48 @@
 //! prefetch          a hint for rows that will be scored soon
 //! tests             every table of this machine against the definition
 //! ```
-//! A table of instructions the machine lacks cannot be reached: [`available`] is the only way to
-//! one, and it asks the processor first. Every `SAFETY:` argument about instructions rests on that.
+//! A table of instructions the machine lacks cannot be reached: [`kernels`] and [`available`] are the
+//! only ways to one, and both ask the processor first. Every `SAFETY:` argument about instructions rests on that.
 
+#![allow(
+    clippy::inline_always,
+    reason = "a lane method that is not inlined into its #[target_feature] entry passes vectors through memory"
+)]
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+// Without a SIMD set (32-bit x86, plain wasm) nothing instantiates the shared body.
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128"),
+))]
+mod lanes;
+mod prefetch;
 mod scalar;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "wasm32")]
+mod wasm32;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+#[cfg(target_arch = "aarch64")]
+use aarch64::tables;
+pub use prefetch::prefetch_row;
+#[cfg(target_arch = "wasm32")]
+use wasm32::tables;
+#[cfg(target_arch = "x86_64")]
+use x86_64::tables;
+
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "wasm32"
+)))]
+fn tables() -> std::iter::Empty<&'static Kernels> {
+    std::iter::empty()
+}
 
 /// A kernel over one pair. Both slices have the same length (asserted).
 pub type Pair = fn(&[f32], &[f32]) -> f32;
@@ -89,19 +127,10 @@ pub struct Kernels {
 /// architecture is a limit all the same: `neon` on x86-64 gives what stands below it there, scalar.
 pub fn kernels(limit: Option<Isa>) -> &'static Kernels {
     let within = |table: &&Kernels| limit.is_none_or(|limit| table.isa <= limit);
-    available()
-        .into_iter()
-        .find(within)
-        .unwrap_or(&scalar::KERNELS)
+    tables().find(within).unwrap_or(&scalar::KERNELS)
 }
 
 /// Every table this machine can run, the best first and scalar last.
 pub fn available() -> Vec<&'static Kernels> {
-    vec![&scalar::KERNELS]
-}
-
-/// Asks for the cache lines of a row that will be scored soon. A hint: it changes no result.
-#[inline]
-pub fn prefetch_row(row: &[f32]) {
-    let _ = row;
+    tables().chain([&scalar::KERNELS]).collect()
 }

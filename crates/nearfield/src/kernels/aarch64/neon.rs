@@ -1,0 +1,75 @@
+//! NEON: sixteen lanes in four registers. Fused.
+
+use crate::kernels::lanes::{self, Lanes, table};
+use crate::kernels::{Isa, Kernels};
+use std::arch::aarch64::{
+    float32x4_t, vadd_f32, vaddq_f32, vdupq_n_f32, vfmaq_f32, vget_high_f32, vget_lane_f32,
+    vget_low_f32, vld1q_f32, vsubq_f32,
+};
+
+table!(Isa::Neon, Neon, "neon");
+
+/// Lanes 0 … 3, 4 … 7, 8 … 11 and 12 … 15.
+#[derive(Clone, Copy)]
+struct Neon(float32x4_t, float32x4_t, float32x4_t, float32x4_t);
+
+// SAFETY (all blocks): the caller of a `Lanes` method has NEON, and loads where it may.
+impl Lanes for Neon {
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see the impl.
+        unsafe {
+            let zero = vdupq_n_f32(0.0);
+            Self(zero, zero, zero, zero)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self {
+        // SAFETY: see the impl.
+        unsafe {
+            Self(
+                vld1q_f32(at),
+                vld1q_f32(at.add(4)),
+                vld1q_f32(at.add(8)),
+                vld1q_f32(at.add(12)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn minus(self, other: Self) -> Self {
+        // SAFETY: see the impl.
+        unsafe {
+            Self(
+                vsubq_f32(self.0, other.0),
+                vsubq_f32(self.1, other.1),
+                vsubq_f32(self.2, other.2),
+                vsubq_f32(self.3, other.3),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn plus_product(self, a: Self, b: Self) -> Self {
+        // SAFETY: see the impl.
+        unsafe {
+            Self(
+                vfmaq_f32(self.0, a.0, b.0),
+                vfmaq_f32(self.1, a.1, b.1),
+                vfmaq_f32(self.2, a.2, b.2),
+                vfmaq_f32(self.3, a.3, b.3),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn fold(self) -> f32 {
+        // SAFETY: see the impl.
+        unsafe {
+            let four = vaddq_f32(vaddq_f32(self.0, self.2), vaddq_f32(self.1, self.3));
+            let two = vadd_f32(vget_low_f32(four), vget_high_f32(four));
+            vget_lane_f32::<0>(two) + vget_lane_f32::<1>(two)
+        }
+    }
+}

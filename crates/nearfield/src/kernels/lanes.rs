@@ -1,0 +1,158 @@
+//! The one SIMD body. An instruction set says how sixteen lanes are loaded, added to and folded;
+//! the loop, the tail and the checks are here, once.
+//!
+//! Everything is `#[inline(always)]` and takes its instructions from the `#[target_feature]` entry
+//! it is inlined into. `N` rows share each load of the query: with one row a set of 8-wide registers
+//! has two sums in flight and waits for its adder, with four it has eight and waits for memory.
+
+/// Sixteen `f32` in the registers of one instruction set.
+///
+/// # Safety
+/// Calling any method needs the set's instructions.
+pub(super) trait Lanes: Copy {
+    /// Sixteen times +0.
+    unsafe fn zero() -> Self;
+    /// The sixteen floats from `at`, which needs no alignment.
+    ///
+    /// # Safety
+    /// Sixteen floats can be read from `at`.
+    unsafe fn load(at: *const f32) -> Self;
+    /// `self − other`, lane by lane.
+    unsafe fn minus(self, other: Self) -> Self;
+    /// `self + a · b`, lane by lane; one rounding in a fused set, two in an unfused one.
+    unsafe fn plus_product(self, a: Self, b: Self) -> Self;
+    /// Lane `j` takes `j + 8`, then `j + 4`, `j + 2`, `j + 1`.
+    unsafe fn fold(self) -> f32;
+}
+
+/// What is summed over the elements.
+pub(super) trait Term {
+    /// `sum` with the terms of sixteen elements added.
+    ///
+    /// # Safety
+    /// As [`Lanes`].
+    unsafe fn add<L: Lanes>(sum: L, query: L, row: L) -> L;
+}
+
+/// `(query − row)²`
+pub(super) struct L2sq;
+/// `query · row`
+pub(super) struct Dot;
+
+impl Term for L2sq {
+    #[inline(always)]
+    unsafe fn add<L: Lanes>(sum: L, query: L, row: L) -> L {
+        // SAFETY: the caller has the instructions.
+        unsafe {
+            let difference = query.minus(row);
+            sum.plus_product(difference, difference)
+        }
+    }
+}
+
+impl Term for Dot {
+    #[inline(always)]
+    unsafe fn add<L: Lanes>(sum: L, query: L, row: L) -> L {
+        // SAFETY: the caller has the instructions.
+        unsafe { sum.plus_product(query, row) }
+    }
+}
+
+/// The sums of `N` rows against one query.
+///
+/// # Panics
+/// Where the lengths differ.
+///
+/// # Safety
+/// The machine has the instructions of `L`.
+#[inline(always)]
+pub(super) unsafe fn sums<L: Lanes, T: Term, const N: usize>(
+    query: &[f32],
+    rows: [&[f32]; N],
+) -> [f32; N] {
+    let len = query.len();
+    for row in rows {
+        assert_eq!(len, row.len(), "query and row differ in length");
+    }
+    let whole = len - len % 16;
+    // SAFETY: the caller has the instructions. Every load reads sixteen floats from `at ≤ len − 16`
+    // of a slice of `len`, or from a local array of sixteen.
+    unsafe {
+        let mut lanes = [L::zero(); N];
+        let mut at = 0;
+        while at < whole {
+            let q = L::load(query.as_ptr().add(at));
+            for (sum, row) in lanes.iter_mut().zip(rows) {
+                *sum = T::add(*sum, q, L::load(row.as_ptr().add(at)));
+            }
+            at += 16;
+        }
+        if whole < len {
+            // Copied, not masked: zeros add +0 to lanes that are never −0, so the bits are those
+            // of a loop that stops, and no set needs a masked load.
+            let q = padded(&query[whole..]);
+            let q = L::load(q.as_ptr());
+            for (sum, row) in lanes.iter_mut().zip(rows) {
+                let row = padded(&row[whole..]);
+                *sum = T::add(*sum, q, L::load(row.as_ptr()));
+            }
+        }
+        let mut folded = [0.0; N];
+        for (folded, lanes) in folded.iter_mut().zip(lanes) {
+            *folded = lanes.fold();
+        }
+        folded
+    }
+}
+
+/// Fewer than sixteen floats with zeros after them.
+#[inline(always)]
+fn padded(tail: &[f32]) -> [f32; 16] {
+    let mut lanes = [0.0; 16];
+    lanes[..tail.len()].copy_from_slice(tail);
+    lanes
+}
+
+/// The entries and the table of one instruction set. `#[target_feature]` code cannot be pointed to
+/// by a safe `fn`, so each entry has a thin safe door, sound because only detection leads to it.
+macro_rules! table {
+    ($isa:expr, $lanes:ty, $features:literal) => {
+        /// The table of this set; reached through [`available`](super::super::available) alone.
+        pub(in crate::kernels) static KERNELS: Kernels = Kernels {
+            isa: $isa,
+            // SAFETY: a table is handed out only after its instructions were detected.
+            l2sq_f32: |query, row| unsafe { l2sq(query, row) },
+            // SAFETY: as above.
+            dot_f32: |query, row| unsafe { dot(query, row) },
+            // SAFETY: as above.
+            l2sq_f32_x4: |query, rows| unsafe { l2sq_x4(query, rows) },
+            // SAFETY: as above.
+            dot_f32_x4: |query, rows| unsafe { dot_x4(query, rows) },
+        };
+
+        #[target_feature(enable = $features)]
+        fn l2sq(query: &[f32], row: &[f32]) -> f32 {
+            // SAFETY: this function's features are those of the lanes.
+            unsafe { lanes::sums::<$lanes, lanes::L2sq, 1>(query, [row])[0] }
+        }
+
+        #[target_feature(enable = $features)]
+        fn dot(query: &[f32], row: &[f32]) -> f32 {
+            // SAFETY: as above.
+            unsafe { lanes::sums::<$lanes, lanes::Dot, 1>(query, [row])[0] }
+        }
+
+        #[target_feature(enable = $features)]
+        fn l2sq_x4(query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
+            // SAFETY: as above.
+            unsafe { lanes::sums::<$lanes, lanes::L2sq, 4>(query, rows) }
+        }
+
+        #[target_feature(enable = $features)]
+        fn dot_x4(query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
+            // SAFETY: as above.
+            unsafe { lanes::sums::<$lanes, lanes::Dot, 4>(query, rows) }
+        }
+    };
+}
+pub(super) use table;

@@ -1,0 +1,84 @@
+//! simd128: sixteen lanes in four registers. Unfused: fixed-width SIMD has no fused multiply-add, and
+//! the relaxed one may round either way, so these sums have the scalar table's very bits.
+
+use crate::kernels::lanes::{self, Lanes};
+use crate::kernels::{Isa, Kernels};
+use std::arch::wasm32::{
+    f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, f32x4_sub, i32x4_shuffle, v128,
+    v128_load,
+};
+
+/// The table of this set. Four rows go two by two: on the x86-64 engines this runs on, four times
+/// four sums would not fit sixteen registers.
+pub(in crate::kernels) static KERNELS: Kernels = Kernels {
+    isa: Isa::Simd128,
+    // SAFETY: this file is compiled only where the module has simd128.
+    l2sq_f32: |query, row| unsafe { lanes::sums::<Simd128, lanes::L2sq, 1>(query, [row])[0] },
+    // SAFETY: as above.
+    dot_f32: |query, row| unsafe { lanes::sums::<Simd128, lanes::Dot, 1>(query, [row])[0] },
+    l2sq_f32_x4: two_by_two::<lanes::L2sq>,
+    dot_f32_x4: two_by_two::<lanes::Dot>,
+};
+
+fn two_by_two<T: lanes::Term>(query: &[f32], [a, b, c, d]: [&[f32]; 4]) -> [f32; 4] {
+    // SAFETY: this file is compiled only where the module has simd128.
+    let ([a, b], [c, d]) = unsafe {
+        (
+            lanes::sums::<Simd128, T, 2>(query, [a, b]),
+            lanes::sums::<Simd128, T, 2>(query, [c, d]),
+        )
+    };
+    [a, b, c, d]
+}
+
+/// Lanes 0 … 3, 4 … 7, 8 … 11 and 12 … 15.
+#[derive(Clone, Copy)]
+struct Simd128(v128, v128, v128, v128);
+
+impl Lanes for Simd128 {
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        let zero = f32x4_splat(0.0);
+        Self(zero, zero, zero, zero)
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self {
+        // SAFETY: the caller can read sixteen floats from here; a v128 load needs no alignment.
+        unsafe {
+            Self(
+                v128_load(at.cast()),
+                v128_load(at.add(4).cast()),
+                v128_load(at.add(8).cast()),
+                v128_load(at.add(12).cast()),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn minus(self, other: Self) -> Self {
+        Self(
+            f32x4_sub(self.0, other.0),
+            f32x4_sub(self.1, other.1),
+            f32x4_sub(self.2, other.2),
+            f32x4_sub(self.3, other.3),
+        )
+    }
+
+    #[inline(always)]
+    unsafe fn plus_product(self, a: Self, b: Self) -> Self {
+        Self(
+            f32x4_add(self.0, f32x4_mul(a.0, b.0)),
+            f32x4_add(self.1, f32x4_mul(a.1, b.1)),
+            f32x4_add(self.2, f32x4_mul(a.2, b.2)),
+            f32x4_add(self.3, f32x4_mul(a.3, b.3)),
+        )
+    }
+
+    #[inline(always)]
+    unsafe fn fold(self) -> f32 {
+        let four = f32x4_add(f32x4_add(self.0, self.2), f32x4_add(self.1, self.3));
+        let two = f32x4_add(four, i32x4_shuffle::<2, 3, 2, 3>(four, four));
+        f32x4_extract_lane::<0>(two) + f32x4_extract_lane::<1>(two)
+    }
+}

@@ -1,0 +1,53 @@
+//! AVX-512 F: sixteen lanes in one register. Fused.
+
+use super::avx2::fold_eight;
+use crate::kernels::lanes::{self, Lanes, table};
+use crate::kernels::{Isa, Kernels};
+use std::arch::x86_64::{
+    __m512, _mm256_add_ps, _mm256_castpd_ps, _mm512_castps_pd, _mm512_castps512_ps256,
+    _mm512_extractf64x4_pd, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_setzero_ps, _mm512_sub_ps,
+};
+
+table!(Isa::Avx512, Avx512, "avx512f,avx2,fma");
+
+/// All sixteen.
+#[derive(Clone, Copy)]
+struct Avx512(__m512);
+
+// SAFETY (all blocks): the caller of a `Lanes` method has AVX-512 F (and with it AVX2), and loads
+// where it may.
+impl Lanes for Avx512 {
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm512_setzero_ps()) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm512_loadu_ps(at)) }
+    }
+
+    #[inline(always)]
+    unsafe fn minus(self, other: Self) -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm512_sub_ps(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn plus_product(self, a: Self, b: Self) -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm512_fmadd_ps(a.0, b.0, self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn fold(self) -> f32 {
+        // SAFETY: see the impl.
+        unsafe {
+            let low = _mm512_castps512_ps256(self.0);
+            let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(self.0)));
+            fold_eight(_mm256_add_ps(low, high))
+        }
+    }
+}

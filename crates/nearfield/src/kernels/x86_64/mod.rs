@@ -1,0 +1,17 @@
+//! x86-64: AVX2 with FMA, and AVX-512.
+
+pub(super) mod avx2;
+pub(super) mod avx512;
+
+use super::Kernels;
+use std::arch::is_x86_feature_detected as detected;
+
+/// The tables this processor can run, the best first. `std` asks the operating system too (whether
+/// it saves the wide registers) and remembers the answer.
+pub(super) fn tables() -> impl Iterator<Item = &'static Kernels> {
+    let avx2 = detected!("avx2") && detected!("fma");
+    let avx512 = avx2 && detected!("avx512f");
+    [(avx512, &avx512::KERNELS), (avx2, &avx2::KERNELS)]
+        .into_iter()
+        .filter_map(|(detected, table)| detected.then_some(table))
+}
