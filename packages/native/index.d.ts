@@ -1,0 +1,81 @@
+/**
+ * The native addon behind `nearfield`. Applications use `nearfield`; this is the thin layer under it.
+ * Errors are `CODE: message`. Synchronous calls borrow the arrays, asynchronous ones copy them.
+ */
+
+export type Keys = Float64Array | { bytes: Uint8Array; offsets: Float64Array }
+
+export interface Step {
+  phase: 'prepare' | 'link' | 'repair' | 'done'
+  done: number
+  total: number
+}
+
+/** Row `i` is `k` wide and has `counts[i]` answers. */
+export interface Hits {
+  slots: Uint32Array
+  distances: Float32Array
+  counts: Uint32Array
+}
+
+/** A build under way. `threads` 0 means one a core, here and below. */
+export declare class Builder {
+  constructor(vectors: Float32Array, options: string, keys: Keys | null)
+  step(threads: number): Promise<Step>
+  finish(): Promise<Index>
+  close(): void
+}
+
+/** A file on its way into memory. */
+export declare class Loader {
+  constructor(bytesTotal: number, options: string)
+  write(chunk: Uint8Array): void
+  finish(threads: number): Promise<Index>
+  close(): void
+}
+
+/** An index that answers. */
+export declare class Index {
+  private constructor()
+  static openMapped(path: string, options: string, threads: number): Promise<Index>
+  describe(): string
+  keys(): Promise<Keys | null>
+  /** How many answers were written. The three arrays must not share memory. */
+  searchInto(
+    query: Float32Array,
+    k: number,
+    ef: number,
+    exact: boolean,
+    slots: Uint32Array,
+    distances: Float32Array,
+  ): number
+  search(query: Float32Array, k: number, ef: number, exact: boolean): Promise<Hits>
+  searchBatch(queries: Float32Array, k: number, ef: number, exact: boolean, threads: number): Promise<Hits>
+  readFile(offset: number, bytes: number): Promise<Uint8Array>
+  check(): Promise<void>
+  close(): void
+}
+
+export interface Addon {
+  Builder: typeof Builder
+  Loader: typeof Loader
+  Index: typeof Index
+  capabilities(): { simd: string; threads: number }
+  /** For fault tests: `panic`, `task-panic` or `pool-panic`. */
+  injectFault(kind: string): Promise<void>
+}
+
+export interface Loaded {
+  readonly addon: Addon
+  /** Platform and architecture, e.g. `linux-x64-gnu`. */
+  readonly platform: string
+  /** The package or file it came from. */
+  readonly from: string
+}
+
+/**
+ * Loads the addon for this machine: `NEARFIELD_NATIVE` (a path) where set, else a local build, else
+ * the platform's package. Throws an error that names platform and package, says what to do, and keeps
+ * the reason as its `cause`.
+ */
+export declare function loadNative(): Loaded

@@ -1,0 +1,173 @@
+/**
+ * The addon behind the {@link Backend} interface: numbers for its objects, nothing else.
+ *
+ * Handles are never used twice, so a stale one is an error and not somebody else's index.
+ */
+
+import type { Addon, Builder, Index, Loaded, Loader } from '@nearfield/native'
+import type {
+  Backend,
+  BackendInfo,
+  BuilderHandle,
+  IndexHandle,
+  KeyColumn,
+  LoaderHandle,
+  RawHits,
+  SearchParams,
+  StepReport,
+  SyncCalls,
+} from '../backend.ts'
+
+/** Loads the addon; rejects with an error that says why it cannot and what to do. */
+export async function loadNativeBackend(): Promise<Backend> {
+  let native: typeof import('@nearfield/native')
+  try {
+    native = await import('@nearfield/native')
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`BACKEND: cannot load @nearfield/native: ${said}. Install it beside nearfield.`, { cause })
+  }
+  try {
+    return new NativeBackend(native.loadNative())
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`BACKEND: ${said}`, { cause })
+  }
+}
+
+interface Closable {
+  close(): void
+}
+
+class Handles<T extends Closable> {
+  readonly #open = new Map<number, T>()
+  readonly #what: string
+  #next = 1
+
+  constructor(what: string) {
+    this.#what = what
+  }
+
+  add(value: T): number {
+    const handle = this.#next++
+    this.#open.set(handle, value)
+    return handle
+  }
+
+  get(handle: number): T {
+    const value = this.#open.get(handle)
+    if (value === undefined) throw new Error(`CLOSED: this ${this.#what} is closed`)
+    return value
+  }
+
+  /** Forgets the handle; its object is the caller's to close. */
+  take(handle: number): T {
+    const value = this.get(handle)
+    this.#open.delete(handle)
+    return value
+  }
+
+  drop(handle: number): void {
+    this.#open.get(handle)?.close()
+    this.#open.delete(handle)
+  }
+
+  dropAll(): void {
+    for (const handle of [...this.#open.keys()]) this.drop(handle)
+  }
+}
+
+class NativeBackend implements Backend {
+  readonly info: BackendInfo
+  readonly sync: SyncCalls
+  readonly #addon: Addon
+  readonly #builders = new Handles<Builder>('builder')
+  readonly #loaders = new Handles<Loader>('loader')
+  readonly #indexes = new Handles<Index>('index')
+
+  constructor({ addon, platform }: Loaded) {
+    this.#addon = addon
+    this.info = { kind: 'native', why: `native addon for ${platform}`, ...addon.capabilities() }
+    const indexes = this.#indexes
+    this.sync = {
+      searchInto: (index, query, k, ef, exact, slots, distances) =>
+        indexes.get(index).searchInto(query, k, ef, exact, slots, distances),
+    }
+  }
+
+  async buildBegin(vectors: Float32Array, options: string, keys: KeyColumn | null): Promise<BuilderHandle> {
+    return this.#builders.add(new this.#addon.Builder(vectors, options, keys))
+  }
+
+  async buildStep(builder: BuilderHandle, threads: number): Promise<StepReport> {
+    return this.#builders.get(builder).step(threads)
+  }
+
+  async buildFinish(builder: BuilderHandle): Promise<IndexHandle> {
+    return this.#indexes.add(await this.#builders.take(builder).finish())
+  }
+
+  async buildDrop(builder: BuilderHandle): Promise<void> {
+    this.#builders.drop(builder)
+  }
+
+  async openBegin(bytesTotal: number, options: string): Promise<LoaderHandle> {
+    return this.#loaders.add(new this.#addon.Loader(bytesTotal, options))
+  }
+
+  async openWrite(loader: LoaderHandle, chunk: Uint8Array): Promise<void> {
+    this.#loaders.get(loader).write(chunk)
+  }
+
+  async openFinish(loader: LoaderHandle, threads: number): Promise<IndexHandle> {
+    return this.#indexes.add(await this.#loaders.take(loader).finish(threads))
+  }
+
+  async openDrop(loader: LoaderHandle): Promise<void> {
+    this.#loaders.drop(loader)
+  }
+
+  async openMapped(path: string, options: string, threads: number): Promise<IndexHandle> {
+    return this.#indexes.add(await this.#addon.Index.openMapped(path, options, threads))
+  }
+
+  async describe(index: IndexHandle): Promise<string> {
+    return this.#indexes.get(index).describe()
+  }
+
+  async keys(index: IndexHandle): Promise<KeyColumn | null> {
+    return this.#indexes.get(index).keys()
+  }
+
+  async search(index: IndexHandle, query: Float32Array, { k, ef, exact }: SearchParams): Promise<RawHits> {
+    return this.#indexes.get(index).search(query, k, ef, exact)
+  }
+
+  async searchBatch(
+    index: IndexHandle,
+    queries: Float32Array,
+    { k, ef, exact }: SearchParams,
+    threads: number,
+  ): Promise<RawHits> {
+    return this.#indexes.get(index).searchBatch(queries, k, ef, exact, threads)
+  }
+
+  async readFile(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array> {
+    return this.#indexes.get(index).readFile(offset, bytes)
+  }
+
+  async check(index: IndexHandle): Promise<void> {
+    return this.#indexes.get(index).check()
+  }
+
+  async drop(index: IndexHandle): Promise<void> {
+    this.#indexes.drop(index)
+  }
+
+  /** Frees what is open. The addon joins its threads when the environment ends. */
+  async shutdown(): Promise<void> {
+    this.#builders.dropAll()
+    this.#loaders.dropAll()
+    this.#indexes.dropAll()
+  }
+}
