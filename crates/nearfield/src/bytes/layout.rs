@@ -16,3 +16,67 @@ pub const BLOCK_BYTES: u64 = 65_536;
 pub const ALIGN: u64 = 64;
 /// Entries the section table may have.
 pub const SECTIONS_MAX: u32 = 16;
+
+/// What a section holds. The discriminant is its id in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum Section {
+    /// Stored rows.
+    Vectors = 1,
+    /// Neighbours on level 0.
+    Links0 = 2,
+    /// Prefix sums of levels above 0.
+    Levels = 3,
+    /// Neighbours above level 0.
+    Links = 4,
+    /// The next slot with the same vector.
+    Twins = 5,
+    /// Keys that are numbers.
+    Keys = 6,
+    /// Where each text key begins.
+    KeyOffsets = 7,
+    /// The text of the keys.
+    KeyText = 8,
+}
+
+impl Section {
+    /// Every section, in the order of the file.
+    pub const ALL: [Self; 8] = [
+        Self::Vectors,
+        Self::Links0,
+        Self::Levels,
+        Self::Links,
+        Self::Twins,
+        Self::Keys,
+        Self::KeyOffsets,
+        Self::KeyText,
+    ];
+
+    /// The section of an id.
+    pub fn from_id(id: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|section| *section as u32 == id)
+    }
+
+    /// The name errors and `stats()` use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Vectors => "vectors",
+            Self::Links0 => "links0",
+            Self::Levels => "levels",
+            Self::Links => "links",
+            Self::Twins => "twins",
+            Self::Keys => "keys",
+            Self::KeyOffsets => "key-offsets",
+            Self::KeyText => "key-text",
+        }
+    }
+
+    /// Bytes an element.
+    pub const fn element_bytes(self) -> u32 {
+        match self {
+            Self::Vectors | Self::Links0 | Self::Levels | Self::Links | Self::Twins => 4,
+            Self::Keys | Self::KeyOffsets => 8,
+            Self::KeyText => 1,
+        }
+    }
+}
