@@ -1,0 +1,44 @@
+/**
+ * `buildIndex`: checks at the door, one copy into the backend, then the core's steps one by one.
+ *
+ *   vectors ─▶ toMatrix ─▶ buildBegin ─▶ buildStep × n ─▶ buildFinish ─▶ Index
+ *                                          │ report, yield, look at the signal; on any error buildDrop
+ */
+import { BUILD_OPTION_NAMES } from '../generated/options.ts'
+import { DIM_MAX } from '../generated/constants.ts'
+import { NearfieldError } from './errors.ts'
+import type { Host } from './host.ts'
+import { Index } from './index.ts'
+import { toKeyColumn } from './keys.ts'
+import { type BuildOptions, checkInteger, checkOptions, coreJson } from './options.ts'
+import { Meter } from './progress.ts'
+import { toMatrix, type Vectors } from './vectors.ts'
+
+export async function buildIndex(host: Host, vectors: Vectors, options: BuildOptions): Promise<Index> {
+  checkOptions(options, 'build')
+  const meter = new Meter(options)
+  if (options.dim !== undefined) checkInteger('dim', options.dim, 1, DIM_MAX)
+  const matrix = toMatrix(vectors, options.dim ?? 0, 'vectors')
+  const keys = toKeyColumn(options.keys, matrix.rows)
+  const isa = options.isa ?? host.preferences.isa
+  const json = coreJson(options, BUILD_OPTION_NAMES, { dim: matrix.dim, isa })
+  const threads = options.threads ?? 0
+  const chosen = await host.choices.choose(options.backend ?? host.preferences.backend ?? 'auto', threads)
+  meter.check()
+  if (matrix.data.length !== matrix.rows * matrix.dim) {
+    throw new NearfieldError('DIMENSION', 'the vectors were detached or resized before they could be copied')
+  }
+  const { backend } = chosen
+  const builder = await backend.buildBegin(matrix.data, json, keys)
+  try {
+    for (;;) {
+      const report = await backend.buildStep(builder, threads)
+      await meter.step(report.phase, report.done, report.total)
+      if (report.phase === 'done') break
+    }
+  } catch (error) {
+    await backend.buildDrop(builder).catch(() => {}) // the first error is the one to tell
+    throw error
+  }
+  return Index.of(host, chosen, await backend.buildFinish(builder), threads)
+}

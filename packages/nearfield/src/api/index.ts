@@ -1,0 +1,284 @@
+/**
+ * `Index`: what a user holds. It checks arguments, lets the backend answer in slots, and turns slots
+ * into keys in the last line. It never changes after it was made, so calls may overlap freely.
+ *
+ *   Index ─▶ Lease (backend, handle, who is inside)   KeyTable (slot → key)   Described (core's JSON)
+ */
+import type { BackendInfo, IndexHandle, RawHits, SearchParams, SyncCalls } from '../backend.ts'
+import type { Chosen } from '../backends/choose.ts'
+import type { Kind, Metric } from '../generated/options.ts'
+import { NearfieldError, shown } from './errors.ts'
+import type { Files, Host } from './host.ts'
+import { BatchCollector, type BatchHits, type Hit, toHits } from './hits.ts'
+import { KeyTable } from './keys.ts'
+import { Lease } from './lease.ts'
+import {
+  type BatchOptions,
+  checkOptions,
+  type RecallOptions,
+  type SearchOptions,
+  searchParams,
+  type SyncSearchOptions,
+} from './options.ts'
+import { Meter, type RunOptions } from './progress.ts'
+import { type Tally, tally } from './recall.ts'
+import { type Image, saveTo, type Target, toBytes } from './save.ts'
+import { type Query, toMatrix, toQuery, type Vectors } from './vectors.ts'
+
+/** What the core tells of an index; more fields may come. */
+export interface IndexStats {
+  readonly size: number
+  readonly dim: number
+  readonly metric: Metric
+  readonly kind: Kind
+  readonly keys: 'rows' | 'numbers' | 'text'
+  /** Instruction set of the kernels. */
+  readonly isa: string
+  /** Length of the file. */
+  readonly bytes: number
+  readonly [more: string]: unknown
+}
+
+export type SaveOptions = Pick<RunOptions, 'signal' | 'onProgress'>
+
+/** Queries a chunk, at most; between chunks a batch reports and looks at its signal. */
+const CHUNK_QUERIES_MAX = 1024
+/** Multiplications a chunk of exact search may take: some tenths of a second. */
+const CHUNK_WORK_MAX = 4e9
+
+/** An index, ready to answer. Made by `buildIndex` and `openIndex`. */
+export class Index implements AsyncDisposable {
+  readonly size: number
+  readonly dim: number
+  readonly metric: Metric
+  readonly kind: Kind
+  /** Which backend answers, and why that one. */
+  readonly backend: BackendInfo
+  readonly #lease: Lease
+  readonly #table: KeyTable
+  readonly #stats: IndexStats
+  readonly #threads: number
+  readonly #host: Pick<Host, 'files' | 'locate'>
+  /** Slots of the searches that block; grown, never shared between two calls at once. */
+  #slots = new Uint32Array(16)
+  #distances = new Float32Array(16)
+
+  private constructor(host: Host, lease: Lease, info: BackendInfo, table: KeyTable, stats: IndexStats, threads: number) {
+    this.#host = host
+    this.#lease = lease
+    this.#table = table
+    this.#stats = stats
+    this.#threads = threads
+    this.backend = info
+    this.size = stats.size
+    this.dim = stats.dim
+    this.metric = stats.metric
+    this.kind = stats.kind
+    lease.watch(this)
+  }
+
+  /** @internal Takes over `handle`. `threads` is what calls use when they do not say. */
+  static async of(host: Host, { backend, info }: Chosen, handle: IndexHandle, threads: number): Promise<Index> {
+    try {
+      const stats = JSON.parse(await backend.describe(handle)) as IndexStats
+      const table = new KeyTable(await backend.keys(handle))
+      return new Index(host, new Lease(backend, handle), info, table, Object.freeze(stats), threads)
+    } catch (error) {
+      await backend.drop(handle).catch(() => {}) // the first error is the one to tell
+      throw error
+    }
+  }
+
+  /** The nearest rows to `query`, nearest first. Fewer than `k` only when the index has fewer. */
+  async search(query: Query, options: SearchOptions = {}): Promise<Hit[]> {
+    checkOptions(options, 'search')
+    const params = searchParams(options, this.size)
+    options.signal?.throwIfAborted()
+    const vector = toQuery(query, this.dim)
+    const { backend, handle } = this.#lease
+    const found = await this.#lease.use(() => abortable(backend.search(handle, vector, params), options.signal))
+    return toHits(this.#table, found.slots, found.distances, 0, found.counts[0] ?? 0)
+  }
+
+  /** As `search`, on the calling thread. `BLOCKING` where that is impossible (a page). */
+  searchSync(query: Query, options: SyncSearchOptions = {}): Hit[] {
+    checkOptions(options, 'searchSync')
+    const params = searchParams(options, this.size)
+    const sync = this.#sync('searchSync')
+    const vector = toQuery(query, this.dim)
+    this.#reserve(params.k)
+    const count = this.#searchInto(sync, vector, params, this.#slots, this.#distances)
+    return toHits(this.#table, this.#slots, this.#distances, 0, count)
+  }
+
+  /**
+   * The hot path: writes keys and distances into the caller's arrays and returns how many. `k` is the
+   * arrays' length unless given. Nothing is allocated.
+   */
+  searchInto(
+    query: Query,
+    keysOut: Float64Array | Uint32Array,
+    distancesOut: Float32Array,
+    options: SyncSearchOptions = {},
+  ): number {
+    checkOptions(options, 'searchSync')
+    const room = this.#room(keysOut, distancesOut)
+    const params = searchParams(options, this.size, options.k ?? Math.max(room, 1))
+    if (params.k > room) {
+      throw new NearfieldError('OPTION', `the arrays must have room for k = ${params.k} answers, they have room for ${room}`)
+    }
+    const sync = this.#sync('searchInto')
+    const vector = toQuery(query, this.dim)
+    if (keysOut instanceof Uint32Array && this.#table.sort === 'rows') {
+      return this.#searchInto(sync, vector, params, keysOut, distancesOut)
+    }
+    this.#reserve(params.k)
+    const count = this.#searchInto(sync, vector, params, this.#slots, distancesOut)
+    for (let i = 0; i < count; i++) keysOut[i] = this.#table.number(this.#slots[i]!)
+    return count
+  }
+
+  /** Answers to many queries, flat, on all threads. */
+  async searchBatch(queries: Vectors, options: BatchOptions = {}): Promise<BatchHits> {
+    checkOptions(options, 'batch')
+    const params = searchParams(options, this.size)
+    const meter = new Meter(options)
+    const { data, rows } = this.#queries(queries)
+    const hits = new BatchCollector(this.#table, rows, params.k)
+    await this.#chunks(data, rows, options, meter, [params], (first, [found]) => hits.add(first, found!))
+    return hits.finish()
+  }
+
+  /** The share of true neighbours a search with these options finds, over `queries`; 1 is all. */
+  async recall(queries: Vectors, options: RecallOptions = {}): Promise<number> {
+    checkOptions(options, 'recall')
+    const params = searchParams(options, this.size)
+    const meter = new Meter(options)
+    const { data, rows } = this.#queries(queries)
+    if (rows === 0) throw new NearfieldError('OPTION', 'recall needs at least one query, received none')
+    const total: Tally = { found: 0, wanted: 0 }
+    await this.#chunks(data, rows, options, meter, [params, { ...params, exact: true }], (_, [found, exact]) =>
+      tally(total, found!, exact!, params.k),
+    )
+    return total.wanted === 0 ? 1 : total.found / total.wanted
+  }
+
+  /** Writes the index's file. A path is replaced as a whole: afterwards it is the old file or the new. */
+  async save(target: Target, options: SaveOptions = {}): Promise<void> {
+    checkOptions(options, 'run')
+    const meter = new Meter(options)
+    const place = typeof target === 'string' || target instanceof URL ? this.#host.locate(target) : null
+    const path = place && 'path' in place ? place.path : null
+    await this.#lease.use(() => saveTo(target, path, this.#host.files as Files | null, this.#image(), meter))
+  }
+
+  /** The index's file as one array. */
+  async toBytes(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    checkOptions(options, 'run')
+    const meter = new Meter(options)
+    return this.#lease.use(() => toBytes(this.#image(), meter))
+  }
+
+  stats(): IndexStats {
+    this.#lease.check()
+    return this.#stats
+  }
+
+  /** Walks every invariant of the index, reachability too; rejects with `CORRUPT` naming what is broken. */
+  async check(): Promise<void> {
+    await this.#lease.use(() => this.#lease.backend.check(this.#lease.handle))
+  }
+
+  /** Lets calls under way finish, refuses later ones with `CLOSED`, frees the memory. */
+  close(): Promise<void> {
+    return this.#lease.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Cuts queries into chunks, answers each once per entry of `params`, hands the answers on. */
+  async #chunks(
+    data: Float32Array,
+    rows: number,
+    options: RunOptions,
+    meter: Meter,
+    params: readonly SearchParams[],
+    take: (first: number, answers: readonly RawHits[]) => void,
+  ): Promise<void> {
+    const { backend, handle } = this.#lease
+    const threads = options.threads ?? this.#threads
+    const scans = this.kind === 'flat' || params.some(({ exact }) => exact)
+    const affordable = scans ? Math.floor(CHUNK_WORK_MAX / Math.max(1, this.size * this.dim)) : CHUNK_QUERIES_MAX
+    const chunk = Math.min(CHUNK_QUERIES_MAX, Math.max(16, affordable))
+    await this.#lease.use(async () => {
+      for (let first = 0; first < rows; first += chunk) {
+        if (first > 0) this.#lease.check()
+        const end = Math.min(rows, first + chunk)
+        const some = data.subarray(first * this.dim, end * this.dim)
+        const answers: RawHits[] = []
+        for (const each of params) answers.push(await backend.searchBatch(handle, some, each, threads))
+        take(first, answers)
+        await meter.step('search', end, rows)
+      }
+    })
+  }
+
+  /** Queries as rows. With more than one chunk ahead they are copied: the caller may change them meanwhile. */
+  #queries(queries: Vectors): { readonly data: Float32Array; readonly rows: number } {
+    this.#lease.check()
+    const { data, rows } = toMatrix(queries, this.dim, 'queries')
+    return { data: queries instanceof Float32Array || 'data' in queries ? data.slice() : data, rows }
+  }
+
+  #sync(call: string): SyncCalls {
+    this.#lease.check()
+    const { sync } = this.#lease.backend
+    if (sync) return sync
+    throw new NearfieldError('BLOCKING', `${call} would block the page; use search, or call it in a worker of your own`)
+  }
+
+  #searchInto(sync: SyncCalls, query: Float32Array, params: SearchParams, slots: Uint32Array, distances: Float32Array): number {
+    return sync.searchInto(this.#lease.handle, query, params.k, params.ef, params.exact, slots, distances)
+  }
+
+  #reserve(k: number): void {
+    if (this.#slots.length >= k) return
+    this.#slots = new Uint32Array(k)
+    this.#distances = new Float32Array(k)
+  }
+
+  /** How many answers fit, after checking that keys fit into the array they go to. */
+  #room(keysOut: unknown, distancesOut: unknown): number {
+    if (!(keysOut instanceof Float64Array) && !(keysOut instanceof Uint32Array)) {
+      throw new NearfieldError('OPTION', `keysOut must be a Float64Array or a Uint32Array, received ${shown(keysOut)}`)
+    }
+    if (!(distancesOut instanceof Float32Array)) {
+      throw new NearfieldError('OPTION', `distancesOut must be a Float32Array, received ${shown(distancesOut)}`)
+    }
+    if (this.#table.sort === 'text') {
+      throw new NearfieldError('KEY', 'searchInto writes numbers and the keys of this index are strings; use searchSync')
+    }
+    const wide = keysOut instanceof Uint32Array ? this.#table.beyondU32() : undefined
+    if (wide !== undefined) {
+      throw new NearfieldError('KEY', `keysOut must be a Float64Array: key ${wide} does not fit into a Uint32Array`)
+    }
+    return Math.min(keysOut.length, distancesOut.length)
+  }
+
+  #image(): Image {
+    const { backend, handle: index } = this.#lease
+    return { backend, index, bytes: this.#stats.bytes, open: () => this.#lease.check() }
+  }
+}
+
+/** Rejects as soon as the signal aborts; the work itself is short and ends by itself. */
+function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}

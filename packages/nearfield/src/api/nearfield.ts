@@ -1,0 +1,47 @@
+/** The public surface: three functions bound to a host by an entry, and the types around them. */
+import { buildIndex } from './build.ts'
+import { type Capabilities, capabilities } from './capabilities.ts'
+import type { Host } from './host.ts'
+import type { Index } from './index.ts'
+import { openIndex, type Source } from './open.ts'
+import type { BuildOptions, OpenOptions } from './options.ts'
+import type { Vectors } from './vectors.ts'
+
+export type { BackendInfo, BackendKind } from '../backend.ts'
+export type { Isa, Kind, Metric } from '../generated/options.ts'
+export type { Capabilities } from './capabilities.ts'
+export { type ErrorCode, NearfieldError } from './errors.ts'
+export type { BatchHits, Hit } from './hits.ts'
+export type { Index, IndexStats, SaveOptions } from './index.ts'
+export type { Key, Keys } from './keys.ts'
+export type { Source } from './open.ts'
+export type {
+  BackendChoice,
+  BatchOptions,
+  BuildOptions,
+  IndexOptions,
+  OpenOptions,
+  RecallOptions,
+  SearchOptions,
+  SyncSearchOptions,
+} from './options.ts'
+export type { Phase, Progress, RunOptions } from './progress.ts'
+export type { Target } from './save.ts'
+export type { Query, Tensor, Vectors } from './vectors.ts'
+
+export interface Nearfield {
+  /** Builds an index over a copy of `vectors`. */
+  buildIndex(vectors: Vectors, options: BuildOptions): Promise<Index>
+  /** Opens an index's file, wherever it was written. */
+  openIndex(source: Source, options?: OpenOptions): Promise<Index>
+  /** Which backends work here, and which one `auto` means. */
+  capabilities(): Promise<Capabilities>
+}
+
+export function nearfield(host: Host): Nearfield {
+  return {
+    buildIndex: (vectors, options = {} as BuildOptions) => buildIndex(host, vectors, options),
+    openIndex: (source, options = {}) => openIndex(host, source, options),
+    capabilities: () => capabilities(host),
+  }
+}

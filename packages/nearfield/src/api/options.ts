@@ -1,0 +1,122 @@
+/**
+ * Options at the door: names nobody knows are refused with the known ones listed, values of the run
+ * (`threads`, `signal`, …) are checked here, the core's own are passed on as JSON and checked there.
+ * Defaults live in the core; this file holds none.
+ */
+import type { BackendKind, SearchParams } from '../backend.ts'
+import { BUILD_OPTION_NAMES, OPEN_OPTION_NAMES, SEARCH_OPTION_NAMES } from '../generated/options.ts'
+import type { AutoOptions, CoreOpenOptions, CoreSearchOptions, FlatOptions, HnswOptions } from '../generated/options.ts'
+import { K_DEFAULT } from '../generated/constants.ts'
+import { NearfieldError, shown } from './errors.ts'
+import type { Keys } from './keys.ts'
+import type { RunOptions } from './progress.ts'
+
+/** A backend by name, or the best one there is. */
+export type BackendChoice = 'auto' | BackendKind
+
+/** Where the work is done. */
+export interface PlaceOptions {
+  /** @default 'auto' */
+  readonly backend?: BackendChoice | undefined
+}
+
+/** `dim` may be left out where the vectors say it themselves. */
+type WithDim<T extends { readonly dim: number }> = { readonly [K in keyof Omit<T, 'dim'>]: T[K] | undefined } & {
+  readonly dim?: number | undefined
+}
+/** What the index shall be. `kind` decides which options belong. */
+export type IndexOptions =
+  | (WithDim<FlatOptions> & { readonly kind: 'flat' })
+  | (WithDim<HnswOptions> & { readonly kind: 'hnsw' })
+  | WithDim<AutoOptions>
+
+export type BuildOptions = IndexOptions & PlaceOptions & RunOptions & { readonly keys?: Keys | undefined }
+
+export interface OpenOptions extends PlaceOptions, RunOptions {
+  /** `memory` reads the file; `mapped` lets the system page it in (native backend, a path). @default 'memory' */
+  readonly mode?: 'memory' | 'mapped' | undefined
+  readonly isa?: CoreOpenOptions['isa'] | undefined
+}
+
+type Loose<T> = { readonly [K in keyof T]: T[K] | undefined }
+export interface SearchOptions extends Loose<CoreSearchOptions> {
+  readonly signal?: AbortSignal | undefined
+}
+/** For calls that block: nothing could abort them. */
+export type SyncSearchOptions = Loose<CoreSearchOptions>
+export type BatchOptions = Loose<CoreSearchOptions> & RunOptions
+export type RecallOptions = Pick<BatchOptions, 'k' | 'ef'> & RunOptions
+
+const RUN = ['signal', 'onProgress', 'threads'] as const
+const PLACE = ['backend', ...RUN] as const
+export const NAMES = {
+  build: [...BUILD_OPTION_NAMES, 'keys', ...PLACE],
+  open: [...OPEN_OPTION_NAMES, 'mode', ...PLACE],
+  search: [...SEARCH_OPTION_NAMES, 'signal'],
+  searchSync: [...SEARCH_OPTION_NAMES],
+  batch: [...SEARCH_OPTION_NAMES, ...RUN],
+  recall: ['k', 'ef', ...RUN],
+  run: ['signal', 'onProgress'],
+} as const
+
+/** Refuses unknown names and impossible values of a run. */
+export function checkOptions(options: object, call: keyof typeof NAMES): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new NearfieldError('OPTION', `options must be an object, received ${shown(options)}`)
+  }
+  const known: readonly string[] = NAMES[call]
+  for (const name in options) {
+    if (!known.includes(name)) {
+      throw new NearfieldError('OPTION', `unknown option '${name}'; known are ${known.join(', ')}`)
+    }
+  }
+  const { signal, onProgress, threads, backend } = options as RunOptions & PlaceOptions
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw new NearfieldError('OPTION', `signal must be an AbortSignal, received ${shown(signal)}`)
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new NearfieldError('OPTION', `onProgress must be a function, received ${shown(onProgress)}`)
+  }
+  if (threads !== undefined) checkInteger('threads', threads, 1, 1024)
+  if (backend !== undefined) checkBackend(backend, 'backend')
+}
+
+const BACKENDS: readonly unknown[] = ['auto', 'native', 'wasm-threads', 'wasm'] satisfies BackendChoice[]
+
+/** `name` is the option or the environment variable the value came from. */
+export function checkBackend(value: unknown, name: string): asserts value is BackendChoice {
+  if (!BACKENDS.includes(value)) {
+    throw new NearfieldError('OPTION', `${name} must be one of ${BACKENDS.join(', ')}, received ${shown(value)}`)
+  }
+}
+
+/** The core's share of `options` as JSON. `given` replaces or adds values. */
+export function coreJson(options: object, names: readonly string[], given: Record<string, unknown>): string {
+  const all: Record<string, unknown> = { ...options, ...given }
+  const core: Record<string, unknown> = {}
+  for (const name of names) {
+    const value = all[name]
+    if (value === undefined) continue
+    // JSON would turn these into null or nothing, and the core could not name what it was given.
+    const expressible = typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)
+    if (!expressible) throw new NearfieldError('OPTION', `${name} must be a number or a word, received ${shown(value)}`)
+    core[name] = value
+  }
+  return JSON.stringify(core)
+}
+
+/** A search's numbers, with `k` cut to the rows there are. */
+export function searchParams(options: SyncSearchOptions, size: number, k = options.k ?? K_DEFAULT): SearchParams {
+  const { ef, exact } = options
+  checkInteger('k', k, 1, 0xffff_ffff)
+  if (ef !== undefined) checkInteger('ef', ef, 1, 1_000_000)
+  if (exact !== undefined && typeof exact !== 'boolean') {
+    throw new NearfieldError('OPTION', `exact must be true or false, received ${shown(exact)}`)
+  }
+  return { k: Math.min(k, Math.max(size, 1)), ef: ef ?? 0, exact: exact ?? false }
+}
+
+export function checkInteger(name: string, value: unknown, min: number, max: number): void {
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return
+  throw new NearfieldError('OPTION', `${name} must be an integer from ${min} to ${max}, received ${shown(value)}`)
+}

@@ -1,0 +1,401 @@
+/**
+ * The WebAssembly module behind the {@link Backend} interface, in the calling thread: used as it is
+ * in Node, Deno and Bun, and inside the worker of a page.
+ *
+ *   load() → glue, pool? → instantiate → start the pool → handles ↔ objects of the glue
+ *
+ * Every call blocks and is wrapped in a promise. Errors cross as `CODE: message`. A panic is such an
+ * error and everything lives on; anything else that WebAssembly throws is a trap, after which the
+ * instance's memory is not to be trusted: the backend is dead and says so to every later call.
+ */
+
+import type {
+  Backend,
+  BackendInfo,
+  IndexHandle,
+  KeyColumn,
+  Phase,
+  RawHits,
+  SearchParams,
+  StepReport,
+  SyncCalls,
+} from '../backend.ts'
+
+export type WasmVariant = 'threads' | 'single'
+
+/** What the glue's `init` accepts; `undefined` lets it fetch the `.wasm` beside itself. */
+export type WasmSource = BufferSource | WebAssembly.Module | Response | URL | string
+
+/** The parts of a variant's folder; see packages/wasm/README.md, "Loading". */
+export interface WasmParts {
+  /** `await import('./wasm/<variant>/nearfield_wasm.js')` */
+  readonly glue: unknown
+  /** Threads only: `await import('./wasm/threads/pool-web.js')` or `pool-node.js`. */
+  readonly pool?: unknown
+  readonly module?: WasmSource | Promise<WasmSource>
+}
+
+export interface WasmOptions {
+  readonly variant: WasmVariant
+  /** Threads of the pool; ignored by `single`. */
+  readonly threads: number
+  /** Why this backend and not a better one; shown as `index.backend.why`. */
+  readonly why: string
+  readonly load: () => Promise<WasmParts>
+  /** Names this pool's messages on the `nearfield-pool` channel. */
+  readonly poolName?: string
+  /** Called once, when the module has trapped. */
+  readonly died?: (cause: unknown) => void
+}
+
+interface GlueObject {
+  free(): void
+}
+interface GlueFloats extends GlueObject {
+  at(): number
+}
+interface GlueBuilder extends GlueObject {
+  step(threads: number): void
+  phase(): Phase
+  done(): bigint
+  total(): bigint
+  finish(): GlueIndex
+}
+interface GlueLoader extends GlueObject {
+  write(chunk: Uint8Array): void
+  finish(threads: number): GlueIndex
+}
+interface GlueKeys extends GlueObject {
+  numbers(): Float64Array | undefined
+  text(): Uint8Array | undefined
+  offsets(): BigUint64Array | undefined
+}
+interface GlueHits extends GlueObject {
+  slots(): Uint32Array
+  distances(): Float32Array
+  counts(): Uint32Array
+}
+interface GlueIndex extends GlueObject {
+  describe(): string
+  size(): number
+  keys(): GlueKeys | undefined
+  stage(floats: number, hits: number): void
+  query_at(): number
+  slots_at(): number
+  distances_at(): number
+  search(k: number, ef: number, exact: boolean): number
+  search_batch(
+    queries: GlueFloats,
+    rows: number,
+    k: number,
+    ef: number,
+    exact: boolean,
+    threads: number,
+  ): GlueHits
+  dim(): number
+  read_file(offset: bigint, bytes: number): Uint8Array
+  check(): void
+}
+
+/** What this file uses of the glue wasm-bindgen generates. */
+interface Glue {
+  default(input: { module_or_path?: unknown }): Promise<unknown>
+  linear_memory(): WebAssembly.Memory
+  simd(): string
+  inject_fault(kind: string): void
+  initThreadPool?(threads: number): Promise<void>
+  usePoolStarter?(start: Pool['start']): void
+  readonly Floats: new (length: number) => GlueFloats
+  readonly Builder: new (
+    vectors: GlueFloats,
+    options: string,
+    numbers: Float64Array | undefined,
+    text: Uint8Array | undefined,
+    offsets: BigUint64Array | undefined,
+  ) => GlueBuilder
+  readonly Loader: new (bytesTotal: bigint, options: string) => GlueLoader
+}
+
+interface Pool {
+  start(module: unknown, memory: unknown, builder: unknown): Promise<void>
+  end(): void | Promise<void>
+}
+
+/** An index with the views over its stage. They are made anew when the stage or the memory moved. */
+interface OpenIndex {
+  readonly raw: GlueIndex
+  readonly size: number
+  readonly dim: number
+  hitsMax: number
+  buffer: ArrayBufferLike | undefined
+  query: Float32Array
+  slots: Uint32Array
+  distances: Float32Array
+}
+
+/** Reads the module, starts the pool and gives the backend. */
+export async function createWasmBackend(options: WasmOptions): Promise<WasmBackend> {
+  const { variant, threads, why } = options
+  const parts = await options.load()
+  const glue = parts.glue as Glue
+  const source = await parts.module
+  await glue.default(source === undefined ? {} : { module_or_path: source })
+  let pool: Pool | undefined
+  if (variant === 'threads') {
+    if (!glue.initThreadPool || !glue.usePoolStarter || !parts.pool) {
+      throw new Error('BACKEND: expected the threads build with its pool, received the single build or no pool')
+    }
+    const { createPool } = parts.pool as { createPool(name: string): Pool }
+    pool = createPool(options.poolName ?? crypto.randomUUID())
+    glue.usePoolStarter(pool.start)
+    await glue.initThreadPool(Math.max(1, threads))
+  }
+  const info: BackendInfo = {
+    kind: variant === 'threads' ? 'wasm-threads' : 'wasm',
+    why,
+    simd: glue.simd(),
+    threads: pool ? Math.max(1, threads) : 1,
+  }
+  return new WasmBackend(info, glue, pool, options.died)
+}
+
+const aliveError = /^[A-Z_]+: /
+
+export class WasmBackend implements Backend {
+  readonly info: BackendInfo
+  readonly sync: SyncCalls
+  readonly #glue: Glue
+  readonly #memory: WebAssembly.Memory
+  readonly #pool: Pool | undefined
+  readonly #died: ((cause: unknown) => void) | undefined
+  readonly #builders = new Map<number, GlueBuilder>()
+  readonly #loaders = new Map<number, GlueLoader>()
+  readonly #indexes = new Map<number, OpenIndex>()
+  #handle = 0
+  #dead: Error | undefined
+
+  constructor(info: BackendInfo, glue: Glue, pool: Pool | undefined, died?: (cause: unknown) => void) {
+    this.info = info
+    this.#glue = glue
+    this.#memory = glue.linear_memory()
+    this.#pool = pool
+    this.#died = died
+    this.sync = {
+      searchInto: (index, query, k, ef, exact, slots, distances) =>
+        this.#searchInto(index, query, k, ef, exact, slots, distances),
+    }
+  }
+
+  async buildBegin(vectors: Float32Array, options: string, keys: KeyColumn | null): Promise<number> {
+    const numbers = keys instanceof Float64Array ? keys : undefined
+    const text = keys === null || keys instanceof Float64Array ? undefined : keys
+    return this.#guard(() => {
+      const offsets = text && BigUint64Array.from(text.offsets, BigInt)
+      const builder = new this.#glue.Builder(this.#copyIn(vectors), options, numbers, text?.bytes, offsets)
+      return this.#keep(this.#builders, builder)
+    })
+  }
+
+  async buildStep(handle: number, threads: number): Promise<StepReport> {
+    return this.#guard(() => {
+      const builder = held(this.#builders, handle, 'builder')
+      builder.step(threads)
+      return { phase: builder.phase(), done: Number(builder.done()), total: Number(builder.total()) }
+    })
+  }
+
+  async buildFinish(handle: number): Promise<IndexHandle> {
+    return this.#guard(() => this.#keepIndex(taken(this.#builders, handle, 'builder').finish()))
+  }
+
+  async buildDrop(handle: number): Promise<void> {
+    this.#free(this.#builders, handle)
+  }
+
+  async openBegin(bytesTotal: number, options: string): Promise<number> {
+    return this.#guard(() => {
+      return this.#keep(this.#loaders, new this.#glue.Loader(BigInt(bytesTotal), options))
+    })
+  }
+
+  async openWrite(handle: number, chunk: Uint8Array): Promise<void> {
+    this.#guard(() => held(this.#loaders, handle, 'loader').write(chunk))
+  }
+
+  async openFinish(handle: number, threads: number): Promise<IndexHandle> {
+    return this.#guard(() => this.#keepIndex(taken(this.#loaders, handle, 'loader').finish(threads)))
+  }
+
+  async openDrop(handle: number): Promise<void> {
+    this.#free(this.#loaders, handle)
+  }
+
+  async openMapped(path: string): Promise<IndexHandle> {
+    throw new Error(`BACKEND: only the native backend maps files, this is ${this.info.kind}; open ${path} without mapping`)
+  }
+
+  async describe(handle: IndexHandle): Promise<string> {
+    return this.#guard(() => held(this.#indexes, handle, 'index').raw.describe())
+  }
+
+  async keys(handle: IndexHandle): Promise<KeyColumn | null> {
+    return this.#guard(() => {
+      const keys = held(this.#indexes, handle, 'index').raw.keys()
+      if (!keys) return null
+      const [numbers, bytes, offsets] = [keys.numbers(), keys.text(), keys.offsets()]
+      keys.free()
+      if (numbers) return numbers
+      return bytes && offsets ? { bytes, offsets: Float64Array.from(offsets, Number) } : null
+    })
+  }
+
+  async search(handle: IndexHandle, query: Float32Array, params: SearchParams): Promise<RawHits> {
+    const room = this.#guard(() => Math.min(params.k, held(this.#indexes, handle, 'index').size))
+    const slots = new Uint32Array(room)
+    const distances = new Float32Array(room)
+    const count = this.#searchInto(handle, query, params.k, params.ef, params.exact, slots, distances)
+    return { slots, distances, counts: Uint32Array.of(count) }
+  }
+
+  async searchBatch(
+    handle: IndexHandle,
+    queries: Float32Array,
+    params: SearchParams,
+    threads: number,
+  ): Promise<RawHits> {
+    return this.#guard(() => {
+      const { raw, dim } = held(this.#indexes, handle, 'index')
+      const rows = Math.ceil(queries.length / dim)
+      const { k, ef, exact } = params
+      const hits = raw.search_batch(this.#copyIn(queries), rows, k, ef, exact, threads)
+      const answer = { slots: hits.slots(), distances: hits.distances(), counts: hits.counts() }
+      hits.free()
+      return answer
+    })
+  }
+
+  async readFile(handle: IndexHandle, offset: number, bytes: number): Promise<Uint8Array> {
+    return this.#guard(() => held(this.#indexes, handle, 'index').raw.read_file(BigInt(offset), bytes))
+  }
+
+  async check(handle: IndexHandle): Promise<void> {
+    this.#guard(() => held(this.#indexes, handle, 'index').raw.check())
+  }
+
+  async drop(handle: IndexHandle): Promise<void> {
+    const open = this.#indexes.get(handle)
+    this.#indexes.delete(handle)
+    if (open && !this.#dead) this.#guard(() => open.raw.free())
+  }
+
+  async shutdown(): Promise<void> {
+    this.#dead ??= new Error('CLOSED: this backend was shut down')
+    this.#builders.clear()
+    this.#loaders.clear()
+    this.#indexes.clear()
+    await this.#pool?.end()
+  }
+
+  /** `panic`, `pool-panic`, `trap` or `pool-trap`, for tests. */
+  async injectFault(kind: string): Promise<void> {
+    this.#guard(() => this.#glue.inject_fault(kind))
+  }
+
+  #searchInto(
+    handle: IndexHandle,
+    query: Float32Array,
+    k: number,
+    ef: number,
+    exact: boolean,
+    slots: Uint32Array,
+    distances: Float32Array,
+  ): number {
+    if (this.#dead) throw this.#dead
+    const index = held(this.#indexes, handle, 'index')
+    // No closure and no guard(): this is the hot path.
+    try {
+      this.#stage(index, query.length, Math.min(k, index.size, slots.length, distances.length))
+      index.query.set(query)
+      const count = index.raw.search(k, ef, exact)
+      // A loop, because `set` would need a view of the first `count`.
+      for (let at = 0; at < count; at++) {
+        slots[at] = index.slots[at] as number
+        distances[at] = index.distances[at] as number
+      }
+      return count
+    } catch (error) {
+      throw this.#lift(error)
+    }
+  }
+
+  #stage(index: OpenIndex, floats: number, hits: number): void {
+    const { raw } = index
+    if (floats !== index.query.length || hits > index.hitsMax) {
+      raw.stage(floats, hits)
+      index.hitsMax = hits
+      index.buffer = undefined
+    }
+    const { buffer } = this.#memory
+    if (buffer === index.buffer) return
+    index.buffer = buffer
+    index.query = new Float32Array(buffer, raw.query_at(), floats)
+    index.slots = new Uint32Array(buffer, raw.slots_at(), index.hitsMax)
+    index.distances = new Float32Array(buffer, raw.distances_at(), index.hitsMax)
+  }
+
+  #copyIn(vectors: Float32Array): GlueFloats {
+    const floats = new this.#glue.Floats(vectors.length)
+    new Float32Array(this.#memory.buffer, floats.at(), vectors.length).set(vectors)
+    return floats
+  }
+
+  #keepIndex(raw: GlueIndex): number {
+    const [query, slots, distances] = [new Float32Array(), new Uint32Array(), new Float32Array()]
+    const open = { raw, size: raw.size(), dim: raw.dim(), hitsMax: 0, buffer: undefined, query, slots, distances }
+    return this.#keep(this.#indexes, open)
+  }
+
+  #keep<T>(table: Map<number, T>, object: T): number {
+    this.#handle += 1
+    table.set(this.#handle, object)
+    return this.#handle
+  }
+
+  #free(table: Map<number, GlueObject>, handle: number): void {
+    const object = table.get(handle)
+    table.delete(handle)
+    if (object && !this.#dead) this.#guard(() => object.free())
+  }
+
+  #guard<T>(call: () => T): T {
+    if (this.#dead) throw this.#dead
+    try {
+      return call()
+    } catch (error) {
+      throw this.#lift(error)
+    }
+  }
+
+  #lift(error: unknown): Error {
+    const message = error instanceof Error ? error.message : String(error)
+    if (error instanceof Error && error.name === 'PanicError') {
+      return new Error(`BACKEND: internal error: ${message}`, { cause: error })
+    }
+    if (error instanceof Error && aliveError.test(message)) return error
+    this.#dead = new Error(`BACKEND: the WebAssembly module stopped: ${message}`, { cause: error })
+    this.#died?.(error)
+    return this.#dead
+  }
+}
+
+function held<T>(table: Map<number, T>, handle: number, what: string): T {
+  const object = table.get(handle)
+  if (object === undefined) throw new Error(`CLOSED: expected an open ${what}, received a closed one`)
+  return object
+}
+
+function taken<T>(table: Map<number, T>, handle: number, what: string): T {
+  const object = held(table, handle, what)
+  table.delete(handle)
+  return object
+}

@@ -1,0 +1,128 @@
+/**
+ * A backend that lives in a worker. Every method is one message there and one back; arrays are copied
+ * once and moved. When the worker dies every promise still open is rejected with `BACKEND`, and so is
+ * every later call: nothing ever waits for an answer that cannot come.
+ */
+import { NearfieldError, parseError } from '../api/errors.ts'
+import type { Backend, BackendInfo } from '../backend.ts'
+import { METHOD_NAMES, type MethodName, type Methods } from './methods.ts'
+import { type FromHost, packed, POOL_CHANNEL, type Port, type Spec } from './worker-messages.ts'
+
+/** The other end, and how to end it. */
+export interface Connection {
+  readonly port: Port & { addEventListener(type: 'error' | 'messageerror', listener: (event: Event) => void): void }
+  end(): void
+}
+
+interface Waiting {
+  resolve(value: unknown): void
+  reject(error: unknown): void
+}
+
+export function connectWorker(
+  connection: Connection,
+  spec: Spec,
+  died: (cause: unknown) => void = () => {},
+): Promise<Backend> {
+  return new Client(connection, spec, died).opened
+}
+
+class Client {
+  readonly opened: Promise<Backend>
+  readonly #connection: Connection
+  readonly #died: (cause: unknown) => void
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #poolNews: BroadcastChannel | null
+  #opening: Waiting | undefined
+  #dead: NearfieldError | undefined
+  #id = 0
+
+  constructor(connection: Connection, spec: Spec, died: (cause: unknown) => void) {
+    this.#connection = connection
+    this.#died = died
+    const { port } = connection
+    port.addEventListener('message', (event) => this.#hear(event.data as FromHost))
+    port.addEventListener('error', (event) => {
+      event.preventDefault() // it is told through the promises
+      this.#die((event as ErrorEvent).message || 'its script could not be loaded')
+    })
+    port.addEventListener('messageerror', () => this.#die('a message could not be read'))
+    this.#poolNews = spec.kind === 'wasm-threads' ? this.#listen(spec.poolName) : null
+    this.opened = new Promise((resolve, reject) => {
+      this.#opening = { resolve: (info) => resolve(this.#backend(info as BackendInfo)), reject }
+    })
+    port.start?.()
+    port.postMessage({ type: 'open', spec }, [])
+  }
+
+  #listen(poolName: string): BroadcastChannel {
+    const channel = new BroadcastChannel(POOL_CHANNEL)
+    channel.onmessage = ({ data }) => {
+      const { type, pool, message } = data as { type?: string; pool?: string; message?: string }
+      if (type === 'pool-trap' && pool === poolName) this.#die(message ?? 'a thread of its pool stopped')
+    }
+    return channel
+  }
+
+  #backend(info: BackendInfo): Backend {
+    const methods: Partial<Record<MethodName, unknown>> = {}
+    for (const name of METHOD_NAMES) methods[name] = (...args: unknown[]) => this.#call(name, args)
+    methods.shutdown = () => this.#shutdown()
+    return { ...(methods as Methods), info, sync: null }
+  }
+
+  #call(method: MethodName, args: readonly unknown[]): Promise<unknown> {
+    if (this.#dead) return Promise.reject(this.#dead)
+    const id = ++this.#id
+    return new Promise((resolve, reject) => {
+      const { value, transfer } = packed({ type: 'call', id, method, args }, true)
+      this.#connection.port.postMessage(value, transfer)
+      this.#waiting.set(id, { resolve, reject })
+    })
+  }
+
+  async #shutdown(): Promise<void> {
+    if (this.#dead) return
+    await this.#call('shutdown', []).catch(() => {}) // it ends either way
+    this.#close(new NearfieldError('CLOSED', 'this backend was shut down'))
+  }
+
+  #hear(message: FromHost): void {
+    switch (message.type) {
+      case 'opened':
+        this.#opening?.resolve(message.info)
+        this.#opening = undefined
+        return
+      case 'failed':
+        this.#close(parseError(message.error))
+        return
+      case 'dead':
+        this.#die(parseError(message.error).message)
+        return
+      case 'answer':
+      case 'refusal': {
+        const waiting = this.#waiting.get(message.id)
+        this.#waiting.delete(message.id)
+        if (message.type === 'answer') waiting?.resolve(message.value)
+        else waiting?.reject(parseError(message.error))
+      }
+    }
+  }
+
+  #die(why: string): void {
+    if (this.#dead) return
+    const error = new NearfieldError('BACKEND', `the worker of the backend died: ${why}`)
+    this.#close(error)
+    this.#died(error)
+  }
+
+  #close(error: NearfieldError): void {
+    this.#dead = error
+    this.#poolNews?.close()
+    this.#connection.end()
+    this.#opening?.reject(error)
+    this.#opening = undefined
+    for (const { reject } of this.#waiting.values()) reject(error)
+    this.#waiting.clear()
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * The worker's end: loads the backend it is told to, then answers calls. Calls run in the order they
+ * come, because a WebAssembly backend does its work before it gives its promise. After a trap the
+ * instance's memory is not to be trusted: the host says `dead` and the client ends the worker.
+ */
+import { errorText, NearfieldError } from '../api/errors.ts'
+import type { Backend } from '../backend.ts'
+import { isFatal } from './methods.ts'
+import { type Call, type FromHost, packed, type Port, type Spec, type ToHost } from './worker-messages.ts'
+
+export function serveBackend(port: Port, load: (spec: Spec) => Promise<Backend>): void {
+  let backend: Backend | undefined
+  const say = (message: FromHost) => {
+    const { value, transfer } = packed(message, false)
+    port.postMessage(value, transfer)
+  }
+  const open = async (spec: Spec) => {
+    try {
+      backend = await load(spec)
+      say({ type: 'opened', info: { ...backend.info } })
+    } catch (error) {
+      say({ type: 'failed', error: errorText(error) })
+    }
+  }
+  const answer = async ({ id, method, args }: Call) => {
+    try {
+      if (!backend) throw new NearfieldError('BACKEND', `${method} was called before the backend was loaded`)
+      const value = await (backend[method] as (...args: unknown[]) => Promise<unknown>)(...args)
+      say({ type: 'answer', id, value })
+    } catch (error) {
+      if (isFatal(error)) say({ type: 'dead', error: errorText(error) })
+      else say({ type: 'refusal', id, error: errorText(error) })
+    }
+  }
+  port.addEventListener('message', ({ data }) => {
+    const message = data as ToHost
+    if (message.type === 'open') void open(message.spec)
+    else if (message.type === 'call') void answer(message)
+  })
+  port.start?.()
+}

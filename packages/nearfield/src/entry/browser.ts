@@ -1,0 +1,6 @@
+/** Browsers: WebAssembly in a worker, with threads where the page is cross-origin isolated. */
+import { nearfield } from '../api/nearfield.ts'
+import { webHost } from '../hosts/web.ts'
+
+export * from '../api/nearfield.ts'
+export const { buildIndex, openIndex, capabilities } = nearfield(webHost())

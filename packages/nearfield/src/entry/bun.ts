@@ -1,0 +1,6 @@
+/** Bun: the native addon, else WebAssembly in this process. */
+import { nearfield } from '../api/nearfield.ts'
+import { nodeHost } from '../hosts/node.ts'
+
+export * from '../api/nearfield.ts'
+export const { buildIndex, openIndex, capabilities } = nearfield(nodeHost())

@@ -1,0 +1,55 @@
+/**
+ * Browsers. A page must not block, so there the module lives in a worker; in a worker of the user's
+ * own it runs in place and may answer synchronously. Threads need shared memory, which browsers give
+ * to cross-origin isolated pages only.
+ */
+import { NearfieldError } from '../api/errors.ts'
+import type { Host, Place } from '../api/host.ts'
+import type { Backend } from '../backend.ts'
+import { Choices } from '../backends/choose.ts'
+import { connectWorker } from '../backends/worker-client.ts'
+import type { Spec } from '../backends/worker-messages.ts'
+
+type Open = (spec: Spec, died: (cause: unknown) => void) => Promise<Backend>
+
+export function webHost(): Host {
+  const inWorker = 'WorkerGlobalScope' in globalThis
+  const open: Open = inWorker ? openHere : openWorker
+  const where = inWorker ? 'WebAssembly in this worker' : 'WebAssembly in a worker'
+  return {
+    choices: new Choices([
+      {
+        kind: 'wasm-threads',
+        load: async (threads, died) => {
+          if (!globalThis.crossOriginIsolated) throw new NearfieldError('BACKEND', 'the page is not cross-origin isolated')
+          return open({ kind: 'wasm-threads', threads, why: `${where}, with threads`, poolName: crypto.randomUUID() }, died)
+        },
+      },
+      {
+        kind: 'wasm',
+        load: (_, died) => open({ kind: 'wasm', threads: 1, why: `${where}, one thread`, poolName: '' }, died),
+      },
+    ]),
+    files: null,
+    locate,
+    preferences: {},
+  }
+}
+
+const openWorker: Open = (spec, died) => {
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
+  return connectWorker({ port: worker, end: () => worker.terminate() }, spec, died)
+}
+
+const openHere: Open = async (spec, died) => {
+  const { loadWebWasm } = await import('./web-wasm.ts')
+  return loadWebWasm(spec, died)
+}
+
+function locate(source: string | URL): Place {
+  try {
+    return { url: new URL(source, (globalThis as { document?: Document }).document?.baseURI ?? location.href) }
+  } catch (cause) {
+    throw new NearfieldError('OPTION', `not an address: ${source}`, { cause })
+  }
+}
