@@ -10,9 +10,17 @@
 #![cfg_attr(feature = "threads", feature(stdarch_wasm_atomic_wait))]
 #![allow(clippy::needless_pass_by_value)] // wasm-bindgen hands over owned strings and vectors
 
-#[cfg(all(target_arch = "wasm32", feature = "threads", not(target_feature = "atomics")))]
+#[cfg(all(
+    target_arch = "wasm32",
+    feature = "threads",
+    not(target_feature = "atomics")
+))]
 compile_error!("feature `threads` needs -C target-feature=+atomics and -Z build-std");
-#[cfg(all(target_arch = "wasm32", not(feature = "threads"), target_feature = "atomics"))]
+#[cfg(all(
+    target_arch = "wasm32",
+    not(feature = "threads"),
+    target_feature = "atomics"
+))]
 compile_error!("-C target-feature=+atomics needs feature `threads`");
 
 mod fault;
@@ -36,22 +44,25 @@ fn thrown(error: Error) -> JsError {
 fn zeros<T: Clone + Default>(len: usize) -> Result<Vec<T>, JsError> {
     let mut block = Vec::new();
     block.try_reserve_exact(len).map_err(|_| {
-        let message = format!("expected room for {len} × {} bytes in WebAssembly's memory, which is full", size_of::<T>());
+        let message = format!(
+            "expected room for {len} × {} bytes in WebAssembly's memory, which is full",
+            size_of::<T>()
+        );
         thrown(Error::new(Code::Memory, message))
     })?;
     block.resize(len, T::default());
     Ok(block)
 }
 
-/// Instruction set this module was compiled for.
+/// The kernels' instruction set.
 #[wasm_bindgen]
 pub fn simd() -> String {
-    if cfg!(target_feature = "simd128") { "simd128" } else { "scalar" }.to_owned()
+    boundary::simd().to_owned()
 }
 
 /// The module's memory, for views over [`Floats`] and [`Index::stage`].
 #[wasm_bindgen]
-pub fn memory() -> JsValue {
+pub fn linear_memory() -> JsValue {
     wasm_bindgen::memory()
 }
 
@@ -97,7 +108,11 @@ impl Builder {
             _ => None,
         };
         let inner = boundary::Builder::new(&vectors.0, options, keys).map_err(thrown)?;
-        let last = boundary::Progress { phase: boundary::Phase::Prepare, done: 0, total: 0 };
+        let last = boundary::Progress {
+            phase: boundary::Phase::Prepare,
+            done: 0,
+            total: 0,
+        };
         Ok(Self { inner, last })
     }
 
@@ -138,7 +153,9 @@ impl Loader {
     /// Reserves `bytes_total`.
     #[wasm_bindgen(constructor)]
     pub fn new(bytes_total: u64, options: &str) -> Result<Loader, JsError> {
-        boundary::Loader::new(bytes_total, options).map(Self).map_err(thrown)
+        boundary::Loader::new(bytes_total, options)
+            .map(Self)
+            .map_err(thrown)
     }
 
     /// Appends the next bytes.
@@ -148,7 +165,9 @@ impl Loader {
 
     /// Checks everything and gives the index.
     pub fn finish(self, threads: u32) -> Result<Index, JsError> {
-        pool::run(threads, move |exec| self.0.finish(exec)).map(Index::new).map_err(thrown)
+        pool::run(threads, move |exec| self.0.finish(exec))
+            .map(Index::new)
+            .map_err(thrown)
     }
 }
 
@@ -164,7 +183,12 @@ pub struct Index {
 
 impl Index {
     fn new(inner: boundary::Index) -> Self {
-        Self { inner, query: Vec::new(), slots: Vec::new(), distances: Vec::new() }
+        Self {
+            inner,
+            query: Vec::new(),
+            slots: Vec::new(),
+            distances: Vec::new(),
+        }
     }
 }
 
@@ -173,6 +197,16 @@ impl Index {
     /// The core's JSON description.
     pub fn describe(&self) -> String {
         self.inner.info()
+    }
+
+    /// Rows.
+    pub fn size(&self) -> u32 {
+        self.inner.size()
+    }
+
+    /// Numbers a vector.
+    pub fn dim(&self) -> u32 {
+        self.inner.dim()
     }
 
     /// The key of every slot.
@@ -208,7 +242,9 @@ impl Index {
     pub fn search(&mut self, k: u32, ef: u32, exact: bool) -> Result<usize, JsError> {
         let params = boundary::SearchParams { k, ef, exact };
         let (slots, distances) = (&mut self.slots, &mut self.distances);
-        self.inner.search_into(&self.query, params, slots, distances).map_err(thrown)
+        self.inner
+            .search_into(&self.query, params, slots, distances)
+            .map_err(thrown)
     }
 
     /// Answers `rows` queries.
@@ -223,12 +259,20 @@ impl Index {
     ) -> Result<Hits, JsError> {
         let params = boundary::SearchParams { k, ef, exact };
         let wide = rows.saturating_mul(k as usize);
-        let mut hits =
-            Hits { slots: zeros(wide)?, distances: zeros(wide)?, counts: zeros(rows)? };
+        let mut hits = Hits {
+            slots: zeros(wide)?,
+            distances: zeros(wide)?,
+            counts: zeros(rows)?,
+        };
         let out = &mut hits;
         pool::run(threads, move |exec| {
-            let Hits { slots, distances, counts } = out;
-            self.inner.search_batch(&queries.0, params, exec, slots, distances, counts)
+            let Hits {
+                slots,
+                distances,
+                counts,
+            } = out;
+            self.inner
+                .search_batch(&queries.0, params, exec, slots, distances, counts)
         })
         .map_err(thrown)?;
         Ok(hits)
@@ -286,16 +330,28 @@ pub struct Keys(KeyColumn);
 impl Keys {
     /// One a row, unless they are text.
     pub fn numbers(&self) -> Option<Vec<f64>> {
-        if let KeyColumn::Numbers(numbers) = &self.0 { Some(numbers.clone()) } else { None }
+        if let KeyColumn::Numbers(numbers) = &self.0 {
+            Some(numbers.clone())
+        } else {
+            None
+        }
     }
 
     /// UTF-8, one after the other.
     pub fn text(&self) -> Option<Vec<u8>> {
-        if let KeyColumn::Text { bytes, .. } = &self.0 { Some(bytes.clone()) } else { None }
+        if let KeyColumn::Text { bytes, .. } = &self.0 {
+            Some(bytes.clone())
+        } else {
+            None
+        }
     }
 
     /// `rows + 1` places in the text.
     pub fn offsets(&self) -> Option<Vec<u64>> {
-        if let KeyColumn::Text { offsets, .. } = &self.0 { Some(offsets.clone()) } else { None }
+        if let KeyColumn::Text { offsets, .. } = &self.0 {
+            Some(offsets.clone())
+        } else {
+            None
+        }
     }
 }

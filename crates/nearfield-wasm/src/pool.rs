@@ -20,7 +20,7 @@ pub fn run<R: Send>(_threads: u32, call: impl FnOnce(Exec<'static>) -> R + Send)
 }
 
 #[cfg(feature = "threads")]
-pub use threaded::{pool_word, run};
+pub use threaded::run;
 
 #[cfg(feature = "threads")]
 mod threaded {
@@ -33,6 +33,7 @@ mod threaded {
 
     const WAITING: i32 = 0;
     const DONE: i32 = 1;
+    /// Written by JavaScript only.
     const DEAD: i32 = 2;
     static WORD: AtomicI32 = AtomicI32::new(DONE);
 
@@ -62,8 +63,12 @@ mod threaded {
             finish();
         });
         wait();
-        let answer = answer.into_inner().expect("the job does not panic while it holds the lock");
-        answer.expect("DONE comes after the answer").unwrap_or_else(|panic| resume_unwind(panic))
+        let answer = answer
+            .into_inner()
+            .expect("the job does not panic while it holds the lock");
+        answer
+            .expect("DONE comes after the answer")
+            .unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     fn finish() {
@@ -80,8 +85,8 @@ mod threaded {
                     // SAFETY: as in `finish`; −1 is "no time limit".
                     unsafe { wasm32::memory_atomic_wait32(WORD.as_ptr(), WAITING, -1) };
                 }
-                DONE => return,
-                _ => wasm32::unreachable(),
+                DEAD => wasm32::unreachable(),
+                _ => return,
             }
         }
     }

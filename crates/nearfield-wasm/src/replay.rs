@@ -1,0 +1,83 @@
+//! Replays every kernel table of this module against the scalar one, bit for bit. WebAssembly has
+//! no test runner here, so the replay is an export of a build of its own (`packages/wasm/test-kernels`).
+
+use nearfield::kernels::{Isa, Kernels, available};
+use nearfield::rng;
+use wasm_bindgen::prelude::*;
+
+const LEN_MAX: usize = 1100;
+/// Floats a row may start past a 64-byte line.
+const OFFSETS: usize = 16;
+const EDGES: [f32; 12] = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    f32::MIN_POSITIVE,
+    -f32::MIN_POSITIVE,
+    1e-45,
+    1e19,
+    -1e19,
+    3.0e38,
+    f32::EPSILON,
+    16_777_217.0,
+];
+
+/// Numbers at `at..`, one in eight of them an edge value.
+fn number(at: usize) -> f32 {
+    let bits = rng::value(7, 0, at as u64);
+    if bits.is_multiple_of(8) {
+        EDGES[(bits >> 8) as usize % EDGES.len()]
+    } else {
+        ((bits >> 40) as f32 / 8_388_608.0) - 1.0
+    }
+}
+
+fn same(left: &[f32], right: &[f32]) -> bool {
+    let both_nan = |(l, r): (&f32, &f32)| l.is_nan() && r.is_nan() || l.to_bits() == r.to_bits();
+    left.iter().zip(right).all(both_nan)
+}
+
+fn results(table: &Kernels, query: &[f32], rows: [&[f32]; 4]) -> [f32; 10] {
+    let [a, b, c, d] = (table.l2sq_f32_x4)(query, rows);
+    let [e, f, g, h] = (table.dot_f32_x4)(query, rows);
+    let (l2sq, dot) = (
+        (table.l2sq_f32)(query, rows[0]),
+        (table.dot_f32)(query, rows[0]),
+    );
+    [a, b, c, d, e, f, g, h, l2sq, dot]
+}
+
+/// How many comparisons agreed; an error at the first that does not.
+#[wasm_bindgen]
+pub fn replay_kernels() -> Result<u32, JsError> {
+    let tables = available();
+    let scalar = tables.iter().find(|table| table.isa == Isa::Scalar);
+    let scalar = *scalar.ok_or_else(|| JsError::new("expected a scalar table"))?;
+    if !tables.iter().any(|table| table.isa == Isa::Simd128) {
+        return Err(JsError::new(
+            "expected a simd128 table, this module has none",
+        ));
+    }
+    let numbers: Vec<f32> = (0..8 * (LEN_MAX + OFFSETS)).map(number).collect();
+    let mut compared = 0;
+    for len in 0..=LEN_MAX {
+        for offset in 0..OFFSETS {
+            let query = &numbers[(offset * 7) % OFFSETS..][..len];
+            let rows: [&[f32]; 4] =
+                std::array::from_fn(|row| &numbers[(row + 1) * LEN_MAX + offset..][..len]);
+            let expected = results(scalar, query, rows);
+            for table in tables.iter().filter(|table| table.isa != Isa::Scalar) {
+                let found = results(table, query, rows);
+                if !same(&expected, &found) {
+                    let name = table.isa.name();
+                    return Err(JsError::new(&format!(
+                        "{name}, length {len}, offset {offset}: expected {expected:?}, got {found:?}"
+                    )));
+                }
+                compared += 10;
+            }
+        }
+    }
+    Ok(compared)
+}
