@@ -1,1 +1,33 @@
-//! (to be written)
+//! The graph: Hierarchical Navigable Small World (Malkov & Yashunin, 2016), built in rounds so that
+//! threads cannot change the result, and frozen into arrays that are the file's sections.
+//!
+//! ```text
+//! build   rows ─ twins ─ plan ─┬─► propose (walk the frozen past, in parallel)
+//!                              └─◄ link    (own rows, then reverse edges, prune) ─ … ─ repair ─► FrozenArrays
+//! open    sections ─ GraphView ─ check::validate ─► walk::search
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | `view` | [`GraphView`], [`FrozenArrays`], and [`Links`], which walks ask both forms for |
+//! | `twins` | rows equal bit for bit, and their chains |
+//! | `plan` | levels, insertion order and rounds: functions of seed and number, not of threads |
+//! | `build` | [`HnswBuilder`]: the steps |
+//! | `draft` | the growing graph with its link scores |
+//! | `prune` | which neighbours to keep |
+//! | `repair` | making every slot reachable |
+//! | `walk` | greedy descent, beam, answer |
+//! | `check` | what opening and `check()` ask of the arrays |
+
+mod build;
+pub mod check;
+mod draft;
+mod plan;
+mod prune;
+mod repair;
+mod twins;
+mod view;
+pub mod walk;
+
+pub use build::{BuildPhase, HnswBuilder, HnswParams, StepReport};
+pub use view::{FrozenArrays, GraphView, Links};

@@ -1,1 +1,23 @@
-//! (to be written)
+//! The parts every search is made of. None of them allocates once it has grown to its work.
+//!
+//! ```text
+//! candidate   a score and a slot in one integer whose order is the order of answers
+//! pool        the sorted, bounded list a walk keeps
+//! visited     one tag a slot, cleared by counting
+//! top         the k nearest of a stream
+//! exact       every row, for flat indexes and `exact: true`
+//! scratch     all of the above for one thread; leased and given back
+//! ```
+
+mod candidate;
+pub mod exact;
+mod pool;
+mod scratch;
+mod top;
+mod visited;
+
+pub use candidate::Candidate;
+pub use pool::Pool;
+pub use scratch::{Buffers, Lease, Scratch, ScratchPool};
+pub use top::Top;
+pub use visited::Visited;

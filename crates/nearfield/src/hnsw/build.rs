@@ -1,0 +1,315 @@
+//! Building in rounds: every member of a round walks the graph as the round found it, in parallel;
+//! then links are made in a fixed order. Threads share no mutable state and cannot change the result.
+//!
+//! ```text
+//! round   members ── propose ──► own links chosen          (parallel, reads the draft)
+//!                    own rows written                      (in order)
+//!                    reverse edges sorted by (level, target, score, slot)
+//!                    overfull targets pruned               (parallel, reads the draft)
+//!                    targets written                       (in order)
+//! ```
+
+use super::draft::Draft;
+use super::prune::{Contender, Rule};
+use super::view::FrozenArrays;
+use super::{plan, repair, twins, walk};
+use crate::codec::{F32Scorer, Scorer};
+use crate::error::Result;
+use crate::exec::Exec;
+use crate::ids::{NO_SLOT, Slot};
+use crate::kernels::Kernels;
+use crate::matrix::Rows;
+use crate::metric::{Metric, ScorePair};
+use crate::search::{Candidate, Scratch, ScratchPool};
+
+/// Rows a step handles at least, so that tiny early rounds do not make tiny steps.
+const STEP_ROWS_MIN: usize = 256;
+/// Stretches distances between neighbours when pruning: fewer are dropped, walks get shorter.
+const ALPHA: f32 = 1.1;
+/// Neighbouring members that share a lease.
+const GRAIN: usize = 8;
+
+/// How a graph is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HnswParams {
+    /// Links a node above level 0, half of those on it; at least 2.
+    pub m: usize,
+    /// Candidates kept while inserting.
+    pub ef_construction: usize,
+    /// Of levels and insertion order.
+    pub seed: u64,
+}
+
+/// What a build is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BuildPhase {
+    /// Inserting.
+    Link,
+    /// Making every slot reachable.
+    Repair,
+    /// `finish` may be called.
+    Done,
+}
+
+/// How far a build is, in rows of its phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepReport {
+    /// What is being done.
+    pub phase: BuildPhase,
+    /// Rows finished; all of them once done.
+    pub done: usize,
+    /// Rows there are.
+    pub total: usize,
+}
+
+/// Builds a graph over rows its owner keeps and passes to every call.
+#[derive(Debug)]
+pub struct HnswBuilder {
+    pair: ScorePair,
+    rule: Rule,
+    ef_construction: usize,
+    phase: BuildPhase,
+    order: Vec<Slot>,
+    inserted: usize,
+    twins: Option<Vec<u32>>,
+    draft: Draft,
+    scratch: ScratchPool,
+    proposals: Vec<Vec<Proposal>>,
+}
+
+/// One level of one member: the neighbours it chose.
+#[derive(Clone, Debug, Default)]
+struct Proposal {
+    level: u32,
+    kept: Vec<Contender>,
+}
+
+/// A link to be made from `target` to the candidate's slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Reverse {
+    level: u32,
+    target: Slot,
+    candidate: Candidate,
+}
+
+impl HnswBuilder {
+    /// Finds twins and plans levels, order and rounds.
+    pub fn new(
+        rows: Rows<'_>,
+        metric: Metric,
+        kernels: &'static Kernels,
+        params: HnswParams,
+        exec: Exec<'_>,
+    ) -> Self {
+        assert!(params.m >= 2, "M is at least 2, received {}", params.m);
+        let twins = twins::find(rows, exec);
+        let order = plan::order(params.seed, &twins.firsts, params.m);
+        let mut above = vec![0; rows.len() + 1];
+        for &slot in &twins.firsts {
+            above[slot as usize + 1] = plan::level(params.seed, slot, params.m);
+        }
+        for at in 1..above.len() {
+            above[at] += above[at - 1];
+        }
+        let pair = metric.score_pair(kernels);
+        Self {
+            pair,
+            rule: Rule::new(metric, pair, ALPHA),
+            ef_construction: params.ef_construction.max(params.m),
+            phase: BuildPhase::Link,
+            order,
+            inserted: 0,
+            twins: twins.next,
+            draft: Draft::new(above, params.m),
+            scratch: ScratchPool::new(rows.dim()),
+            proposals: Vec::new(),
+        }
+    }
+
+    fn entry(&self) -> Slot {
+        self.order.first().copied().unwrap_or(NO_SLOT)
+    }
+
+    /// Does one bounded piece of work; the rows are those of [`new`](Self::new).
+    pub fn step(&mut self, rows: Rows<'_>, exec: Exec<'_>) -> Result<StepReport> {
+        let total = self.order.len();
+        match self.phase {
+            BuildPhase::Link => {
+                let start = self.inserted;
+                while self.inserted < total && self.inserted - start < STEP_ROWS_MIN {
+                    self.round(rows, exec)?;
+                }
+                if self.inserted == total {
+                    self.phase = BuildPhase::Repair;
+                }
+                return Ok(StepReport {
+                    phase: BuildPhase::Link,
+                    done: self.inserted,
+                    total,
+                });
+            }
+            BuildPhase::Repair => {
+                let entry = self.entry();
+                if entry != NO_SLOT {
+                    let mut scratch = self.scratch.lease()?;
+                    let of = |slot| F32Scorer::of_row(rows, slot, self.pair);
+                    repair::reach_all(
+                        &mut self.draft,
+                        &self.order,
+                        of,
+                        self.ef_construction,
+                        &mut scratch.buffers,
+                    );
+                }
+                self.phase = BuildPhase::Done;
+            }
+            BuildPhase::Done => {}
+        }
+        Ok(StepReport {
+            phase: BuildPhase::Done,
+            done: total,
+            total,
+        })
+    }
+
+    /// The arrays.
+    ///
+    /// # Panics
+    /// While steps are left.
+    pub fn finish(self) -> FrozenArrays {
+        assert_eq!(self.phase, BuildPhase::Done, "steps are left");
+        let entry = self.entry();
+        let level = if entry == NO_SLOT {
+            0
+        } else {
+            self.draft.level(entry)
+        };
+        self.draft.freeze(self.twins, entry, level)
+    }
+
+    fn round(&mut self, rows: Rows<'_>, exec: Exec<'_>) -> Result<()> {
+        let len = plan::round_len(self.inserted, self.order.len());
+        let members = self.inserted..self.inserted + len;
+        if self.inserted > 0 {
+            self.propose(rows, exec, &self.order[members.clone()].to_vec())?;
+            self.link(rows, exec, members.clone());
+        }
+        self.inserted = members.end;
+        Ok(())
+    }
+
+    /// Chooses every member's own links, on the graph as it is.
+    fn propose(&mut self, rows: Rows<'_>, exec: Exec<'_>, members: &[Slot]) -> Result<()> {
+        let mut proposals = std::mem::take(&mut self.proposals);
+        proposals.resize_with(members.len(), Vec::new);
+        let this = &*self;
+        let mut failed: Vec<Result<()>> = vec![Ok(()); members.len()];
+        let mut out: Vec<_> = proposals.iter_mut().zip(&mut failed).collect();
+        exec.fill(
+            &mut out,
+            GRAIN,
+            || this.scratch.lease(),
+            |lease, at, (proposal, failed)| match lease {
+                Ok(scratch) => this.propose_one(rows, members[at], scratch, proposal),
+                Err(error) => **failed = Err(error.clone()),
+            },
+        );
+        drop(out);
+        self.proposals = proposals;
+        failed.into_iter().collect()
+    }
+
+    fn propose_one(
+        &self,
+        rows: Rows<'_>,
+        slot: Slot,
+        scratch: &mut Scratch,
+        out: &mut Vec<Proposal>,
+    ) {
+        let scorer = F32Scorer::of_row(rows, slot, self.pair);
+        let (entry, top) = (self.entry(), self.draft.level(self.entry()));
+        let level = self.draft.level(slot);
+        let start = Candidate::new(scorer.score(entry), entry);
+        let mut starts = vec![walk::descend(&self.draft, &scorer, start, top, level)];
+        out.clear();
+        let mut contenders = Vec::new();
+        for level in (0..=level.min(top)).rev() {
+            let buffers = &mut scratch.buffers;
+            walk::beam(
+                &self.draft,
+                &scorer,
+                &starts,
+                level,
+                self.ef_construction,
+                buffers,
+            );
+            starts.clear();
+            starts.extend(buffers.pool.entries());
+            contenders.clear();
+            contenders.extend(starts.iter().map(|&candidate| Contender {
+                candidate,
+                settled: false,
+            }));
+            let mut kept = Vec::new();
+            self.rule
+                .select(rows, &contenders, self.draft.width(1), &mut kept);
+            kept.iter_mut()
+                .for_each(|contender| contender.settled = true);
+            out.push(Proposal { level, kept });
+        }
+    }
+
+    /// Writes own rows and reverse edges of the round.
+    fn link(&mut self, rows: Rows<'_>, exec: Exec<'_>, members: std::ops::Range<usize>) {
+        let mut reverse = Vec::new();
+        for (&slot, proposals) in self.order[members].iter().zip(&self.proposals) {
+            for Proposal { level, kept } in proposals {
+                self.draft.set(slot, *level, kept);
+                reverse.extend(kept.iter().map(|&Contender { candidate, .. }| Reverse {
+                    level: *level,
+                    target: candidate.slot(),
+                    candidate: Candidate::new(candidate.score(), slot),
+                }));
+            }
+        }
+        reverse.sort_unstable();
+        let groups: Vec<&[Reverse]> = reverse
+            .chunk_by(|a, b| (a.level, a.target) == (b.level, b.target))
+            .collect();
+        let mut merged = vec![Vec::new(); groups.len()];
+        let (draft, rule) = (&self.draft, &self.rule);
+        exec.fill(&mut merged, GRAIN, Vec::new, |contenders, at, kept| {
+            merge(draft, rule, rows, groups[at], contenders, kept);
+        });
+        for (group, kept) in groups.iter().zip(&merged) {
+            self.draft.set(group[0].target, group[0].level, kept);
+        }
+    }
+}
+
+/// A target's links with the newcomers, pruned when they are too many.
+fn merge(
+    draft: &Draft,
+    rule: &Rule,
+    rows: Rows<'_>,
+    group: &[Reverse],
+    contenders: &mut Vec<Contender>,
+    kept: &mut Vec<Contender>,
+) {
+    let (target, level) = (group[0].target, group[0].level);
+    contenders.clear();
+    contenders.extend(draft.contenders(target, level));
+    contenders.extend(group.iter().map(|edge| Contender {
+        candidate: edge.candidate,
+        settled: false,
+    }));
+    let width = draft.width(level);
+    if contenders.len() <= width {
+        kept.clone_from(contenders);
+        return;
+    }
+    contenders.sort_unstable();
+    rule.select(rows, contenders, width, kept);
+    kept.iter_mut()
+        .for_each(|contender| contender.settled = true);
+}

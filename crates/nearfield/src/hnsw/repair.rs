@@ -1,0 +1,99 @@
+//! Makes every slot of the graph reachable from the entry on level 0.
+//!
+//! ```text
+//! entry ─► a ─► b        the tree of a breadth-first search; its links are never removed
+//!          └──► c   ?u   unreached u gets a link from the nearest reached node that has room,
+//!                        or that can give up a link which is not of the tree
+//! ```
+//! Ends: every turn reaches at least one slot more and loses none. A node to link from always
+//! exists, since a leaf of the tree has no tree links to keep.
+
+use super::draft::Draft;
+use super::prune::Contender;
+use super::view::Links;
+use super::walk;
+use crate::codec::Scorer;
+use crate::ids::{NO_SLOT, Slot};
+use crate::search::{Buffers, Candidate};
+
+/// Links what a search from `order[0]` does not reach; `order` holds every slot of the graph.
+pub fn reach_all<S: Scorer>(
+    draft: &mut Draft,
+    order: &[Slot],
+    scorer_of: impl Fn(Slot) -> S,
+    ef: usize,
+    buffers: &mut Buffers,
+) {
+    let entry = order[0];
+    let mut tree = Tree {
+        parent: vec![NO_SLOT; draft.rows()],
+    };
+    tree.grow(draft, entry, entry);
+    for &slot in order {
+        if tree.reached(slot) {
+            continue;
+        }
+        let scorer = scorer_of(slot);
+        let top = draft.level(entry);
+        let start = Candidate::new(scorer.score(entry), entry);
+        let start = walk::descend(draft, &scorer, start, top, 0);
+        // Upper levels may lead to a slot that level 0 does not reach.
+        let start = if tree.reached(start.slot()) {
+            start
+        } else {
+            Candidate::new(scorer.score(entry), entry)
+        };
+        walk::beam(draft, &scorer, &[start], 0, ef, buffers);
+        let near = buffers.pool.entries().iter().copied();
+        let rest = order.iter().filter(|&&other| tree.reached(other));
+        let rest = rest.map(|&other| Candidate::new(scorer.score(other), other));
+        let from = near.chain(rest).find(|from| tree.adopt(draft, *from, slot));
+        let from = from.expect("a leaf of the tree can take a link");
+        tree.grow(draft, from.slot(), slot);
+    }
+}
+
+/// A breadth-first tree: the parent of every reached slot, the entry its own.
+struct Tree {
+    parent: Vec<Slot>,
+}
+
+impl Tree {
+    fn reached(&self, slot: Slot) -> bool {
+        self.parent[slot as usize] != NO_SLOT
+    }
+
+    /// Adds `slot` under `parent`, and all that is reachable from it.
+    fn grow(&mut self, draft: &Draft, parent: Slot, slot: Slot) {
+        self.parent[slot as usize] = parent;
+        let mut queue = std::collections::VecDeque::from([slot]);
+        while let Some(slot) = queue.pop_front() {
+            for &next in draft.links(slot, 0) {
+                if !self.reached(next) {
+                    self.parent[next as usize] = slot;
+                    queue.push_back(next);
+                }
+            }
+        }
+    }
+
+    /// Links `from` to `slot` if it has room or a link to spare.
+    fn adopt(&self, draft: &mut Draft, from: Candidate, slot: Slot) -> bool {
+        let mut links: Vec<_> = draft.contenders(from.slot(), 0).collect();
+        if links.len() == draft.width(0) {
+            let spare = links
+                .iter()
+                .enumerate()
+                .filter(|(_, link)| self.parent[link.candidate.slot() as usize] != from.slot())
+                .max_by_key(|(_, link)| link.candidate);
+            let Some((at, _)) = spare else { return false };
+            links.remove(at);
+        }
+        links.push(Contender {
+            candidate: Candidate::new(from.score(), slot),
+            settled: false,
+        });
+        draft.set(from.slot(), 0, &links);
+        true
+    }
+}

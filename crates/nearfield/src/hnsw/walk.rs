@@ -1,0 +1,140 @@
+//! Walking the graph: greedy on the upper levels, a beam on level 0, then the answer.
+//!
+//! ```text
+//! pop the nearest unexpanded ─► gather its unseen neighbours ─► prefetch ─► score in fours ─► insert
+//!        ▲                                                                              │
+//!        └──────────────────────────── until all of the pool is expanded ───────────────┘
+//! ```
+//! Invariants: a slot is scored at most once a beam, so walks end on any checked graph, whatever the
+//! scores are. Nothing allocates once the buffers have grown.
+
+use super::view::{GraphView, Links};
+use crate::codec::Scorer;
+use crate::ids::{NO_SLOT, Slot};
+use crate::search::{Buffers, Candidate, Pool, Top};
+
+/// Rows asked for ahead of the four being scored.
+const LOOK_AHEAD: usize = 8;
+
+/// Leaves the `k` nearest slots in `buffers.results`, nearest first, ties by slot.
+pub fn search<S: Scorer>(
+    view: &GraphView<'_>,
+    scorer: &S,
+    ef: usize,
+    k: usize,
+    buffers: &mut Buffers,
+) {
+    buffers.results.clear();
+    if view.entry == NO_SLOT || k == 0 {
+        return;
+    }
+    let start = Candidate::new(scorer.score(view.entry), view.entry);
+    let start = descend(view, scorer, start, view.level, 0);
+    beam(view, scorer, &[start], 0, ef.max(k).min(view.rows), buffers);
+    answer(view, k, &buffers.pool, &mut buffers.results);
+}
+
+/// Walks from level `from` down to above `to`, always to the nearest neighbour.
+pub(super) fn descend<S: Scorer>(
+    graph: &impl Links,
+    scorer: &S,
+    mut nearest: Candidate,
+    from: u32,
+    to: u32,
+) -> Candidate {
+    for level in (to + 1..=from).rev() {
+        loop {
+            let here = nearest;
+            for &slot in linked(graph.links(here.slot(), level)) {
+                nearest = nearest.min(Candidate::new(scorer.score(slot), slot));
+            }
+            if nearest == here {
+                break;
+            }
+        }
+    }
+    nearest
+}
+
+/// Fills `buffers.pool` with the `ef` nearest that a walk from `starts` finds on one level.
+pub(super) fn beam<S: Scorer>(
+    graph: &impl Links,
+    scorer: &S,
+    starts: &[Candidate],
+    level: u32,
+    ef: usize,
+    buffers: &mut Buffers,
+) {
+    let Buffers {
+        pool,
+        visited,
+        gathered,
+        ..
+    } = buffers;
+    pool.reset(ef);
+    visited.begin(graph.rows());
+    for &start in starts {
+        if visited.insert(start.slot()) {
+            pool.insert(start);
+        }
+    }
+    while let Some(nearest) = pool.expand() {
+        gathered.clear();
+        for &slot in linked(graph.links(nearest.slot(), level)) {
+            if visited.insert(slot) {
+                gathered.push(slot);
+            }
+        }
+        score_into(scorer, gathered, pool);
+    }
+}
+
+#[inline]
+fn score_into<S: Scorer>(scorer: &S, slots: &[Slot], pool: &mut Pool) {
+    for &slot in slots.iter().take(LOOK_AHEAD) {
+        scorer.prefetch(slot);
+    }
+    let (fours, rest) = slots.as_chunks::<4>();
+    for (at, &four) in fours.iter().enumerate() {
+        for &slot in slots.iter().skip(at * 4 + LOOK_AHEAD).take(4) {
+            scorer.prefetch(slot);
+        }
+        for (slot, score) in four.into_iter().zip(scorer.score4(four)) {
+            pool.insert(Candidate::new(score, slot));
+        }
+    }
+    for &slot in rest {
+        pool.insert(Candidate::new(scorer.score(slot), slot));
+    }
+}
+
+/// The neighbours in a row of places.
+#[inline]
+pub(super) fn linked(places: &[Slot]) -> &[Slot] {
+    let end = places
+        .iter()
+        .position(|&slot| slot == NO_SLOT)
+        .unwrap_or(places.len());
+    &places[..end]
+}
+
+/// Firsts of the pool and their twins, which share their score; of each chain at most `k`.
+fn answer(view: &GraphView<'_>, k: usize, pool: &Pool, results: &mut Vec<Candidate>) {
+    if view.twins.is_none() {
+        results.extend(pool.entries().iter().take(k));
+        return;
+    }
+    let mut top = Top::new(k, results);
+    for (at, &first) in pool.entries().iter().enumerate() {
+        // `at` nearer candidates are in: beyond k only a tie could still place a lower slot, and
+        // firsts come in slot order, their twins after them.
+        if at >= k || first >= top.bound() {
+            break;
+        }
+        top.push(first);
+        for twin in view.twins_after(first.slot()).take(k) {
+            top.push(Candidate::new(first.score(), twin));
+        }
+    }
+    top.finish();
+}

@@ -1,0 +1,121 @@
+//! The candidates of a walk: one sorted array of at most `ef`, and which of them were expanded.
+//!
+//! ```text
+//! entries    a b c d e f        nearest first, no slot twice (the caller's visited tags see to it)
+//! expanded   1 1 0 1 0 0
+//!                ^ next: everything before it is expanded
+//! ```
+//! A binary search and a short move beat two heaps at the lengths walks use.
+
+use super::Candidate;
+
+/// A sorted list of at most `capacity` candidates.
+#[derive(Debug, Default)]
+pub struct Pool {
+    entries: Vec<Candidate>,
+    expanded: Vec<bool>,
+    capacity: usize,
+    next: usize,
+}
+
+impl Pool {
+    /// Empties the pool and sets its length; allocates only to grow.
+    pub fn reset(&mut self, capacity: usize) {
+        self.entries.clear();
+        self.expanded.clear();
+        self.entries.reserve(capacity + 1);
+        self.expanded.reserve(capacity + 1);
+        self.capacity = capacity;
+        self.next = 0;
+    }
+
+    /// Puts a candidate in its place, pushing out the farthest of a full pool; false where it is
+    /// not near enough itself.
+    #[inline]
+    pub fn insert(&mut self, candidate: Candidate) -> bool {
+        if self.entries.len() >= self.capacity {
+            if self.entries.last().is_none_or(|&last| candidate >= last) {
+                return false;
+            }
+            self.entries.pop();
+            self.expanded.pop();
+        }
+        let at = self.entries.partition_point(|&entry| entry < candidate);
+        self.entries.insert(at, candidate);
+        self.expanded.insert(at, false);
+        self.next = self.next.min(at);
+        true
+    }
+
+    /// The nearest candidate not handed out before.
+    #[inline]
+    pub fn expand(&mut self) -> Option<Candidate> {
+        let at = self.next
+            + self
+                .expanded
+                .get(self.next..)?
+                .iter()
+                .position(|&done| !done)?;
+        self.expanded[at] = true;
+        self.next = at + 1;
+        Some(self.entries[at])
+    }
+
+    /// The candidates, nearest first.
+    #[inline]
+    pub fn entries(&self) -> &[Candidate] {
+        &self.entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::value;
+
+    /// The plainest thing that could be right.
+    #[derive(Default)]
+    struct Model(Vec<(Candidate, bool)>);
+
+    impl Model {
+        fn insert(&mut self, candidate: Candidate, capacity: usize) {
+            self.0.push((candidate, false));
+            self.0.sort_unstable();
+            self.0.truncate(capacity);
+        }
+
+        fn expand(&mut self) -> Option<Candidate> {
+            let entry = self.0.iter_mut().find(|entry| !entry.1)?;
+            entry.1 = true;
+            Some(entry.0)
+        }
+    }
+
+    #[test]
+    fn agrees_with_a_sorted_list() {
+        let mut pool = Pool::default();
+        for trial in 0..400u64 {
+            let capacity = (value(1, trial, 0) % 70) as usize;
+            pool.reset(capacity);
+            let mut model = Model::default();
+            for at in 0..300u32 {
+                let random = value(2, trial, u64::from(at));
+                if random.is_multiple_of(3) {
+                    assert_eq!(pool.expand(), model.expand(), "trial {trial} step {at}");
+                } else {
+                    // Few distinct scores: ties are the hard part.
+                    let score = match random >> 8 & 31 {
+                        0 => f32::NAN,
+                        n => n as f32 - 16.0,
+                    };
+                    let candidate = Candidate::new(score, at);
+                    let kept = pool.insert(candidate);
+                    model.insert(candidate, capacity);
+                    assert_eq!(kept, model.0.iter().any(|entry| entry.0 == candidate));
+                }
+                let expected: Vec<_> = model.0.iter().map(|entry| entry.0).collect();
+                assert_eq!(pool.entries(), expected, "trial {trial} step {at}");
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What one thread needs to search, and a stock of it.
+//!
+//! A [`Lease`] is a scratch taken from a [`ScratchPool`] that goes back when it is dropped, grown to
+//! whatever its searches needed. So searches of one index do not allocate after warm-up, and there
+//! are as many scratches as there were ever searches at once.
+
+use super::{Candidate, Pool, Visited};
+use crate::error::Result;
+use crate::ids::Slot;
+use crate::matrix::Matrix;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, PoisonError};
+
+/// The lists of a walk or scan; the query lives beside them so that a scorer may borrow it.
+#[derive(Debug, Default)]
+pub struct Buffers {
+    /// The walk's candidates.
+    pub pool: Pool,
+    /// The slots it has scored.
+    pub visited: Visited,
+    /// Neighbours of one node not yet scored.
+    pub gathered: Vec<Slot>,
+    /// The answer, nearest first.
+    pub results: Vec<Candidate>,
+}
+
+/// A query's padded row and the lists of its search.
+#[derive(Debug)]
+pub struct Scratch {
+    /// One row, aligned and padded as the index's.
+    pub query: Matrix,
+    /// Everything the search writes.
+    pub buffers: Buffers,
+}
+
+/// Scratches of one index, for queries of one dimension.
+#[derive(Debug)]
+pub struct ScratchPool {
+    dim: usize,
+    // Boxed: a lease moves one pointer under the lock.
+    #[allow(clippy::vec_box)]
+    idle: Mutex<Vec<Box<Scratch>>>,
+}
+
+impl ScratchPool {
+    /// An empty stock for queries of `dim` numbers.
+    pub const fn new(dim: usize) -> Self {
+        Self {
+            dim,
+            idle: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Takes an idle scratch, or makes one.
+    pub fn lease(&self) -> Result<Lease<'_>> {
+        // A panic elsewhere cannot leave the list half-changed; scratches hold nothing of value.
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let scratch = match idle {
+            Some(scratch) => scratch,
+            None => Box::new(Scratch {
+                query: Matrix::try_new(1, self.dim)?,
+                buffers: Buffers::default(),
+            }),
+        };
+        Ok(Lease {
+            scratch: Some(scratch),
+            from: self,
+        })
+    }
+}
+
+/// A scratch on loan.
+#[derive(Debug)]
+pub struct Lease<'p> {
+    scratch: Option<Box<Scratch>>,
+    from: &'p ScratchPool,
+}
+
+impl Deref for Lease<'_> {
+    type Target = Scratch;
+    fn deref(&self) -> &Scratch {
+        self.scratch.as_ref().expect("present until dropped")
+    }
+}
+
+impl DerefMut for Lease<'_> {
+    fn deref_mut(&mut self) -> &mut Scratch {
+        self.scratch.as_mut().expect("present until dropped")
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if let Some(scratch) = self.scratch.take() {
+            self.from
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(scratch);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scratch_comes_back() {
+        let stock = ScratchPool::new(5);
+        let first = stock.lease().unwrap();
+        let second = stock.lease().unwrap();
+        let of = |lease: &Lease<'_>| lease.query.as_floats().as_ptr();
+        let mut made = [of(&first), of(&second)];
+        assert_ne!(made[0], made[1]);
+        drop((first, second));
+        let (first, second) = (stock.lease().unwrap(), stock.lease().unwrap());
+        let mut again = [of(&first), of(&second)];
+        made.sort_unstable();
+        again.sort_unstable();
+        assert_eq!(made, again);
+    }
+}

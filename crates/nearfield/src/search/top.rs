@@ -1,0 +1,82 @@
+//! The `k` nearest of a stream, in memory for `2 k` and time that does not grow with `k`: candidates
+//! beyond the bound are dropped at once, the rest are halved by selection whenever they are `2 k`.
+
+use super::Candidate;
+
+/// Collects into a caller's list.
+#[derive(Debug)]
+pub struct Top<'a> {
+    kept: &'a mut Vec<Candidate>,
+    k: usize,
+    bound: Candidate,
+}
+
+impl<'a> Top<'a> {
+    /// Empties `kept` and collects the `k` nearest into it.
+    pub fn new(k: usize, kept: &'a mut Vec<Candidate>) -> Self {
+        kept.clear();
+        Self {
+            kept,
+            k,
+            bound: Candidate::FARTHEST,
+        }
+    }
+
+    /// Everything from here on is too far.
+    #[inline]
+    pub fn bound(&self) -> Candidate {
+        self.bound
+    }
+
+    /// Looks at one more; no slot may come twice.
+    #[inline]
+    pub fn push(&mut self, candidate: Candidate) {
+        if candidate < self.bound {
+            self.kept.push(candidate);
+            if self.kept.len() >= self.k.saturating_mul(2) {
+                self.halve();
+            }
+        }
+    }
+
+    fn halve(&mut self) {
+        if self.k == 0 {
+            self.kept.clear();
+        } else if self.kept.len() > self.k {
+            let (_, &mut last, _) = self.kept.select_nth_unstable(self.k - 1);
+            self.bound = last;
+            self.kept.truncate(self.k);
+        }
+    }
+
+    /// Leaves the nearest in the list, nearest first.
+    pub fn finish(mut self) {
+        self.halve();
+        self.kept.sort_unstable();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::value;
+
+    #[test]
+    fn equals_sorting_everything() {
+        let mut kept = Vec::new();
+        for count in [0, 1, 2, 3, 10, 100, 1000u32] {
+            for k in [0, 1, 2, 3, 10, 99, 100, 5000] {
+                let all: Vec<_> = (0..count)
+                    .map(|n| Candidate::new((value(3, k as u64, n.into()) % 50) as f32, n))
+                    .collect();
+                let mut top = Top::new(k, &mut kept);
+                all.iter().for_each(|&candidate| top.push(candidate));
+                top.finish();
+                let mut expected = all;
+                expected.sort_unstable();
+                expected.truncate(k);
+                assert_eq!(kept, expected, "{k} of {count}");
+            }
+        }
+    }
+}
