@@ -78,6 +78,9 @@ impl Matrix {
     }
 
     /// The `dim` numbers of a row; its padding stays out of reach and zero.
+    ///
+    /// # Panics
+    /// Where there is no such slot.
     pub fn row_mut(&mut self, slot: Slot) -> &mut [f32] {
         let (at, dim, stride) = (slot as usize, self.dim, self.stride());
         assert!(at < self.rows, "slot {slot} of {} rows", self.rows);
@@ -173,6 +176,9 @@ impl<'a> Rows<'a> {
     }
 
     /// A padded row.
+    ///
+    /// # Panics
+    /// Where there is no such slot.
     #[inline]
     pub fn row(&self, slot: Slot) -> &'a [f32] {
         let at = slot as usize;
@@ -183,6 +189,7 @@ impl<'a> Rows<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_precision_loss)] // the numbers are below 2^24
 mod tests {
     use super::*;
 

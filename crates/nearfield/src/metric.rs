@@ -199,7 +199,12 @@ mod tests {
         for scale in [subnormal, f32::MIN_POSITIVE, 1e-20, 1.0, 1e20, f32::MAX] {
             let mut row = [scale, -scale, scale, 0.0, scale];
             normalise(&mut row);
-            assert_eq!(row, [0.5, -0.5, 0.5, 0.0, 0.5], "{scale:e}");
+            let expected = [0.5f32, -0.5, 0.5, 0.0, 0.5];
+            assert_eq!(
+                row.map(f32::to_bits),
+                expected.map(f32::to_bits),
+                "{scale:e}"
+            );
         }
     }
 

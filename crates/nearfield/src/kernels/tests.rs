@@ -4,6 +4,12 @@
 //! not (`f32::mul_add`, fused sets): within each kind tables must agree with it in every bit. That it
 //! computes the right thing at all is shown against `f64` with a proven bound, and exactly on integers.
 
+#![allow(
+    clippy::float_cmp,
+    clippy::cast_precision_loss,
+    reason = "exact equality is what is tested, on numbers small enough to convert exactly"
+)]
+
 #[cfg(unix)]
 mod guard;
 mod values;
@@ -81,7 +87,9 @@ impl Sum {
 /// Runs `check` on every table of this machine and says which there were.
 fn replay(check: impl Fn(&'static Kernels)) -> Vec<Isa> {
     let tables = available();
-    tables.iter().for_each(|table| check(table));
+    for table in &tables {
+        check(table);
+    }
     tables.iter().map(|table| table.isa).collect()
 }
 

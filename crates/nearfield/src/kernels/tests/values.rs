@@ -1,6 +1,6 @@
 //! Numbers for the kernels' tests, from a fixed stream of their own.
 
-/// SplitMix64: small, and not the generator under test elsewhere in the crate.
+/// `SplitMix64`: small, and not the generator under test elsewhere in the crate.
 pub struct Random(pub u64);
 
 impl Random {
@@ -12,6 +12,8 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    // Twenty-four bits convert exactly.
+    #[allow(clippy::cast_precision_loss)]
     /// Between −1 and 1, all 24 bits in use, so that every product rounds.
     pub fn ordinary(&mut self, len: usize) -> Vec<f32> {
         (0..len)
