@@ -11,5 +11,8 @@ for (const variant of ['threads', 'single']) {
     console.log(`wasm/${variant} is not built: this build of nearfield has no ${variant} fallback`)
     continue
   }
-  cpSync(source, new URL(`${variant}/`, to), { recursive: true, filter: (path) => !path.endsWith('.gitignore') })
+  cpSync(source, new URL(`${variant}/`, to), {
+    recursive: true,
+    filter: (path) => !path.endsWith('.gitignore'),
+  })
 }

@@ -65,7 +65,12 @@ export interface Backend {
   describe(index: IndexHandle): Promise<string>
   keys(index: IndexHandle): Promise<KeyColumn | null>
   search(index: IndexHandle, query: Float32Array, params: SearchParams): Promise<RawHits>
-  searchBatch(index: IndexHandle, queries: Float32Array, params: SearchParams, threads: number): Promise<RawHits>
+  searchBatch(
+    index: IndexHandle,
+    queries: Float32Array,
+    params: SearchParams,
+    threads: number,
+  ): Promise<RawHits>
   readFile(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array>
   check(index: IndexHandle): Promise<void>
   drop(index: IndexHandle): Promise<void>

@@ -4,8 +4,9 @@
  *   vectors ─▶ toMatrix ─▶ buildBegin ─▶ buildStep × n ─▶ buildFinish ─▶ Index
  *                                          │ report, yield, look at the signal; on any error buildDrop
  */
-import { BUILD_OPTION_NAMES } from '../generated/options.ts'
+
 import { DIM_MAX } from '../generated/constants.ts'
+import { BUILD_OPTION_NAMES } from '../generated/options.ts'
 import { NearfieldError } from './errors.ts'
 import type { Host } from './host.ts'
 import { Index } from './index.ts'

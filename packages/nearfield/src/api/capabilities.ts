@@ -5,7 +5,11 @@ import type { Host } from './host.ts'
 
 export interface Capabilities {
   /** Best first; `why` says what it runs on, or what is missing. */
-  readonly backends: readonly { readonly kind: BackendKind; readonly available: boolean; readonly why: string }[]
+  readonly backends: readonly {
+    readonly kind: BackendKind
+    readonly available: boolean
+    readonly why: string
+  }[]
   /** Instruction set of the best backend. */
   readonly simd: string
   /** Threads of the best backend. */
@@ -29,7 +33,20 @@ export async function capabilities(host: Host): Promise<Capabilities> {
   )
   const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated ?? true
   const best = backends.find(({ available }) => available)
-  if (!best) return { backends, simd: 'none', threads: 0, crossOriginIsolated: isolated, why: 'no backend can be loaded' }
+  if (!best)
+    return {
+      backends,
+      simd: 'none',
+      threads: 0,
+      crossOriginIsolated: isolated,
+      why: 'no backend can be loaded',
+    }
   const { info } = await host.choices.choose('auto', 0)
-  return { backends, simd: info.simd, threads: info.threads, crossOriginIsolated: isolated, why: `${info.kind}: ${info.why}` }
+  return {
+    backends,
+    simd: info.simd,
+    threads: info.threads,
+    crossOriginIsolated: isolated,
+    why: `${info.kind}: ${info.why}`,
+  }
 }

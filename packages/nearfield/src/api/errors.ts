@@ -25,7 +25,8 @@ export function parseError(error: unknown): NearfieldError {
   if (error instanceof NearfieldError) return error
   const text = error instanceof Error ? error.message : String(error)
   const parts = CODED.exec(text)
-  if (parts && CODES.has(parts[1]!)) return new NearfieldError(parts[1] as ErrorCode, parts[2]!, { cause: error })
+  if (parts && CODES.has(parts[1]!))
+    return new NearfieldError(parts[1] as ErrorCode, parts[2]!, { cause: error })
   return new NearfieldError('BACKEND', `the backend failed: ${text}`, { cause: error })
 }
 
@@ -42,5 +43,7 @@ export function shown(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`
   if (typeof value !== 'object' || value === null) return String(value)
   const name: unknown = value.constructor?.name
-  return Array.isArray(value) ? `an array of ${value.length}` : `a ${typeof name === 'string' && name ? name : 'object'}`
+  return Array.isArray(value)
+    ? `an array of ${value.length}`
+    : `a ${typeof name === 'string' && name ? name : 'object'}`
 }

@@ -22,7 +22,13 @@ export interface BatchHits {
 }
 
 /** The first `count` answers as objects. */
-export function toHits(table: KeyTable, slots: Uint32Array, distances: Float32Array, at: number, count: number): Hit[] {
+export function toHits(
+  table: KeyTable,
+  slots: Uint32Array,
+  distances: Float32Array,
+  at: number,
+  count: number,
+): Hit[] {
   const hits = new Array<Hit>(count)
   for (let i = 0; i < count; i++) hits[i] = { key: table.key(slots[at + i]!), distance: distances[at + i]! }
   return hits
@@ -39,7 +45,10 @@ export class BatchCollector {
   constructor(table: KeyTable, queries: number, k: number) {
     this.#table = table
     this.#k = k
-    this.#keys = table.sort === 'text' ? new Array<string>(queries * k).fill('') : new Float64Array(queries * k).fill(NaN)
+    this.#keys =
+      table.sort === 'text'
+        ? new Array<string>(queries * k).fill('')
+        : new Float64Array(queries * k).fill(NaN)
     this.#distances = new Float32Array(queries * k).fill(Infinity)
     this.#counts = new Uint32Array(queries)
   }
@@ -70,7 +79,10 @@ export class BatchCollector {
       if (!Number.isInteger(i) || i < 0 || i >= counts.length) {
         throw new RangeError(`row must be 0 … ${counts.length - 1}, received ${i}`)
       }
-      return Array.from({ length: counts[i]! }, (_, j) => ({ key: keys[i * k + j]!, distance: distances[i * k + j]! }))
+      return Array.from({ length: counts[i]! }, (_, j) => ({
+        key: keys[i * k + j]!,
+        distance: distances[i * k + j]!,
+      }))
     }
     return { k, keys, distances, counts, row }
   }

@@ -8,8 +8,8 @@ import type { BackendInfo, IndexHandle, RawHits, SearchParams, SyncCalls } from 
 import type { Chosen } from '../backends/choose.ts'
 import type { Kind, Metric } from '../generated/options.ts'
 import { NearfieldError, shown } from './errors.ts'
-import type { Files, Host } from './host.ts'
 import { BatchCollector, type BatchHits, type Hit, toHits } from './hits.ts'
+import type { Files, Host } from './host.ts'
 import { KeyTable } from './keys.ts'
 import { Lease } from './lease.ts'
 import {
@@ -17,8 +17,8 @@ import {
   checkOptions,
   type RecallOptions,
   type SearchOptions,
-  searchParams,
   type SyncSearchOptions,
+  searchParams,
 } from './options.ts'
 import { Meter, type RunOptions } from './progress.ts'
 import { type Tally, tally } from './recall.ts'
@@ -63,7 +63,14 @@ export class Index implements AsyncDisposable {
   #slots = new Uint32Array(16)
   #distances = new Float32Array(16)
 
-  private constructor(host: Host, lease: Lease, info: BackendInfo, table: KeyTable, stats: IndexStats, threads: number) {
+  private constructor(
+    host: Host,
+    lease: Lease,
+    info: BackendInfo,
+    table: KeyTable,
+    stats: IndexStats,
+    threads: number,
+  ) {
     this.#host = host
     this.#lease = lease
     this.#table = table
@@ -78,7 +85,12 @@ export class Index implements AsyncDisposable {
   }
 
   /** @internal Takes over `handle`. `threads` is what calls use when they do not say. */
-  static async of(host: Host, { backend, info }: Chosen, handle: IndexHandle, threads: number): Promise<Index> {
+  static async of(
+    host: Host,
+    { backend, info }: Chosen,
+    handle: IndexHandle,
+    threads: number,
+  ): Promise<Index> {
     try {
       const stats = JSON.parse(await backend.describe(handle)) as IndexStats
       const table = new KeyTable(await backend.keys(handle))
@@ -96,7 +108,9 @@ export class Index implements AsyncDisposable {
     options.signal?.throwIfAborted()
     const vector = toQuery(query, this.dim)
     const { backend, handle } = this.#lease
-    const found = await this.#lease.use(() => abortable(backend.search(handle, vector, params), options.signal))
+    const found = await this.#lease.use(() =>
+      abortable(backend.search(handle, vector, params), options.signal),
+    )
     return toHits(this.#table, found.slots, found.distances, 0, found.counts[0] ?? 0)
   }
 
@@ -125,7 +139,10 @@ export class Index implements AsyncDisposable {
     const room = this.#room(keysOut, distancesOut)
     const params = searchParams(options, this.size, options.k ?? Math.max(room, 1))
     if (params.k > room) {
-      throw new NearfieldError('OPTION', `the arrays must have room for k = ${params.k} answers, they have room for ${room}`)
+      throw new NearfieldError(
+        'OPTION',
+        `the arrays must have room for k = ${params.k} answers, they have room for ${room}`,
+      )
     }
     const sync = this.#sync('searchInto')
     const vector = toQuery(query, this.dim)
@@ -157,8 +174,13 @@ export class Index implements AsyncDisposable {
     const { data, rows } = this.#queries(queries)
     if (rows === 0) throw new NearfieldError('OPTION', 'recall needs at least one query, received none')
     const total: Tally = { found: 0, wanted: 0 }
-    await this.#chunks(data, rows, options, meter, [params, { ...params, exact: true }], (_, [found, exact]) =>
-      tally(total, found!, exact!, params.k),
+    await this.#chunks(
+      data,
+      rows,
+      options,
+      meter,
+      [params, { ...params, exact: true }],
+      (_, [found, exact]) => tally(total, found!, exact!, params.k),
     )
     return total.wanted === 0 ? 1 : total.found / total.wanted
   }
@@ -210,7 +232,9 @@ export class Index implements AsyncDisposable {
     const { backend, handle } = this.#lease
     const threads = options.threads ?? this.#threads
     const scans = this.kind === 'flat' || params.some(({ exact }) => exact)
-    const affordable = scans ? Math.floor(CHUNK_WORK_MAX / Math.max(1, this.size * this.dim)) : CHUNK_QUERIES_MAX
+    const affordable = scans
+      ? Math.floor(CHUNK_WORK_MAX / Math.max(1, this.size * this.dim))
+      : CHUNK_QUERIES_MAX
     const chunk = Math.min(CHUNK_QUERIES_MAX, Math.max(16, affordable))
     await this.#lease.use(async () => {
       for (let first = 0; first < rows; first += chunk) {
@@ -236,10 +260,19 @@ export class Index implements AsyncDisposable {
     this.#lease.check()
     const { sync } = this.#lease.backend
     if (sync) return sync
-    throw new NearfieldError('BLOCKING', `${call} would block the page; use search, or call it in a worker of your own`)
+    throw new NearfieldError(
+      'BLOCKING',
+      `${call} would block the page; use search, or call it in a worker of your own`,
+    )
   }
 
-  #searchInto(sync: SyncCalls, query: Float32Array, params: SearchParams, slots: Uint32Array, distances: Float32Array): number {
+  #searchInto(
+    sync: SyncCalls,
+    query: Float32Array,
+    params: SearchParams,
+    slots: Uint32Array,
+    distances: Float32Array,
+  ): number {
     return sync.searchInto(this.#lease.handle, query, params.k, params.ef, params.exact, slots, distances)
   }
 
@@ -252,17 +285,29 @@ export class Index implements AsyncDisposable {
   /** How many answers fit, after checking that keys fit into the array they go to. */
   #room(keysOut: unknown, distancesOut: unknown): number {
     if (!(keysOut instanceof Float64Array) && !(keysOut instanceof Uint32Array)) {
-      throw new NearfieldError('OPTION', `keysOut must be a Float64Array or a Uint32Array, received ${shown(keysOut)}`)
+      throw new NearfieldError(
+        'OPTION',
+        `keysOut must be a Float64Array or a Uint32Array, received ${shown(keysOut)}`,
+      )
     }
     if (!(distancesOut instanceof Float32Array)) {
-      throw new NearfieldError('OPTION', `distancesOut must be a Float32Array, received ${shown(distancesOut)}`)
+      throw new NearfieldError(
+        'OPTION',
+        `distancesOut must be a Float32Array, received ${shown(distancesOut)}`,
+      )
     }
     if (this.#table.sort === 'text') {
-      throw new NearfieldError('KEY', 'searchInto writes numbers and the keys of this index are strings; use searchSync')
+      throw new NearfieldError(
+        'KEY',
+        'searchInto writes numbers and the keys of this index are strings; use searchSync',
+      )
     }
     const wide = keysOut instanceof Uint32Array ? this.#table.beyondU32() : undefined
     if (wide !== undefined) {
-      throw new NearfieldError('KEY', `keysOut must be a Float64Array: key ${wide} does not fit into a Uint32Array`)
+      throw new NearfieldError(
+        'KEY',
+        `keysOut must be a Float64Array: key ${wide} does not fit into a Uint32Array`,
+      )
     }
     return Math.min(keysOut.length, distancesOut.length)
   }

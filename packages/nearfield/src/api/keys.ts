@@ -19,7 +19,8 @@ export function toKeyColumn(keys: Keys | undefined, rows: number): KeyColumn | n
     throw new NearfieldError('KEY', `keys must be an array with one key a row, received ${shown(keys)}`)
   }
   const list = keys as ArrayLike<unknown>
-  if (list.length !== rows) throw new NearfieldError('KEY', `expected ${rows} keys, one a row, received ${list.length}`)
+  if (list.length !== rows)
+    throw new NearfieldError('KEY', `expected ${rows} keys, one a row, received ${list.length}`)
   return typeof list[0] === 'string' ? textColumn(list) : numberColumn(list)
 }
 
@@ -30,7 +31,10 @@ function numberColumn(keys: ArrayLike<unknown>): Float64Array {
     const key = keys[i]
     if (typeof key !== typeof keys[0]) throw mixed(keys, i)
     if (!Number.isSafeInteger(key)) {
-      throw new NearfieldError('KEY', `keys must be safe integers or strings, received ${shown(key)} at row ${i}`)
+      throw new NearfieldError(
+        'KEY',
+        `keys must be safe integers or strings, received ${shown(key)} at row ${i}`,
+      )
     }
     refuseTwin(seen, key, i)
     column[i] = (key as number) + 0 // −0 becomes 0
@@ -48,7 +52,10 @@ function textColumn(keys: ArrayLike<unknown>): KeyColumn {
     const key = keys[i]
     if (typeof key !== 'string') throw mixed(keys, i)
     if (!key.isWellFormed()) {
-      throw new NearfieldError('KEY', `the key of row ${i} has half a surrogate pair and cannot be stored: ${shown(key)}`)
+      throw new NearfieldError(
+        'KEY',
+        `the key of row ${i} has half a surrogate pair and cannot be stored: ${shown(key)}`,
+      )
     }
     refuseTwin(seen, key, i)
     if (end + key.length * 3 > bytes.length) bytes = grown(bytes, end + key.length * 3)

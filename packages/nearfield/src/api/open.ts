@@ -6,8 +6,9 @@
  *   URL ─▶ fetch ──┼─▶ Input { bytes, pieces } ─▶ openBegin ─▶ openWrite × n ─▶ openFinish ─▶ Index
  *   Blob, bytes ───┘
  */
-import { OPEN_OPTION_NAMES } from '../generated/options.ts'
+
 import type { Chosen } from '../backends/choose.ts'
+import { OPEN_OPTION_NAMES } from '../generated/options.ts'
 import { NearfieldError, shown } from './errors.ts'
 import type { Host, Place } from './host.ts'
 import { Index } from './index.ts'
@@ -38,23 +39,41 @@ export async function openIndex(host: Host, source: Source, options: OpenOptions
   const place = typeof source === 'string' || source instanceof URL ? host.locate(source) : null
   const path = place && 'path' in place ? place.path : null
   if (mode === 'mapped' && path === null) {
-    throw new NearfieldError('OPTION', "mode 'mapped' needs the path of a file; open this source with mode 'memory'")
+    throw new NearfieldError(
+      'OPTION',
+      "mode 'mapped' needs the path of a file; open this source with mode 'memory'",
+    )
   }
   const chosen = await host.choices.choose(options.backend ?? host.preferences.backend ?? 'auto', threads)
   meter.check()
-  if (mode === 'mapped') return Index.of(host, chosen, await mapped(host, chosen, path!, json, threads), threads)
-  const input = place ? await fromPlace(host, place, options.signal) : fromBytes(source as Exclude<Source, string | URL>)
+  if (mode === 'mapped')
+    return Index.of(host, chosen, await mapped(host, chosen, path!, json, threads), threads)
+  const input = place
+    ? await fromPlace(host, place, options.signal)
+    : fromBytes(source as Exclude<Source, string | URL>)
   return Index.of(host, chosen, await load(chosen, input, json, threads, meter), threads)
 }
 
 /** Opening here first tells a missing file from one that cannot be mapped. */
-async function mapped(host: Host, { backend }: Chosen, path: string, json: string, threads: number): Promise<number> {
+async function mapped(
+  host: Host,
+  { backend }: Chosen,
+  path: string,
+  json: string,
+  threads: number,
+): Promise<number> {
   const file = await host.files!.open(path)
   await file.close()
   return backend.openMapped(path, json, threads)
 }
 
-async function load({ backend }: Chosen, input: Input, json: string, threads: number, meter: Meter): Promise<number> {
+async function load(
+  { backend }: Chosen,
+  input: Input,
+  json: string,
+  threads: number,
+  meter: Meter,
+): Promise<number> {
   const loader = await backend.openBegin(input.bytes, json)
   try {
     let done = 0
@@ -86,7 +105,8 @@ async function* filePieces(
     const buffer = new Uint8Array(Math.min(bytes, PIECE_BYTES))
     for (let at = 0; at < bytes; ) {
       const got = await file.read(buffer.subarray(0, Math.min(buffer.length, bytes - at)), at)
-      if (got === 0) throw new NearfieldError('IO', `${path} became shorter while it was read: ${at} of ${bytes} bytes`)
+      if (got === 0)
+        throw new NearfieldError('IO', `${path} became shorter while it was read: ${at} of ${bytes} bytes`)
       yield buffer.subarray(0, got)
       at += got
     }
@@ -119,7 +139,8 @@ async function* blobPieces(blob: Blob): AsyncGenerator<Uint8Array> {
 
 async function fromUrl(url: URL, signal: AbortSignal | undefined): Promise<Input> {
   const response = await io(url, signal, fetch(url, { signal: signal ?? null }))
-  if (!response.ok) throw new NearfieldError('IO', `cannot read ${url}: HTTP ${response.status} ${response.statusText}`)
+  if (!response.ok)
+    throw new NearfieldError('IO', `cannot read ${url}: HTTP ${response.status} ${response.statusText}`)
   const length = response.headers.get('content-length')
   // A compressed answer's length is not the file's, and without one the loader cannot be sized.
   if (length === null || response.headers.get('content-encoding') !== null || response.body === null) {
@@ -143,7 +164,8 @@ async function* bodyPieces(
       at += value.length
       yield value
     }
-    if (at !== bytes) throw new NearfieldError('IO', `cannot read ${url}: it ended after ${at} of ${bytes} bytes`)
+    if (at !== bytes)
+      throw new NearfieldError('IO', `cannot read ${url}: it ended after ${at} of ${bytes} bytes`)
   } finally {
     await reader.cancel().catch(() => {}) // after the end, or after an error that is already being told
   }

@@ -4,9 +4,15 @@
  * Defaults live in the core; this file holds none.
  */
 import type { BackendKind, SearchParams } from '../backend.ts'
-import { BUILD_OPTION_NAMES, OPEN_OPTION_NAMES, SEARCH_OPTION_NAMES } from '../generated/options.ts'
-import type { AutoOptions, CoreOpenOptions, CoreSearchOptions, FlatOptions, HnswOptions } from '../generated/options.ts'
 import { K_DEFAULT } from '../generated/constants.ts'
+import type {
+  AutoOptions,
+  CoreOpenOptions,
+  CoreSearchOptions,
+  FlatOptions,
+  HnswOptions,
+} from '../generated/options.ts'
+import { BUILD_OPTION_NAMES, OPEN_OPTION_NAMES, SEARCH_OPTION_NAMES } from '../generated/options.ts'
 import { NearfieldError, shown } from './errors.ts'
 import type { Keys } from './keys.ts'
 import type { RunOptions } from './progress.ts'
@@ -21,7 +27,9 @@ export interface PlaceOptions {
 }
 
 /** `dim` may be left out where the vectors say it themselves. */
-type WithDim<T extends { readonly dim: number }> = { readonly [K in keyof Omit<T, 'dim'>]: T[K] | undefined } & {
+type WithDim<T extends { readonly dim: number }> = {
+  readonly [K in keyof Omit<T, 'dim'>]: T[K] | undefined
+} & {
   readonly dim?: number | undefined
 }
 /** What the index shall be. `kind` decides which options belong. */
@@ -86,7 +94,10 @@ const BACKENDS: readonly unknown[] = ['auto', 'native', 'wasm-threads', 'wasm'] 
 /** `name` is the option or the environment variable the value came from. */
 export function checkBackend(value: unknown, name: string): asserts value is BackendChoice {
   if (!BACKENDS.includes(value)) {
-    throw new NearfieldError('OPTION', `${name} must be one of ${BACKENDS.join(', ')}, received ${shown(value)}`)
+    throw new NearfieldError(
+      'OPTION',
+      `${name} must be one of ${BACKENDS.join(', ')}, received ${shown(value)}`,
+    )
   }
 }
 
@@ -99,14 +110,19 @@ export function coreJson(options: object, names: readonly string[], given: Recor
     if (value === undefined) continue
     // JSON would turn these into null or nothing, and the core could not name what it was given.
     const expressible = typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)
-    if (!expressible) throw new NearfieldError('OPTION', `${name} must be a number or a word, received ${shown(value)}`)
+    if (!expressible)
+      throw new NearfieldError('OPTION', `${name} must be a number or a word, received ${shown(value)}`)
     core[name] = value
   }
   return JSON.stringify(core)
 }
 
 /** A search's numbers, with `k` cut to the rows there are. */
-export function searchParams(options: SyncSearchOptions, size: number, k = options.k ?? K_DEFAULT): SearchParams {
+export function searchParams(
+  options: SyncSearchOptions,
+  size: number,
+  k = options.k ?? K_DEFAULT,
+): SearchParams {
   const { ef, exact } = options
   checkInteger('k', k, 1, 0xffff_ffff)
   if (ef !== undefined) checkInteger('ef', ef, 1, 1_000_000)
@@ -118,5 +134,8 @@ export function searchParams(options: SyncSearchOptions, size: number, k = optio
 
 export function checkInteger(name: string, value: unknown, min: number, max: number): void {
   if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return
-  throw new NearfieldError('OPTION', `${name} must be an integer from ${min} to ${max}, received ${shown(value)}`)
+  throw new NearfieldError(
+    'OPTION',
+    `${name} must be an integer from ${min} to ${max}, received ${shown(value)}`,
+  )
 }

@@ -74,7 +74,9 @@ export class Meter {
     const rate = done / seconds
     const secondsLeft = (total - done) / rate
     const inBytes = phase === 'read' || phase === 'write'
-    return inBytes ? { phase, done, total, secondsLeft } : { phase, done, total, rowsPerSecond: rate, secondsLeft }
+    return inBytes
+      ? { phase, done, total, secondsLeft }
+      : { phase, done, total, rowsPerSecond: rate, secondsLeft }
   }
 }
 

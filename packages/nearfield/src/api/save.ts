@@ -32,13 +32,25 @@ async function* pieces(image: Image, meter: Meter): AsyncGenerator<Uint8Array> {
   }
 }
 
-export async function saveTo(target: Target, path: string | null, files: Files | null, image: Image, meter: Meter): Promise<void> {
+export async function saveTo(
+  target: Target,
+  path: string | null,
+  files: Files | null,
+  image: Image,
+  meter: Meter,
+): Promise<void> {
   if (target instanceof WritableStream) return saveToStream(target, image, meter)
   if (path === null && typeof target !== 'string' && !(target instanceof URL)) {
-    throw new NearfieldError('OPTION', `save needs a path, a file: URL or a WritableStream, received ${shown(target)}`)
+    throw new NearfieldError(
+      'OPTION',
+      `save needs a path, a file: URL or a WritableStream, received ${shown(target)}`,
+    )
   }
   if (files === null || path === null) {
-    throw new NearfieldError('IO', `cannot save to ${target}: there are no files by path here; use a WritableStream or toBytes()`)
+    throw new NearfieldError(
+      'IO',
+      `cannot save to ${target}: there are no files by path here; use a WritableStream or toBytes()`,
+    )
   }
   await files.replace(path, pieces(image, meter))
 }

@@ -29,7 +29,8 @@ const EXPECTED = 'a Float32Array, an array of vectors or { data: Float32Array, d
 /** `dim` 0: take it from the data. `noun` names the argument in messages. */
 export function toMatrix(vectors: Vectors, dim: number, noun: string): Matrix {
   if (vectors instanceof Float32Array) return fromFlat(vectors, dim, noun)
-  if (Array.isArray(vectors)) return fromRows(vectors as readonly (Float32Array | readonly number[])[], dim, noun)
+  if (Array.isArray(vectors))
+    return fromRows(vectors as readonly (Float32Array | readonly number[])[], dim, noun)
   if (isTensor(vectors)) return fromTensor(vectors, dim, noun)
   throw new NearfieldError('OPTION', `${noun} must be ${EXPECTED}, received ${shown(vectors)}`)
 }
@@ -59,7 +60,10 @@ export function toQuery(query: Query, dim: number): Float32Array {
 
 function fromFlat(data: Float32Array, dim: number, noun: string): Matrix {
   if (dim === 0) {
-    throw new NearfieldError('OPTION', `dim is missing: a flat Float32Array of ${noun} does not say how wide a row is`)
+    throw new NearfieldError(
+      'OPTION',
+      `dim is missing: a flat Float32Array of ${noun} does not say how wide a row is`,
+    )
   }
   if (data.length % dim !== 0) {
     throw new NearfieldError(
@@ -72,13 +76,17 @@ function fromFlat(data: Float32Array, dim: number, noun: string): Matrix {
 
 function fromRows(rows: readonly (Float32Array | readonly number[])[], dim: number, noun: string): Matrix {
   const width = dim || rows[0]?.length || 0
-  if (width === 0) throw new NearfieldError('OPTION', `dim is missing: ${noun} are empty and do not say how wide a row is`)
+  if (width === 0)
+    throw new NearfieldError('OPTION', `dim is missing: ${noun} are empty and do not say how wide a row is`)
   const data = new Float32Array(rows.length * width)
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!
     const name = `row ${i} of ${noun}`
     if (!(row instanceof Float32Array) && !Array.isArray(row)) {
-      throw new NearfieldError('OPTION', `${name} must be a Float32Array or an array of numbers, received ${shown(row)}`)
+      throw new NearfieldError(
+        'OPTION',
+        `${name} must be a Float32Array or an array of numbers, received ${shown(row)}`,
+      )
     }
     if (row.length !== width) throw wrongWidth(name, width, row.length)
     packRow(data, i * width, row, name)
@@ -90,7 +98,11 @@ function fromTensor(tensor: Tensor, dim: number, noun: string): Matrix {
   checkDims(tensor, noun)
   const width = tensor.dims.at(-1)!
   if (dim !== 0 && width !== dim) throw wrongWidth(`a row of ${noun}`, dim, width)
-  if (width === 0) throw new NearfieldError('DIMENSION', `a row of ${noun} must have at least 1 number, dims are [${tensor.dims}]`)
+  if (width === 0)
+    throw new NearfieldError(
+      'DIMENSION',
+      `a row of ${noun} must have at least 1 number, dims are [${tensor.dims}]`,
+    )
   return { data: tensor.data, rows: tensor.data.length / width, dim: width }
 }
 
@@ -108,7 +120,11 @@ function packRow(into: Float32Array, at: number, row: Float32Array | readonly nu
 
 function checkDims({ data, dims }: Tensor, noun: string): void {
   const total = dims.reduce((product, width) => product * width, 1)
-  if (dims.length === 0 || !dims.every((width) => Number.isSafeInteger(width) && width >= 0) || total !== data.length) {
+  if (
+    dims.length === 0 ||
+    !dims.every((width) => Number.isSafeInteger(width) && width >= 0) ||
+    total !== data.length
+  ) {
     throw new NearfieldError(
       'DIMENSION',
       `${noun}: dims [${dims}] describe ${total} numbers, data holds ${data.length}`,

@@ -56,13 +56,18 @@ export class Choices {
 
   async #forced(kind: BackendKind, threads: number): Promise<Chosen> {
     if (!this.kinds.includes(kind)) {
-      throw new NearfieldError('BACKEND', `there is no ${kind} backend here; there are ${this.kinds.join(', ')}`)
+      throw new NearfieldError(
+        'BACKEND',
+        `there is no ${kind} backend here; there are ${this.kinds.join(', ')}`,
+      )
     }
     try {
       const backend = await this.#load(kind, threads)
       return { backend, info: Object.freeze({ ...backend.info }) }
     } catch (cause) {
-      throw new NearfieldError('BACKEND', `the ${kind} backend could not be loaded: ${reason(cause)}`, { cause })
+      throw new NearfieldError('BACKEND', `the ${kind} backend could not be loaded: ${reason(cause)}`, {
+        cause,
+      })
     }
   }
 
@@ -74,11 +79,19 @@ export class Choices {
     const forget = () => {
       if (this.#loading.get(name) === loading) this.#loading.delete(name)
     }
-    const loading: Promise<Backend> = load(threads, forget).then((backend) => typed(backend, forget))
+    const loading: Promise<Backend> = load(threads, forget).then((backend) =>
+      limited(typed(backend, forget), threads),
+    )
     this.#loading.set(name, loading)
     loading.catch(forget)
     return loading
   }
+}
+
+/** One addon serves every number of threads; the number then goes with each call. */
+function limited(backend: Backend, threads: number): Backend {
+  if (threads === 0 || backend.info.threads <= threads) return backend
+  return { ...backend, info: { ...backend.info, threads } }
 }
 
 function describe({ kind, cause }: { kind: BackendKind; cause: unknown }): string {

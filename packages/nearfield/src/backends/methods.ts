@@ -8,7 +8,9 @@ import type { Backend } from '../backend.ts'
 type AnyMethod = (...args: never[]) => Promise<unknown>
 
 /** Every method of `Backend` that can be called from another thread. */
-export type Methods = { readonly [K in keyof Backend as Backend[K] extends AnyMethod ? K : never]: Backend[K] }
+export type Methods = {
+  readonly [K in keyof Backend as Backend[K] extends AnyMethod ? K : never]: Backend[K]
+}
 export type MethodName = keyof Methods
 
 const NAMES: { readonly [K in MethodName]: true } = {

@@ -25,7 +25,9 @@ export async function loadNativeBackend(): Promise<Backend> {
     native = await import('@nearfield/native')
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause)
-    throw new Error(`BACKEND: cannot load @nearfield/native: ${said}. Install it beside nearfield.`, { cause })
+    throw new Error(`BACKEND: cannot load @nearfield/native: ${said}. Install it beside nearfield.`, {
+      cause,
+    })
   }
   try {
     return new NativeBackend(native.loadNative())

@@ -143,7 +143,9 @@ export async function createWasmBackend(options: WasmOptions): Promise<WasmBacke
   let pool: Pool | undefined
   if (variant === 'threads') {
     if (!glue.initThreadPool || !glue.usePoolStarter || !parts.pool) {
-      throw new Error('BACKEND: expected the threads build with its pool, received the single build or no pool')
+      throw new Error(
+        'BACKEND: expected the threads build with its pool, received the single build or no pool',
+      )
     }
     const { createPool } = parts.pool as { createPool(name: string): Pool }
     pool = createPool(options.poolName ?? crypto.randomUUID())
@@ -231,7 +233,9 @@ export class WasmBackend implements Backend {
   }
 
   async openMapped(path: string): Promise<IndexHandle> {
-    throw new Error(`BACKEND: only the native backend maps files, this is ${this.info.kind}; open ${path} without mapping`)
+    throw new Error(
+      `BACKEND: only the native backend maps files, this is ${this.info.kind}; open ${path} without mapping`,
+    )
   }
 
   async describe(handle: IndexHandle): Promise<string> {
@@ -351,7 +355,16 @@ export class WasmBackend implements Backend {
 
   #keepIndex(raw: GlueIndex): number {
     const [query, slots, distances] = [new Float32Array(), new Uint32Array(), new Float32Array()]
-    const open = { raw, size: raw.size(), dim: raw.dim(), hitsMax: 0, buffer: undefined, query, slots, distances }
+    const open = {
+      raw,
+      size: raw.size(),
+      dim: raw.dim(),
+      hitsMax: 0,
+      buffer: undefined,
+      query,
+      slots,
+      distances,
+    }
     return this.#keep(this.#indexes, open)
   }
 

@@ -6,11 +6,13 @@
 import { NearfieldError, parseError } from '../api/errors.ts'
 import type { Backend, BackendInfo } from '../backend.ts'
 import { METHOD_NAMES, type MethodName, type Methods } from './methods.ts'
-import { type FromHost, packed, POOL_CHANNEL, type Port, type Spec } from './worker-messages.ts'
+import { type FromHost, POOL_CHANNEL, type Port, packed, type Spec } from './worker-messages.ts'
 
 /** The other end, and how to end it. */
 export interface Connection {
-  readonly port: Port & { addEventListener(type: 'error' | 'messageerror', listener: (event: Event) => void): void }
+  readonly port: Port & {
+    addEventListener(type: 'error' | 'messageerror', listener: (event: Event) => void): void
+  }
   end(): void
 }
 

@@ -6,7 +6,7 @@
 import { errorText, NearfieldError } from '../api/errors.ts'
 import type { Backend } from '../backend.ts'
 import { isFatal } from './methods.ts'
-import { type Call, type FromHost, packed, type Port, type Spec, type ToHost } from './worker-messages.ts'
+import { type Call, type FromHost, type Port, packed, type Spec, type ToHost } from './worker-messages.ts'
 
 export function serveBackend(port: Port, load: (spec: Spec) => Promise<Backend>): void {
   let backend: Backend | undefined

@@ -20,7 +20,12 @@ export interface Spec {
 }
 
 export type Call = {
-  [M in MethodName]: { readonly type: 'call'; readonly id: number; readonly method: M; readonly args: Parameters<Methods[M]> }
+  [M in MethodName]: {
+    readonly type: 'call'
+    readonly id: number
+    readonly method: M
+    readonly args: Parameters<Methods[M]>
+  }
 }[MethodName]
 
 export type ToHost = { readonly type: 'open'; readonly spec: Spec } | Call
@@ -49,10 +54,18 @@ export interface Port {
  * sender's arrays alone; false gives them away where nothing else shares their memory. (Cloning a
  * view as it is would clone all of the memory behind it.)
  */
-export function packed(value: unknown, copy: boolean): { readonly value: unknown; readonly transfer: Transferable[] } {
+export function packed(
+  value: unknown,
+  copy: boolean,
+): { readonly value: unknown; readonly transfer: Transferable[] } {
   const transfer: Transferable[] = []
   const pack = (part: unknown): unknown => {
-    if (part instanceof Float32Array || part instanceof Uint8Array || part instanceof Uint32Array || part instanceof Float64Array) {
+    if (
+      part instanceof Float32Array ||
+      part instanceof Uint8Array ||
+      part instanceof Uint32Array ||
+      part instanceof Float64Array
+    ) {
       const whole = part.buffer instanceof ArrayBuffer && part.byteLength === part.buffer.byteLength
       const own = copy || !whole ? part.slice() : part
       transfer.push(own.buffer as ArrayBuffer)

@@ -25,7 +25,8 @@ async function open(fs: FileSystem, path: string): Promise<OpenFile> {
     if (!stats.isFile()) throw new NearfieldError('IO', `cannot read ${path}: it is not a file`)
     return {
       bytes: stats.size,
-      read: async (into, offset) => (await io('read', path, file.read(into, 0, into.length, offset))).bytesRead,
+      read: async (into, offset) =>
+        (await io('read', path, file.read(into, 0, into.length, offset))).bytesRead,
       close: () => file.close(),
     }
   } catch (error) {

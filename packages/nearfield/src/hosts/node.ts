@@ -45,10 +45,18 @@ function wasm(variant: WasmVariant): Loader {
   }
 }
 
-async function startWasm(variant: WasmVariant, threads: number, died: (cause: unknown) => void): Promise<Backend> {
+async function startWasm(
+  variant: WasmVariant,
+  threads: number,
+  died: (cause: unknown) => void,
+): Promise<Backend> {
   const folder = new URL(`./wasm/${variant}/`, import.meta.url)
   const module = await readFile(new URL('nearfield_wasm_bg.wasm', folder)).catch((cause: unknown) => {
-    throw new NearfieldError('BACKEND', `the WebAssembly build is missing: no wasm/${variant} beside nearfield`, { cause })
+    throw new NearfieldError(
+      'BACKEND',
+      `the WebAssembly build is missing: no wasm/${variant} beside nearfield`,
+      { cause },
+    )
   })
   const generation = started[variant]++
   const glue = new URL(`nearfield_wasm.js${generation === 0 ? '' : `?${generation}`}`, folder)
@@ -56,7 +64,10 @@ async function startWasm(variant: WasmVariant, threads: number, died: (cause: un
   return createWasmBackend({
     variant,
     threads: threads || availableParallelism(),
-    why: variant === 'threads' ? 'WebAssembly in this process, with threads' : 'WebAssembly in this process, one thread',
+    why:
+      variant === 'threads'
+        ? 'WebAssembly in this process, with threads'
+        : 'WebAssembly in this process, one thread',
     died,
     load: async () => ({
       glue: await import(glue.href),
@@ -67,7 +78,8 @@ async function startWasm(variant: WasmVariant, threads: number, died: (cause: un
 }
 
 function locate(source: string | URL): Place {
-  const address = typeof source === 'string' && !/^(https?|file|data|blob):/i.test(source) ? null : new URL(source)
+  const address =
+    typeof source === 'string' && !/^(https?|file|data|blob):/i.test(source) ? null : new URL(source)
   if (address === null) return { path: resolve(source as string) }
   return address.protocol === 'file:' ? { path: fileURLToPath(address) } : { url: address }
 }

@@ -3,7 +3,10 @@ import type { Backend } from '../backend.ts'
 import { createWasmBackend } from '../backends/wasm.ts'
 import type { Spec } from '../backends/worker-messages.ts'
 
-export function loadWebWasm({ kind, threads, why, poolName }: Spec, died?: (cause: unknown) => void): Promise<Backend> {
+export function loadWebWasm(
+  { kind, threads, why, poolName }: Spec,
+  died?: (cause: unknown) => void,
+): Promise<Backend> {
   const parts = kind === 'wasm-threads' ? threadsParts : singleParts
   return createWasmBackend({
     variant: kind === 'wasm-threads' ? 'threads' : 'single',

@@ -21,13 +21,18 @@ export function webHost(): Host {
       {
         kind: 'wasm-threads',
         load: async (threads, died) => {
-          if (!globalThis.crossOriginIsolated) throw new NearfieldError('BACKEND', 'the page is not cross-origin isolated')
-          return open({ kind: 'wasm-threads', threads, why: `${where}, with threads`, poolName: crypto.randomUUID() }, died)
+          if (!globalThis.crossOriginIsolated)
+            throw new NearfieldError('BACKEND', 'the page is not cross-origin isolated')
+          return open(
+            { kind: 'wasm-threads', threads, why: `${where}, with threads`, poolName: crypto.randomUUID() },
+            died,
+          )
         },
       },
       {
         kind: 'wasm',
-        load: (_, died) => open({ kind: 'wasm', threads: 1, why: `${where}, one thread`, poolName: '' }, died),
+        load: (_, died) =>
+          open({ kind: 'wasm', threads: 1, why: `${where}, one thread`, poolName: '' }, died),
       },
     ]),
     files: null,
@@ -48,7 +53,9 @@ const openHere: Open = async (spec, died) => {
 
 function locate(source: string | URL): Place {
   try {
-    return { url: new URL(source, (globalThis as { document?: Document }).document?.baseURI ?? location.href) }
+    return {
+      url: new URL(source, (globalThis as { document?: Document }).document?.baseURI ?? location.href),
+    }
   } catch (cause) {
     throw new NearfieldError('OPTION', `not an address: ${source}`, { cause })
   }

@@ -1,0 +1,196 @@
+/**
+ * A model of a backend: exact search in plain TypeScript, files as JSON, everything in memory. It
+ * keeps the contract of `Backend` (copies at entry, errors as `CODE: message`, handles never reused)
+ * and can be told to wait or to fail, so that the facade's behaviour can be seen from outside.
+ */
+import type { Backend, KeyColumn, Phase, RawHits, SearchParams, SyncCalls } from '../src/backend.ts'
+
+interface Stored {
+  readonly dim: number
+  readonly kind: string
+  readonly metric: string
+  readonly rows: readonly (readonly number[])[]
+  readonly keys: KeyColumn | null
+}
+interface Building {
+  readonly stored: Stored
+  done: number
+}
+
+export interface Model extends Backend {
+  /** Builders, loaders and indexes alive. */
+  readonly alive: Set<number>
+  readonly calls: string[]
+  /** Awaited at the start of every search, batch, step and read. */
+  gate: () => Promise<void>
+}
+
+export function model({ sync = true }: { sync?: boolean } = {}): Model {
+  const builders = new Map<number, Building>()
+  const loaders = new Map<number, { bytes: Uint8Array; at: number }>()
+  const indexes = new Map<number, Stored>()
+  const alive = new Set<number>()
+  const calls: string[] = []
+  let last = 0
+  const keep = <T>(map: Map<number, T>, value: T): number => {
+    map.set(++last, value)
+    alive.add(last)
+    return last
+  }
+  const take = <T>(map: Map<number, T>, handle: number): T => {
+    const value = at(map, handle)
+    map.delete(handle)
+    alive.delete(handle)
+    return value
+  }
+  const sees: SyncCalls = {
+    searchInto(index, query, k, _ef, _exact, slots, distances) {
+      const found = nearest(at(indexes, index), query, k)
+      found.forEach(([distance, slot], i) => {
+        slots[i] = slot
+        distances[i] = distance
+      })
+      return found.length
+    },
+  }
+  const self: Model = {
+    alive,
+    calls,
+    gate: async () => {},
+    info: { kind: 'native', why: 'a model', simd: 'scalar', threads: 2 },
+    async buildBegin(vectors, options, keys) {
+      calls.push(`buildBegin ${options}`)
+      const { dim, kind = 'auto', metric = 'l2' } = JSON.parse(options)
+      if (!['auto', 'flat', 'hnsw'].includes(kind))
+        throw new Error(`OPTION: kind must be auto, flat or hnsw, received "${kind}"`)
+      const rows = rowsOf(vectors, dim, 'row')
+      return keep(builders, {
+        stored: { dim, metric, rows, keys, kind: kind === 'auto' ? 'flat' : kind },
+        done: 0,
+      })
+    },
+    async buildStep(builder, threads) {
+      calls.push(`buildStep ${threads}`)
+      await self.gate()
+      const building = at(builders, builder)
+      const total = building.stored.rows.length
+      const phase: Phase = building.done >= total ? 'done' : 'link'
+      building.done = Math.min(total, building.done + 10)
+      return { phase, done: building.done, total }
+    },
+    buildFinish: async (builder) => keep(indexes, take(builders, builder).stored),
+    buildDrop: async (builder) => void take(builders, builder),
+    async openBegin(bytesTotal, options) {
+      calls.push(`openBegin ${bytesTotal} ${options}`)
+      return keep(loaders, { bytes: new Uint8Array(bytesTotal), at: 0 })
+    },
+    async openWrite(loader, chunk) {
+      const into = at(loaders, loader)
+      into.bytes.set(chunk, into.at)
+      into.at += chunk.length
+      await self.gate()
+    },
+    async openFinish(loader) {
+      return keep(indexes, parse(take(loaders, loader).bytes))
+    },
+    openDrop: async (loader) => void take(loaders, loader),
+    async openMapped(path) {
+      throw new Error(`BACKEND: a model cannot map ${path}`)
+    },
+    async describe(index) {
+      const { dim, metric, kind, rows, keys } = at(indexes, index)
+      const sort = keys === null ? 'rows' : keys instanceof Float64Array ? 'numbers' : 'text'
+      return JSON.stringify({
+        size: rows.length,
+        dim,
+        metric,
+        kind,
+        keys: sort,
+        isa: 'scalar',
+        bytes: image(at(indexes, index)).length,
+      })
+    },
+    keys: async (index) => structuredClone(at(indexes, index).keys), // what a backend returns is the caller's
+    async search(index, query, params) {
+      const copy = query.slice()
+      await self.gate()
+      return batch(at(indexes, index), copy, params)
+    },
+    async searchBatch(index, queries, params, threads) {
+      calls.push(`searchBatch ${queries.length / at(indexes, index).dim} ${threads}`)
+      const copy = queries.slice()
+      await self.gate()
+      return batch(at(indexes, index), copy, params)
+    },
+    async readFile(index, offset, bytes) {
+      await self.gate()
+      return image(at(indexes, index)).slice(offset, offset + bytes)
+    },
+    check: async (index) => void at(indexes, index),
+    drop: async (index) => void take(indexes, index),
+    sync: sync ? sees : null,
+    shutdown: async () => {},
+  }
+  return self
+}
+
+function at<T>(map: Map<number, T>, handle: number): T {
+  const value = map.get(handle)
+  if (value === undefined) throw new Error(`CLOSED: handle ${handle} is closed`)
+  return value
+}
+
+function rowsOf(vectors: Float32Array, dim: number, noun: string): number[][] {
+  const rows = Array.from({ length: vectors.length / dim }, (_, i) => [
+    ...vectors.slice(i * dim, (i + 1) * dim),
+  ])
+  rows.forEach((row, i) => {
+    const column = row.findIndex((value) => !Number.isFinite(value))
+    if (column >= 0) throw new Error(`NOT_FINITE: ${noun} ${i} has ${row[column]} at column ${column}`)
+  })
+  return rows
+}
+
+function nearest({ rows }: Stored, query: Float32Array, k: number): [distance: number, slot: number][] {
+  return rows
+    .map((row, slot): [number, number] => [row.reduce((sum, x, j) => sum + (x - query[j]!) ** 2, 0), slot])
+    .sort(([a, i], [b, j]) => a - b || i - j)
+    .slice(0, k)
+}
+
+/** An `ef` of 1 makes the model forget the nearest row, so that recall has something to see. */
+function batch(stored: Stored, queries: Float32Array, { k, ef, exact }: SearchParams): RawHits {
+  const rows = rowsOf(queries, stored.dim, 'query')
+  const slots = new Uint32Array(rows.length * k)
+  const distances = new Float32Array(rows.length * k)
+  const counts = new Uint32Array(rows.length)
+  rows.forEach((query, i) => {
+    const skip = ef === 1 && !exact ? 1 : 0
+    const found = nearest(stored, Float32Array.from(query), k + skip).slice(skip)
+    counts[i] = found.length
+    found.forEach(([distance, slot], j) => {
+      slots[i * k + j] = slot
+      distances[i * k + j] = distance
+    })
+  })
+  return { slots, distances, counts }
+}
+
+function image({ keys, ...rest }: Stored): Uint8Array {
+  const plain =
+    keys instanceof Float64Array
+      ? { numbers: [...keys] }
+      : keys && { bytes: [...keys.bytes], offsets: [...keys.offsets] }
+  return new TextEncoder().encode(JSON.stringify({ ...rest, keys: plain }))
+}
+
+function parse(bytes: Uint8Array): Stored {
+  try {
+    const { keys, ...rest } = JSON.parse(new TextDecoder().decode(bytes))
+    if (keys === null) return { ...rest, keys }
+    if (keys.numbers) return { ...rest, keys: Float64Array.from(keys.numbers) }
+    return { ...rest, keys: { bytes: Uint8Array.from(keys.bytes), offsets: Float64Array.from(keys.offsets) } }
+  } catch {
+    throw new Error('FORMAT: not a model file')
+  }
+}
