@@ -216,7 +216,10 @@ describe('closing', () => {
     const { buildIndex } = house()
     const index = await buildIndex(line(30), { dim: 4 })
     let closed: Promise<void> | undefined
-    const batch = index.searchBatch(line(3000), { onProgress: () => void (closed ??= index.close()) })
+    const onProgress = () => {
+      closed ??= index.close()
+    }
+    const batch = index.searchBatch(line(3000), { onProgress })
     await expect(batch).rejects.toMatchObject({ code: 'CLOSED' })
     await closed
   })

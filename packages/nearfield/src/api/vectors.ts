@@ -108,7 +108,10 @@ function fromTensor(tensor: Tensor, dim: number, noun: string): Matrix {
 
 /** Writes one row, refusing what `Float32Array` would quietly turn into a number (`null`, text, holes). */
 function packRow(into: Float32Array, at: number, row: Float32Array | readonly number[], name: string): void {
-  if (row instanceof Float32Array) return into.set(row, at)
+  if (row instanceof Float32Array) {
+    into.set(row, at)
+    return
+  }
   for (let j = 0; j < row.length; j++) {
     const value = row[j]
     if (typeof value !== 'number') {
