@@ -47,7 +47,7 @@ describe('over a channel', () => {
     const vectors = line(100)
     const index = await buildIndex(vectors, {
       dim: 4,
-      keys: vectors.filter((_, i) => i % 4 === 0).reduce<string[]>((keys, x) => [...keys, `k${x}`], []),
+      keys: Array.from({ length: 100 }, (_, i) => `k${i}`),
     })
     expect(vectors).toEqual(line(100))
     const query = line(200).subarray(40, 44)

@@ -98,6 +98,8 @@ function describe({ kind, cause }: { kind: BackendKind; cause: unknown }): strin
   return `no ${kind} (${reason(cause)})`
 }
 
+/** The sentence without the codes it crossed boundaries with. */
 function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
+  const text = cause instanceof Error ? cause.message : String(cause)
+  return text.replace(/^(?:[A-Z_]+: )+/, '')
 }
