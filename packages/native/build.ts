@@ -30,7 +30,8 @@ const targets: Record<string, { platform: string; file: string }> = {
 function run(command: string, args: readonly string[]): string {
   const done = spawnSync(command, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
   if (done.error) throw new Error(`${command}: ${done.error.message}`)
-  if (done.status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${done.status ?? done.signal}`)
+  if (done.status !== 0)
+    throw new Error(`${command} ${args.join(' ')} ended with ${done.status ?? done.signal}`)
   return done.stdout
 }
 
@@ -47,15 +48,31 @@ function place(from: string, to: string): void {
 }
 
 function main(): void {
-  const { values } = parseArgs({ options: { target: { type: 'string' }, pack: { type: 'boolean', default: false } } })
+  const { values } = parseArgs({
+    options: { target: { type: 'string' }, pack: { type: 'boolean', default: false } },
+  })
   const target = values.target ?? hostTarget()
   const known = targets[target]
   if (!known) throw new Error(`no package for ${target}; there are: ${Object.keys(targets).join(', ')}`)
 
   const cross = values.target ? ['--target', target] : []
-  run('cargo', ['build', '--release', '--locked', '-p', 'nearfield-napi', '--config', 'profile.release.strip="symbols"', ...cross])
+  run('cargo', [
+    'build',
+    '--release',
+    '--locked',
+    '-p',
+    'nearfield-napi',
+    '--config',
+    'profile.release.strip="symbols"',
+    ...cross,
+  ])
 
-  const folder = resolve(root, process.env['CARGO_TARGET_DIR'] ?? 'target', values.target ? target : '.', 'release')
+  const folder = resolve(
+    root,
+    process.env['CARGO_TARGET_DIR'] ?? 'target',
+    values.target ? target : '.',
+    'release',
+  )
   const built = join(folder, known.file)
   const name = `nearfield.${known.platform}.node`
   place(built, join(here, name))

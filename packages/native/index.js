@@ -48,9 +48,11 @@ function explain(platform, from, cause) {
 }
 
 function fix(platform, from, cause) {
-  const denied = globalThis.Deno && (cause?.name === 'NotCapable' || /allow-ffi|permission/i.test(String(cause)))
+  const denied =
+    globalThis.Deno && (cause?.name === 'NotCapable' || /allow-ffi|permission/i.test(String(cause)))
   if (denied || ffiDenied()) return 'Run Deno with --allow-ffi (and --allow-read, --allow-env).'
-  if (!platforms.includes(platform)) return `There is no build for this platform; there are: ${platforms.join(', ')}.`
+  if (!platforms.includes(platform))
+    return `There is no build for this platform; there are: ${platforms.join(', ')}.`
   if (cause?.code === 'ERR_DLOPEN_DISABLED') return 'Run Node with --allow-addons.'
   if (cause?.code === 'MODULE_NOT_FOUND' || /cannot find (module|package)/i.test(String(cause))) {
     return `Install ${from} (optional dependencies may have been left out, or the lock file comes from another platform).`
@@ -60,8 +62,10 @@ function fix(platform, from, cause) {
 
 /** Deno reports a missing permission as a missing module; asking it directly is the only way to know. */
 function ffiDenied() {
-  return globalThis.Deno?.permissions?.querySync?.({ name: 'ffi' }).state === 'prompt' ||
+  return (
+    globalThis.Deno?.permissions?.querySync?.({ name: 'ffi' }).state === 'prompt' ||
     globalThis.Deno?.permissions?.querySync?.({ name: 'ffi' }).state === 'denied'
+  )
 }
 
 function musl() {
