@@ -6,15 +6,10 @@
  */
 
 import { stat } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { buildIndex, type Index, openIndex, type Progress } from 'nearfield'
 import type { Verse } from '../embedder/verses.ts'
 import type { BackendChoice, Kind } from './arguments.ts'
-
-export const INDEX_FILE: Readonly<Record<Kind, string>> = {
-  hnsw: fileURLToPath(new URL('../verses.nfx', import.meta.url)),
-  flat: fileURLToPath(new URL('../verses-flat.nfx', import.meta.url)),
-}
+import { INDEX_FILE } from './index-file.ts'
 
 export interface Running {
   readonly backend: BackendChoice
