@@ -28,9 +28,10 @@ pub fn search<S: Scorer>(
     if view.entry == NO_SLOT || k == 0 {
         return;
     }
-    let start = Candidate::new(scorer.score(view.entry), view.entry);
-    let start = descend(view, scorer, start, view.level, 0);
-    beam(view, scorer, &[start], 0, ef.max(k).min(view.rows), buffers);
+    let entry = Candidate::new(scorer.score(view.entry), view.entry);
+    let near = descend(view, scorer, entry, view.level, 0);
+    // The entry starts too: level 0 is reachable from there, and from elsewhere perhaps not.
+    beam(view, scorer, &[near, entry], 0, ef.max(k).min(view.rows), buffers);
     answer(view, k, &buffers.pool, &mut buffers.results);
 }
 
