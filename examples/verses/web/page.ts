@@ -96,6 +96,9 @@ view.showExamples(EXAMPLE_QUESTIONS, (text) => {
   ask()
 })
 
+// On a phone this would raise the keyboard over the page.
+if (matchMedia('(pointer: fine)').matches) view.question.focus()
+
 try {
   const loaded = await ready
   view.showReady(loaded.index.backend)

@@ -25,7 +25,7 @@ export function showExamples(texts: readonly string[], choose: (text: string) =>
     button.addEventListener('click', () => choose(text))
     return button
   })
-  element('examples', HTMLElement).replaceChildren(...buttons)
+  element('examples', HTMLElement).append(...buttons)
 }
 
 export function showLoading(bytesDone: number, bytesTotal: number): void {
