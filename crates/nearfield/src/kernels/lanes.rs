@@ -114,7 +114,9 @@ fn padded(tail: &[f32]) -> [f32; 16] {
 }
 
 /// The entries and the table of one instruction set. `#[target_feature]` code cannot be pointed to
-/// by a safe `fn`, so each entry has a thin safe door, sound because only detection leads to it.
+/// by a safe `fn`, so each entry has a thin safe door, sound because only detection leads to it. simd128 needs none of this: its module either has the
+/// instructions throughout or does not load.
+#[cfg(not(target_arch = "wasm32"))]
 macro_rules! table {
     ($isa:expr, $lanes:ty, $features:literal) => {
         /// The table of this set; reached through [`available`](super::super::available) alone.
@@ -155,4 +157,5 @@ macro_rules! table {
         }
     };
 }
+#[cfg(not(target_arch = "wasm32"))]
 pub(super) use table;
