@@ -31,7 +31,14 @@ pub fn search<S: Scorer>(
     let entry = Candidate::new(scorer.score(view.entry), view.entry);
     let near = descend(view, scorer, entry, view.level, 0);
     // The entry starts too: level 0 is reachable from there, and from elsewhere perhaps not.
-    beam(view, scorer, &[near, entry], 0, ef.max(k).min(view.rows), buffers);
+    beam(
+        view,
+        scorer,
+        &[near, entry],
+        0,
+        ef.max(k).min(view.rows),
+        buffers,
+    );
     answer(view, k, &buffers.pool, &mut buffers.results);
 }
 
