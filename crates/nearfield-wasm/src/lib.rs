@@ -23,13 +23,15 @@ compile_error!("feature `threads` needs -C target-feature=+atomics and -Z build-
 ))]
 compile_error!("-C target-feature=+atomics needs feature `threads`");
 
+mod columns;
 mod fault;
 mod pool;
 #[cfg(feature = "replay")]
 mod replay;
 
+use columns::{Floats, Hits, Keys, zeros};
 use nearfield::boundary;
-use nearfield::error::{Code, Error};
+use nearfield::error::Error;
 use nearfield::ids::KeyColumn;
 use wasm_bindgen::prelude::*;
 
@@ -38,20 +40,6 @@ pub use wasm_bindgen_rayon::init_thread_pool;
 
 fn thrown(error: Error) -> JsError {
     JsError::new(&error.to_string())
-}
-
-/// `len` zeros, or `MEMORY`: an allocation that fails in WebAssembly would otherwise end the module.
-fn zeros<T: Clone + Default>(len: usize) -> Result<Vec<T>, JsError> {
-    let mut block = Vec::new();
-    block.try_reserve_exact(len).map_err(|_| {
-        let message = format!(
-            "expected room for {len} × {} bytes in WebAssembly's memory, which is full",
-            size_of::<T>()
-        );
-        thrown(Error::new(Code::Memory, message))
-    })?;
-    block.resize(len, T::default());
-    Ok(block)
 }
 
 /// The kernels' instruction set.
@@ -64,24 +52,6 @@ pub fn simd() -> String {
 #[wasm_bindgen]
 pub fn linear_memory() -> JsValue {
     wasm_bindgen::memory()
-}
-
-/// Numbers in the module's memory, written by JavaScript.
-#[wasm_bindgen]
-pub struct Floats(Vec<f32>);
-
-#[wasm_bindgen]
-impl Floats {
-    /// Room for `len` numbers.
-    #[wasm_bindgen(constructor)]
-    pub fn new(len: usize) -> Result<Floats, JsError> {
-        zeros(len).map(Self)
-    }
-
-    /// Where they are.
-    pub fn at(&mut self) -> *mut f32 {
-        self.0.as_mut_ptr()
-    }
 }
 
 /// See [`boundary::Builder`].
@@ -293,65 +263,5 @@ impl Index {
     /// Walks every invariant.
     pub fn check(&self) -> Result<(), JsError> {
         self.inner.check().map_err(thrown)
-    }
-}
-
-/// Answers of a batch, row-major; each column can be taken once.
-#[wasm_bindgen]
-pub struct Hits {
-    slots: Vec<u32>,
-    distances: Vec<f32>,
-    counts: Vec<u32>,
-}
-
-#[wasm_bindgen]
-impl Hits {
-    /// `k` a row.
-    pub fn slots(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.slots)
-    }
-
-    /// `k` a row.
-    pub fn distances(&mut self) -> Vec<f32> {
-        std::mem::take(&mut self.distances)
-    }
-
-    /// Answers of each row.
-    pub fn counts(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.counts)
-    }
-}
-
-/// The keys of an index.
-#[wasm_bindgen]
-pub struct Keys(KeyColumn);
-
-#[wasm_bindgen]
-impl Keys {
-    /// One a row, unless they are text.
-    pub fn numbers(&self) -> Option<Vec<f64>> {
-        if let KeyColumn::Numbers(numbers) = &self.0 {
-            Some(numbers.clone())
-        } else {
-            None
-        }
-    }
-
-    /// UTF-8, one after the other.
-    pub fn text(&self) -> Option<Vec<u8>> {
-        if let KeyColumn::Text { bytes, .. } = &self.0 {
-            Some(bytes.clone())
-        } else {
-            None
-        }
-    }
-
-    /// `rows + 1` places in the text.
-    pub fn offsets(&self) -> Option<Vec<u64>> {
-        if let KeyColumn::Text { offsets, .. } = &self.0 {
-            Some(offsets.clone())
-        } else {
-            None
-        }
     }
 }
