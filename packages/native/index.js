@@ -43,7 +43,9 @@ function source(platform) {
 }
 
 function explain(platform, from, cause) {
-  const said = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
+  const said = String(cause instanceof Error ? cause.message : cause)
+    .split('\n')[0]
+    .replace(/\.+$/, '')
   return `cannot load nearfield's native addon for ${platform} from ${from}: ${said}. ${fix(platform, from, cause)}`
 }
 
@@ -51,6 +53,7 @@ function fix(platform, from, cause) {
   const denied =
     globalThis.Deno && (cause?.name === 'NotCapable' || /allow-ffi|permission/i.test(String(cause)))
   if (denied || ffiDenied()) return 'Run Deno with --allow-ffi (and --allow-read, --allow-env).'
+  if (environment('NEARFIELD_NATIVE')) return 'NEARFIELD_NATIVE names this file; correct or unset it.'
   if (!platforms.includes(platform))
     return `There is no build for this platform; there are: ${platforms.join(', ')}.`
   if (cause?.code === 'ERR_DLOPEN_DISABLED') return 'Run Node with --allow-addons.'

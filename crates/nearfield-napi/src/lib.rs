@@ -12,75 +12,20 @@
 #![allow(clippy::needless_pass_by_value)] // Node-API hands over owned strings
 
 mod arrays;
+mod handle;
+mod makers;
 mod pools;
 mod task;
 
 use arrays::{Hits, Keys, count, disjoint, room};
+use handle::Handle;
 use napi::bindgen_prelude::{Float32ArraySlice, Uint8Array, Uint32ArraySlice};
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 use nearfield::boundary::{self, SearchParams};
 use pools::Threads;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use task::{Promised, guard, promise, refuse};
-
-/// Something a host may close, or a panic may take away.
-struct Handle<T>(Arc<Mutex<Option<T>>>, &'static str);
-
-impl<T> Handle<T> {
-    fn new(value: T, what: &'static str) -> Self {
-        Self(Arc::new(Mutex::new(Some(value))), what)
-    }
-
-    fn share(&self) -> Self {
-        Self(Arc::clone(&self.0), self.1)
-    }
-
-    fn set(&self, value: Option<T>) -> Option<T> {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *slot, value)
-    }
-
-    fn close(&self) -> Result<()> {
-        guard(|| {
-            let freed = self.set(None);
-            drop(freed); // outside the lock: this may take a while
-            Ok(())
-        })
-    }
-
-    fn take(&self) -> Result<T> {
-        self.set(None).ok_or_else(|| self.gone())
-    }
-
-    fn gone(&self) -> Error {
-        let what = self.1;
-        Error::from_reason(format!(
-            "CLOSED: this {what} is closed, busy with another call, or was stopped by a panic"
-        ))
-    }
-}
-
-/// Where a build stands.
-#[napi(object)]
-pub struct Step {
-    /// `prepare`, `link`, `repair` or `done`.
-    pub phase: String,
-    /// Rows finished in this phase.
-    pub done: f64,
-    /// Rows there are.
-    pub total: f64,
-}
-
-#[allow(clippy::cast_precision_loss)] // row numbers are below 2³²
-fn step(progress: boundary::Progress) -> Step {
-    let phase = format!("{:?}", progress.phase).to_lowercase();
-    Step {
-        phase,
-        done: progress.done as f64,
-        total: progress.total as f64,
-    }
-}
 
 /// Answers are at most `k`, a u32.
 fn narrow(found: usize) -> u32 {
@@ -99,93 +44,6 @@ fn pool(env: Env, threads: f64) -> Result<Threads> {
     pools::threads(env, count("threads", threads)?)
 }
 
-/// A build under way.
-#[napi]
-pub struct Builder(Handle<boundary::Builder>);
-
-#[napi]
-impl Builder {
-    /// Copies `vectors` before it returns.
-    #[napi(constructor, catch_unwind)]
-    pub fn new(vectors: &[f32], options: String, keys: Option<Keys>) -> Result<Self> {
-        guard(|| {
-            let keys = keys.map(arrays::key_column).transpose()?;
-            let builder = boundary::Builder::new(vectors, &options, keys).map_err(refuse)?;
-            Ok(Self(Handle::new(builder, "builder")))
-        })
-    }
-
-    /// One bounded piece of work.
-    #[napi(catch_unwind)]
-    pub fn step(&self, env: Env, threads: f64) -> Result<Promised<Step>> {
-        let (handle, pool) = (self.0.share(), pool(env, threads)?);
-        Ok(promise(move || {
-            let mut builder = handle.take()?;
-            let progress = builder.step(pool.exec());
-            handle.set(Some(builder));
-            progress.map(step).map_err(refuse)
-        }))
-    }
-
-    /// The index; empties the builder.
-    #[napi(catch_unwind)]
-    pub fn finish(&self) -> Promised<Index> {
-        let handle = self.0.share();
-        promise(move || Ok(Index::of(handle.take()?.finish().map_err(refuse)?)))
-    }
-
-    /// Frees the memory; a second call does nothing.
-    #[napi(catch_unwind)]
-    pub fn close(&self) -> Result<()> {
-        self.0.close()
-    }
-}
-
-/// A file on its way into memory.
-#[napi]
-pub struct Loader(Handle<boundary::Loader>);
-
-#[napi]
-impl Loader {
-    /// Reserves the file's length.
-    #[napi(constructor, catch_unwind)]
-    pub fn new(bytes_total: f64, options: String) -> Result<Self> {
-        guard(|| {
-            let bytes_total = arrays::size("bytesTotal", bytes_total)?;
-            let loader = boundary::Loader::new(bytes_total, &options).map_err(refuse)?;
-            Ok(Self(Handle::new(loader, "loader")))
-        })
-    }
-
-    /// Copies the next bytes.
-    #[napi(catch_unwind)]
-    pub fn write(&self, chunk: &[u8]) -> Result<()> {
-        guard(|| {
-            let mut loader = self.0.take()?;
-            let written = loader.write(chunk);
-            self.0.set(Some(loader));
-            written.map_err(refuse)
-        })
-    }
-
-    /// Checks everything; empties the loader.
-    #[napi(catch_unwind)]
-    pub fn finish(&self, env: Env, threads: f64) -> Result<Promised<Index>> {
-        let (handle, pool) = (self.0.share(), pool(env, threads)?);
-        Ok(promise(move || {
-            Ok(Index::of(
-                handle.take()?.finish(pool.exec()).map_err(refuse)?,
-            ))
-        }))
-    }
-
-    /// Frees the memory; a second call does nothing.
-    #[napi(catch_unwind)]
-    pub fn close(&self) -> Result<()> {
-        self.0.close()
-    }
-}
-
 /// An index that answers.
 #[napi]
 pub struct Index(Handle<Arc<boundary::Index>>);
@@ -193,11 +51,6 @@ pub struct Index(Handle<Arc<boundary::Index>>);
 impl Index {
     fn of(index: boundary::Index) -> Self {
         Self(Handle::new(Arc::new(index), "index"))
-    }
-
-    fn get(&self) -> Result<Arc<boundary::Index>> {
-        let slot = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.clone().ok_or_else(|| self.0.gone())
     }
 }
 
@@ -227,13 +80,13 @@ impl Index {
     /// The core's JSON description.
     #[napi(catch_unwind)]
     pub fn describe(&self) -> Result<String> {
-        guard(|| Ok(self.get()?.info()))
+        guard(|| Ok(self.0.get()?.info()))
     }
 
     /// The key of every slot; `null` when keys are row numbers.
     #[napi(catch_unwind)]
     pub fn keys(&self) -> Result<Promised<Option<Keys>>> {
-        let index = self.get()?;
+        let index = self.0.get()?;
         Ok(promise(move || Ok(index.keys().map(arrays::keys_out))))
     }
 
@@ -259,7 +112,7 @@ impl Index {
             // this call, so nothing detaches or resizes them. Memory another worker shares may
             // change under us: both types accept every bit pattern.
             let (slots, distances) = unsafe { (slots.as_mut(), distances.as_mut()) };
-            let found = self.get()?.search_into(query, params, slots, distances);
+            let found = self.0.get()?.search_into(query, params, slots, distances);
             found.map(narrow).map_err(refuse)
         })
     }
@@ -267,7 +120,7 @@ impl Index {
     /// The nearest rows; the query is copied.
     #[napi(catch_unwind)]
     pub fn search(&self, query: &[f32], k: f64, ef: f64, exact: bool) -> Result<Promised<Hits>> {
-        let (index, query, params) = (self.get()?, query.to_vec(), params(k, ef, exact)?);
+        let (index, query, params) = (self.0.get()?, query.to_vec(), params(k, ef, exact)?);
         Ok(promise(move || {
             let width = params.k.min(index.size());
             let (mut slots, mut distances) = (room(width, 1)?, room(width, 1)?);
@@ -291,7 +144,7 @@ impl Index {
         exact: bool,
         threads: f64,
     ) -> Result<Promised<Hits>> {
-        let (index, queries, params) = (self.get()?, queries.to_vec(), params(k, ef, exact)?);
+        let (index, queries, params) = (self.0.get()?, queries.to_vec(), params(k, ef, exact)?);
         let pool = pool(env, threads)?;
         Ok(promise(move || {
             let rows = queries.len() / index.dim() as usize;
@@ -314,7 +167,7 @@ impl Index {
     /// File bytes from `offset`.
     #[napi(catch_unwind)]
     pub fn read_file(&self, offset: f64, bytes: f64) -> Result<Promised<Uint8Array>> {
-        let (index, offset) = (self.get()?, arrays::size("offset", offset)?);
+        let (index, offset) = (self.0.get()?, arrays::size("offset", offset)?);
         let bytes = count("bytes", bytes)?;
         Ok(promise(move || {
             let mut out = room(bytes, 1)?;
@@ -326,7 +179,7 @@ impl Index {
     /// Walks every invariant.
     #[napi(catch_unwind)]
     pub fn check(&self) -> Result<Promised<()>> {
-        let index = self.get()?;
+        let index = self.0.get()?;
         Ok(promise(move || index.check().map_err(refuse)))
     }
 

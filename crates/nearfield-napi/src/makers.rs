@@ -1,0 +1,117 @@
+//! The two ways to an index that take time: [`Builder`] from vectors, [`Loader`] from a file's bytes.
+
+use crate::arrays::{self, Keys};
+use crate::handle::Handle;
+use crate::task::{Promised, guard, promise, refuse};
+use crate::{Index, pool};
+use napi::{Env, Result};
+use napi_derive::napi;
+use nearfield::boundary;
+
+/// Where a build stands.
+#[napi(object)]
+pub struct Step {
+    /// `prepare`, `link`, `repair` or `done`.
+    pub phase: String,
+    /// Rows finished in this phase.
+    pub done: f64,
+    /// Rows there are.
+    pub total: f64,
+}
+
+#[allow(clippy::cast_precision_loss)] // row numbers are below 2³²
+fn step(progress: boundary::Progress) -> Step {
+    let phase = format!("{:?}", progress.phase).to_lowercase();
+    Step {
+        phase,
+        done: progress.done as f64,
+        total: progress.total as f64,
+    }
+}
+
+/// A build under way.
+#[napi]
+pub struct Builder(Handle<boundary::Builder>);
+
+#[napi]
+impl Builder {
+    /// Copies `vectors` before it returns.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(vectors: &[f32], options: String, keys: Option<Keys>) -> Result<Self> {
+        guard(|| {
+            let keys = keys.map(arrays::key_column).transpose()?;
+            let builder = boundary::Builder::new(vectors, &options, keys).map_err(refuse)?;
+            Ok(Self(Handle::new(builder, "builder")))
+        })
+    }
+
+    /// One bounded piece of work.
+    #[napi(catch_unwind)]
+    pub fn step(&self, env: Env, threads: f64) -> Result<Promised<Step>> {
+        let (handle, pool) = (self.0.share(), pool(env, threads)?);
+        Ok(promise(move || {
+            let mut builder = handle.take()?;
+            let progress = builder.step(pool.exec());
+            handle.give_back(builder);
+            progress.map(step).map_err(refuse)
+        }))
+    }
+
+    /// The index; empties the builder.
+    #[napi(catch_unwind)]
+    pub fn finish(&self) -> Promised<Index> {
+        let handle = self.0.share();
+        promise(move || Ok(Index::of(handle.take()?.finish().map_err(refuse)?)))
+    }
+
+    /// Frees the memory; a second call does nothing.
+    #[napi(catch_unwind)]
+    pub fn close(&self) -> Result<()> {
+        self.0.close()
+    }
+}
+
+/// A file on its way into memory.
+#[napi]
+pub struct Loader(Handle<boundary::Loader>);
+
+#[napi]
+impl Loader {
+    /// Reserves the file's length.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(bytes_total: f64, options: String) -> Result<Self> {
+        guard(|| {
+            let bytes_total = arrays::size("bytesTotal", bytes_total)?;
+            let loader = boundary::Loader::new(bytes_total, &options).map_err(refuse)?;
+            Ok(Self(Handle::new(loader, "loader")))
+        })
+    }
+
+    /// Copies the next bytes.
+    #[napi(catch_unwind)]
+    pub fn write(&self, chunk: &[u8]) -> Result<()> {
+        guard(|| {
+            let mut loader = self.0.take()?;
+            let written = loader.write(chunk);
+            self.0.give_back(loader);
+            written.map_err(refuse)
+        })
+    }
+
+    /// Checks everything; empties the loader.
+    #[napi(catch_unwind)]
+    pub fn finish(&self, env: Env, threads: f64) -> Result<Promised<Index>> {
+        let (handle, pool) = (self.0.share(), pool(env, threads)?);
+        Ok(promise(move || {
+            Ok(Index::of(
+                handle.take()?.finish(pool.exec()).map_err(refuse)?,
+            ))
+        }))
+    }
+
+    /// Frees the memory; a second call does nothing.
+    #[napi(catch_unwind)]
+    pub fn close(&self) -> Result<()> {
+        self.0.close()
+    }
+}
