@@ -45,7 +45,15 @@ export function pack(variant: Variant, out: string, crateFeatures: readonly stri
   execFileSync(
     'wasm-pack',
     [
-      ...['build', join(root, 'crates/nearfield-wasm'), '--target', 'web', '--mode', 'no-install', '--release'],
+      ...[
+        'build',
+        join(root, 'crates/nearfield-wasm'),
+        '--target',
+        'web',
+        '--mode',
+        'no-install',
+        '--release',
+      ],
       ...['--no-pack', '--out-dir', out, '--out-name', 'nearfield_wasm', '--'],
       ...['-Zbuild-std=std,panic_unwind', '--locked', `--features=${enabled.join(',')}`],
       `--target-dir=${targetDir ?? join(root, `target-wasm-${variant}`)}`,
@@ -71,7 +79,9 @@ function installPool(out: string): void {
   const glue = readFileSync(path, 'utf8')
   const snippet = /'\.\/snippets\/wasm-bindgen-rayon-[^']*'|"\.\/snippets\/wasm-bindgen-rayon-[^"]*"/g
   if ((glue.match(snippet) ?? []).length !== 1) {
-    throw new Error(`expected one import of wasm-bindgen-rayon's snippet in ${path}: did its interface change?`)
+    throw new Error(
+      `expected one import of wasm-bindgen-rayon's snippet in ${path}: did its interface change?`,
+    )
   }
   const own = glue.replace(snippet, "'./pool-hook.js'")
   writeFileSync(path, `${own}\nexport { usePoolStarter } from './pool-hook.js'\n`)
@@ -83,7 +93,9 @@ function reportSize(variant: Variant, out: string): void {
   const raw = statSync(path).size
   const packed = gzipSync(readFileSync(path), { level: 9 }).length
   const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`
-  console.log(`wasm ${variant}: ${kilobytes(raw)}, gzip ${kilobytes(packed)} (budget ${kilobytes(gzipBytesMax)})`)
+  console.log(
+    `wasm ${variant}: ${kilobytes(raw)}, gzip ${kilobytes(packed)} (budget ${kilobytes(gzipBytesMax)})`,
+  )
   if (packed > gzipBytesMax) {
     throw new Error(`wasm ${variant}: expected at most ${gzipBytesMax} bytes with gzip, got ${packed}`)
   }

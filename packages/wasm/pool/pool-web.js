@@ -9,10 +9,13 @@ function whenReady(worker) {
   return new Promise((resolve, reject) => {
     worker.addEventListener('message', ({ data }) => {
       if (data.type === 'ready') resolve(worker)
-      else if (data.type === 'failed') reject(new Error(`BACKEND: a pool worker did not start: ${data.message}`))
+      else if (data.type === 'failed')
+        reject(new Error(`BACKEND: a pool worker did not start: ${data.message}`))
     })
     worker.addEventListener('error', ({ message }) =>
-      reject(new Error(`BACKEND: a pool worker did not start: ${message ?? 'its script could not be loaded'}`)),
+      reject(
+        new Error(`BACKEND: a pool worker did not start: ${message ?? 'its script could not be loaded'}`),
+      ),
     )
   })
 }

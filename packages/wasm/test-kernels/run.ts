@@ -16,7 +16,8 @@ try {
   await glue.default({ module_or_path: readFileSync(join(out, 'nearfield_wasm_bg.wasm')) })
   const compared: number = glue.replay_kernels()
   // 1,101 lengths × 16 offsets × 10 results; fewer would mean a loop that was cut short.
-  if (compared < 1101 * 16 * 10) throw new Error(`expected at least ${1101 * 16 * 10} comparisons, got ${compared}`)
+  if (compared < 1101 * 16 * 10)
+    throw new Error(`expected at least ${1101 * 16 * 10} comparisons, got ${compared}`)
   console.log(`simd128 agrees with scalar in ${compared} results`)
 } finally {
   rmSync(out, { recursive: true, force: true })

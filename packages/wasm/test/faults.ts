@@ -10,7 +10,10 @@ export async function testFaults(): Promise<void> {
     const backend = await load(variant, 2)
     for (let round = 0; round < panics; round++) {
       await assert.rejects(backend.injectFault('panic'), /^Error: BACKEND: internal error: .*injected panic/)
-      await assert.rejects(backend.injectFault('pool-panic'), /^Error: BACKEND: internal error: .*in the pool/)
+      await assert.rejects(
+        backend.injectFault('pool-panic'),
+        /^Error: BACKEND: internal error: .*in the pool/,
+      )
     }
     // Alive: the core still answers with its own errors.
     await assert.rejects(backend.openBegin(1, '{"nonsense":1}'), /^Error: OPTION: /)

@@ -44,20 +44,26 @@ export async function testFiles(): Promise<void> {
     built.push(await fileOf(backend, index))
     await backend.drop(index)
   }
-  for (const file of built.slice(1)) assert.ok(Buffer.compare(file, built[0] as Uint8Array) === 0, 'files differ')
+  for (const file of built.slice(1))
+    assert.ok(Buffer.compare(file, built[0] as Uint8Array) === 0, 'files differ')
 
   const answers = []
   for (const backend of [threads, single]) {
     const file = built[0] as Uint8Array
     const loader = await backend.openBegin(file.length, '{}')
-    for (let at = 0; at < file.length; at += 65_536) await backend.openWrite(loader, file.subarray(at, at + 65_536))
+    for (let at = 0; at < file.length; at += 65_536)
+      await backend.openWrite(loader, file.subarray(at, at + 65_536))
     const index = await backend.openFinish(loader, 2)
     const batch = await backend.searchBatch(index, data, walk, 0)
     const { slots, distances } = await backend.search(index, data.subarray(0, dim), walk)
     assert.deepEqual(slots, batch.slots.slice(0, k))
     assert.deepEqual(distances, batch.distances.slice(0, k))
     const itself = batch.counts.map((_, row) => Number(batch.slots[row * k] === row))
-    assert.equal(itself.reduce((sum, one) => sum + one, 0), rows, 'every vector finds itself')
+    assert.equal(
+      itself.reduce((sum, one) => sum + one, 0),
+      rows,
+      'every vector finds itself',
+    )
     await assert.rejects(backend.search(index, data.subarray(1, dim), walk), /^Error: DIMENSION: /)
     // A panic leaves the index as it was.
     await assert.rejects(backend.injectFault('pool-panic'), /^Error: BACKEND: /)

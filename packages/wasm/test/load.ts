@@ -1,8 +1,8 @@
 /** Loads a built variant from this package, as an entry of the facade does. */
 
 import { readFileSync } from 'node:fs'
-import { createWasmBackend } from '../../nearfield/src/backends/wasm.ts'
 import type { WasmBackend, WasmVariant } from '../../nearfield/src/backends/wasm.ts'
+import { createWasmBackend } from '../../nearfield/src/backends/wasm.ts'
 
 let copies = 0
 
