@@ -38,20 +38,20 @@ describe('vectors', () => {
       'DIMENSION',
       /multiple of dim = 2 numbers, received 5 \(1 left over\)/,
     ],
-    ['a short row', [[1, 2], [1]], {}, 'DIMENSION', /row 1 of vectors must have 2 numbers, received 1/],
+    ['a short row', [[1, 2], [1]], {}, 'DIMENSION', /row 1 of vectors: expected 2 numbers, received 1/],
     [
       'a row of another width than dim',
       [[1, 2]],
       { dim: 3 },
       'DIMENSION',
-      /row 0 of vectors must have 3 numbers, received 2/,
+      /row 0 of vectors: expected 3 numbers, received 2/,
     ],
     [
       'a tensor of another width',
       { data: line(2, 4), dims: [2, 4] },
       { dim: 3 },
       'DIMENSION',
-      /must have 3 numbers, received 4/,
+      /expected 3 numbers, received 4/,
     ],
     [
       'a lying tensor',
@@ -80,10 +80,10 @@ describe('vectors', () => {
       'OPTION',
       /row 1 of vectors must be a Float32Array or an array of numbers, received 7/,
     ],
-    ['nothing', null, { dim: 2 }, 'OPTION', /vectors must be a Float32Array, .* received null/],
-    ['doubles', new Float64Array(4), { dim: 2 }, 'OPTION', /received a Float64Array/],
+    ['nothing', null, { dim: 2 }, 'DIMENSION', /vectors must be a Float32Array, .* received null/],
+    ['doubles', new Float64Array(4), { dim: 2 }, 'DIMENSION', /received a Float64Array/],
     ['flat without dim', line(2), {}, 'OPTION', /dim is missing/],
-    ['empty rows without dim', [], {}, 'OPTION', /dim is missing/],
+    ['empty rows without dim', [], {}, 'DIMENSION', /dim is missing/],
   ] as const)('refuses %s', async (_, vectors, options, code, message) => {
     await refuses(() => build(vectors, options), code, message)
   })
@@ -152,8 +152,8 @@ describe('options', () => {
 
   it('a query must fit', async () => {
     const index = await build(line(3), { dim: 4 })
-    await refuses(() => index.search([1, 2, 3]), 'DIMENSION', /the query must have 4 numbers, received 3/)
-    await refuses(() => index.searchSync(new Float32Array(5)), 'DIMENSION', /must have 4 numbers, received 5/)
+    await refuses(() => index.search([1, 2, 3]), 'DIMENSION', /the query: expected 4 numbers, received 3/)
+    await refuses(() => index.searchSync(new Float32Array(5)), 'DIMENSION', /expected 4 numbers, received 5/)
     await refuses(
       () => index.searchBatch(new Float32Array(6)),
       'DIMENSION',

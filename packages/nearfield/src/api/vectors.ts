@@ -32,7 +32,7 @@ export function toMatrix(vectors: Vectors, dim: number, noun: string): Matrix {
   if (Array.isArray(vectors))
     return fromRows(vectors as readonly (Float32Array | readonly number[])[], dim, noun)
   if (isTensor(vectors)) return fromTensor(vectors, dim, noun)
-  throw new NearfieldError('OPTION', `${noun} must be ${EXPECTED}, received ${shown(vectors)}`)
+  throw new NearfieldError('DIMENSION', `${noun} must be ${EXPECTED}, received ${shown(vectors)}`)
 }
 
 /** One vector of exactly `dim` numbers. A `Float32Array` comes back as it is. */
@@ -77,7 +77,10 @@ function fromFlat(data: Float32Array, dim: number, noun: string): Matrix {
 function fromRows(rows: readonly (Float32Array | readonly number[])[], dim: number, noun: string): Matrix {
   const width = dim || rows[0]?.length || 0
   if (width === 0)
-    throw new NearfieldError('OPTION', `dim is missing: ${noun} are empty and do not say how wide a row is`)
+    throw new NearfieldError(
+      'DIMENSION',
+      `dim is missing: ${noun} are empty and do not say how wide a row is`,
+    )
   const data = new Float32Array(rows.length * width)
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!
@@ -142,5 +145,5 @@ function isTensor(value: unknown): value is Tensor {
 }
 
 function wrongWidth(what: string, expected: number, received: number): NearfieldError {
-  return new NearfieldError('DIMENSION', `${what} must have ${expected} numbers, received ${received}`)
+  return new NearfieldError('DIMENSION', `${what}: expected ${expected} numbers, received ${received}`)
 }
