@@ -112,7 +112,7 @@ facade() {
   wasm_sum=none
   if [ -d packages/wasm/threads ]; then wasm_sum=$(sum packages/wasm/threads packages/wasm/single); fi
   facade_sum="$(sum packages/nearfield tsconfig.base.json) $wasm_sum"
-  if [ -e packages/nearfield/dist/index.d.ts ] && done_before facade "$facade_sum"; then
+  if [ -e packages/nearfield/dist/node.d.ts ] && done_before facade "$facade_sum"; then
     note facade "built before, sources unchanged"
   else
     run facade "building the TypeScript facade with tsup" npm run --silent --prefix packages/nearfield build
