@@ -89,12 +89,12 @@ async function checkAnswer(page: Page, isolated: boolean): Promise<void> {
   ok(/^\d+\.\d+$/.test(await text('#badge-time')), 'ms per query: expected a number')
   const note = page.locator('#one-thread')
   if (isolated) {
-    ok(/threaded/.test(backend), `backend: expected threads, received "${backend}"`)
+    ok(/threads/.test(backend), `backend: expected threads, received "${backend}"`)
     const machine = await page.evaluate(() => navigator.hardwareConcurrency)
     ok(threads > 1 || machine === 1, `threads: expected more than 1, received ${threads}`)
     ok((await note.isVisible()) === (threads === 1), 'the note on one thread does not fit the badge')
   } else {
-    ok(!/threaded/.test(backend) && threads === 1, `expected one thread, received "${backend}", ${threads}`)
+    ok(!/threads/.test(backend) && threads === 1, `expected one thread, received "${backend}", ${threads}`)
     ok(/isolated/.test((await note.textContent()) ?? ''), 'the note must say that the page is not isolated')
   }
 }

@@ -89,6 +89,11 @@ async function main(argv: readonly string[]): Promise<void> {
 }
 
 if (import.meta.main) {
+  // Blanking out types is stable enough for a demo; Node's notice of it would only puzzle people.
+  process.removeAllListeners('warning')
+  process.on('warning', (warning) => {
+    if (warning.name !== 'ExperimentalWarning') console.error(warning)
+  })
   try {
     await main(process.argv.slice(2))
   } catch (error) {

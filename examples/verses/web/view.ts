@@ -10,8 +10,8 @@ export interface ShownVerse {
 
 const BACKEND_NAMES: Readonly<Record<BackendInfo['kind'], string>> = {
   native: 'native',
-  'wasm-threads': 'WebAssembly, threaded',
-  wasm: 'WebAssembly',
+  'wasm-threads': 'WASM threads',
+  wasm: 'WASM',
 }
 
 export const question = element('question', HTMLInputElement)
