@@ -18,13 +18,17 @@ interface Row {
   readonly left?: string
 }
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, list: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, list: { type: 'boolean', default: false } },
+})
 const wanted = values.only?.split(',')
 if (values.list) {
   for (const { name, what } of SUITES) console.log(`${name.padEnd(20)} ${what}`)
   process.exit(0)
 }
-const chosen = SUITES.filter(({ name, group }) => wanted === undefined || wanted.includes(name) || wanted.includes(group))
+const chosen = SUITES.filter(
+  ({ name, group }) => wanted === undefined || wanted.includes(name) || wanted.includes(group),
+)
 const known = new Set(SUITES.flatMap(({ name, group }) => [name, group]))
 const strange = wanted?.filter((name) => !known.has(name)) ?? []
 if (strange.length > 0) {
@@ -50,20 +54,33 @@ async function runSuite(suite: Suite): Promise<Row> {
     why = 'it ran no tests'
   }
   const verdict = failed > 0 ? 'FAILED ' : 'passed '
-  console.log(`${verdict}   ${suite.name.padEnd(20)} ${passed} passed, ${failed} failed, ${seconds.toFixed(1)} s${' '.repeat(20)}`)
+  console.log(
+    `${verdict}   ${suite.name.padEnd(20)} ${passed} passed, ${failed} failed, ${seconds.toFixed(1)} s${' '.repeat(20)}`,
+  )
   if (failed > 0) {
     if (why) console.log(`          ${why}`)
     console.log(ended.output.slice(-12_000).replace(/^/gm, '          '))
-  } else if (suite.show) console.log(ended.output.split('\n').filter((line) => suite.show!.test(line)).join('\n'))
+  } else if (suite.show)
+    console.log(
+      ended.output
+        .split('\n')
+        .filter((line) => suite.show!.test(line))
+        .join('\n'),
+    )
   return { suite, passed, failed, seconds }
 }
 
 const rows: Row[] = []
 for (const suite of chosen) rows.push(await runSuite(suite))
 
-console.log(`\n${'suite'.padEnd(20)} ${'passed'.padStart(7)} ${'failed'.padStart(7)} ${'seconds'.padStart(8)}`)
+console.log(
+  `\n${'suite'.padEnd(20)} ${'passed'.padStart(7)} ${'failed'.padStart(7)} ${'seconds'.padStart(8)}`,
+)
 for (const { suite, passed, failed, seconds, left } of rows) {
-  const numbers = left === undefined ? `${String(passed).padStart(7)} ${String(failed).padStart(7)} ${seconds.toFixed(1).padStart(8)}` : `left out: ${left}`
+  const numbers =
+    left === undefined
+      ? `${String(passed).padStart(7)} ${String(failed).padStart(7)} ${seconds.toFixed(1).padStart(8)}`
+      : `left out: ${left}`
   console.log(`${suite.name.padEnd(20)} ${numbers}`)
 }
 const passed = rows.reduce((sum, row) => sum + row.passed, 0)

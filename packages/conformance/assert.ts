@@ -6,7 +6,8 @@ export function ok(condition: unknown, message: string): asserts condition {
 }
 
 export function equal<T>(received: T, expected: T, what: string): void {
-  if (!Object.is(received, expected)) throw new Error(`${what}: expected ${shown(expected)}, received ${shown(received)}`)
+  if (!Object.is(received, expected))
+    throw new Error(`${what}: expected ${shown(expected)}, received ${shown(received)}`)
 }
 
 export function sameList(received: ArrayLike<unknown>, expected: ArrayLike<unknown>, what: string): void {
@@ -25,7 +26,8 @@ export function near(received: number, expected: number, tolerance: number, what
 export function sameBytes(received: Uint8Array, expected: Uint8Array, what: string): void {
   equal(received.length, expected.length, `${what}, length`)
   for (let i = 0; i < expected.length; i++) {
-    if (received[i] !== expected[i]) throw new Error(`${what}: byte ${i} is ${received[i]}, expected ${expected[i]}`)
+    if (received[i] !== expected[i])
+      throw new Error(`${what}: byte ${i} is ${received[i]}, expected ${expected[i]}`)
   }
 }
 
@@ -47,7 +49,8 @@ export async function refuses(
     if (!codes.includes(cause.code) || (typeof codes === 'string' && codes !== cause.code)) {
       throw new Error(`expected code ${codes}, received ${cause.code}: ${cause.message}`)
     }
-    if (!says.test(cause.message)) throw new Error(`expected a message like ${says}, received: ${cause.message}`)
+    if (!says.test(cause.message))
+      throw new Error(`expected a message like ${says}, received: ${cause.message}`)
     return
   }
   throw error

@@ -6,7 +6,12 @@ import { type Browser, launch } from 'puppeteer-core'
 export type BrowserName = 'chromium' | 'firefox'
 
 const CANDIDATES: Readonly<Record<BrowserName, readonly string[]>> = {
-  chromium: ['chromium', 'chromium-browser', 'google-chrome', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'],
+  chromium: [
+    'chromium',
+    'chromium-browser',
+    'google-chrome',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  ],
   firefox: ['firefox-esr', 'firefox', '/Applications/Firefox.app/Contents/MacOS/firefox'],
 }
 
@@ -20,7 +25,9 @@ export function browserPath(name: BrowserName): string {
       if (existsSync(path)) return path
     }
   }
-  throw new Error(`expected ${name} on PATH (apt-get install ${CANDIDATES[name][0]}), or its path in ${name.toUpperCase()}`)
+  throw new Error(
+    `expected ${name} on PATH (apt-get install ${CANDIDATES[name][0]}), or its path in ${name.toUpperCase()}`,
+  )
 }
 
 export function startBrowser(name: BrowserName): Promise<Browser> {

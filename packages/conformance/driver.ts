@@ -34,11 +34,16 @@ function host(runtime: 'node' | 'deno' | 'bun', backend: Backend): Target {
     run: (pass, folder, tell) =>
       new Promise((done, failed) => {
         const command = process.platform === 'win32' ? `${runtime}.cmd` : runtime
-        const child = spawn(command, [...flags, 'host.ts', backend, pass, folder], { cwd: here, stdio: ['ignore', 'pipe', 'pipe'] })
+        const child = spawn(command, [...flags, 'host.ts', backend, pass, folder], {
+          cwd: here,
+          stdio: ['ignore', 'pipe', 'pipe'],
+        })
         const timer = setTimeout(() => child.kill('SIGKILL'), TARGET_MS_MAX)
         let complete = false
         let noise = ''
-        child.stderr.on('data', (chunk) => { noise = `${noise}${chunk}`.slice(-4000) })
+        child.stderr.on('data', (chunk) => {
+          noise = `${noise}${chunk}`.slice(-4000)
+        })
         createInterface(child.stdout).on('line', (line) => {
           const message = line.startsWith('{') ? JSON.parse(line) : {}
           if (message.done) complete = true
@@ -59,7 +64,9 @@ function page(browser: BrowserName, backend: Backend, isolated: boolean): Target
     name: `${backend}-${browser}`,
     async run(pass, exchange, tell) {
       let over: () => void = () => {}
-      const finished = new Promise<void>((done) => { over = done })
+      const finished = new Promise<void>((done) => {
+        over = done
+      })
       const server = await serve({
         isolated,
         exchange,
@@ -69,7 +76,12 @@ function page(browser: BrowserName, backend: Backend, isolated: boolean): Target
       const started = await startBrowser(browser)
       try {
         const tab = await started.newPage()
-        const asked = new URLSearchParams({ runtime: browser, backend, pass, isolated: isolated ? 'yes' : 'no' })
+        const asked = new URLSearchParams({
+          runtime: browser,
+          backend,
+          pass,
+          isolated: isolated ? 'yes' : 'no',
+        })
         await tab.goto(`${server.origin}/conformance/page.html?${asked}`, { waitUntil: 'domcontentloaded' })
         await withinTarget(finished, browser)
       } finally {
@@ -83,7 +95,10 @@ function page(browser: BrowserName, backend: Backend, isolated: boolean): Target
 async function withinTarget(finished: Promise<void>, name: string): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, refuse) => {
-    timer = setTimeout(() => refuse(new Error(`${name} did not finish within ${TARGET_MS_MAX} ms`)), TARGET_MS_MAX)
+    timer = setTimeout(
+      () => refuse(new Error(`${name} did not finish within ${TARGET_MS_MAX} ms`)),
+      TARGET_MS_MAX,
+    )
   })
   await Promise.race([finished, late]).finally(() => clearTimeout(timer))
 }
@@ -99,11 +114,14 @@ const TARGETS: readonly Target[] = [
   page('firefox', 'wasm-threads', true),
 ]
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, json: { type: 'boolean', default: false } },
+})
 const wanted = values.only?.split(',')
 const targets = TARGETS.filter(({ name }) => wanted?.includes(name) ?? true)
 const unknown = wanted?.filter((name) => !TARGETS.some((target) => target.name === name)) ?? []
-if (unknown.length > 0) throw new Error(`expected some of ${TARGETS.map(({ name }) => name).join(', ')}, received ${unknown}`)
+if (unknown.length > 0)
+  throw new Error(`expected some of ${TARGETS.map(({ name }) => name).join(', ')}, received ${unknown}`)
 
 const total = { passed: 0, failed: 0 }
 const say = (line: string) => (values.json ? process.stderr : process.stdout).write(`${line}\n`)
@@ -125,7 +143,9 @@ async function runPass(target: Target, pass: Pass, folder: string): Promise<void
     fail('the runtime', String(error instanceof Error ? error.message : error))
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
-  say(`  ${target.name.padEnd(22)} ${pass.padEnd(6)} ${count.passed} passed, ${count.failed} failed  ${seconds} s`)
+  say(
+    `  ${target.name.padEnd(22)} ${pass.padEnd(6)} ${count.passed} passed, ${count.failed} failed  ${seconds} s`,
+  )
   total.passed += count.passed
   total.failed += count.failed
 }

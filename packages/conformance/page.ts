@@ -25,7 +25,8 @@ const env: Env = {
   exchange: {
     list: async () => (await fetch('/exchange/')).json() as Promise<string[]>,
     read: async (name) => new Uint8Array(await (await fetch(`/exchange/${name}`)).arrayBuffer()),
-    write: async (name, bytes) => void (await fetch(`/exchange/${name}`, { method: 'PUT', body: bytes as BodyInit })),
+    write: async (name, bytes) =>
+      void (await fetch(`/exchange/${name}`, { method: 'PUT', body: bytes as BodyInit })),
   },
   disk: null,
   fault,

@@ -2,8 +2,9 @@
  * Serves pages to the browsers of a run: the facade as built, the cases with their types stripped,
  * the exchanged files, and takes outcomes. Sends the isolation headers when asked to.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+
 import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { stripTypeScriptTypes } from 'node:module'
 import { basename, extname, join, normalize } from 'node:path'
 
@@ -22,7 +23,13 @@ export interface ServerOptions {
   readonly exchange?: string
   /** URL prefix → folder. */
   readonly folders: Readonly<Record<string, string>>
-  readonly outcome?: (message: { case?: string; ok?: boolean; ms?: number; error?: string; done?: true }) => void
+  readonly outcome?: (message: {
+    case?: string
+    ok?: boolean
+    ms?: number
+    error?: string
+    done?: true
+  }) => void
 }
 
 export interface Server {
@@ -44,13 +51,20 @@ export async function serve(options: ServerOptions): Promise<Server> {
   return { origin: `http://127.0.0.1:${port}`, close }
 }
 
-async function answer(options: ServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  options: ServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   if (options.isolated) {
     response.setHeader('cross-origin-opener-policy', 'same-origin')
     response.setHeader('cross-origin-embedder-policy', 'require-corp')
   }
   // What a page with a strict policy allows: no blob workers, no eval but WebAssembly's.
-  response.setHeader('content-security-policy', "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; worker-src 'self'")
+  response.setHeader(
+    'content-security-policy',
+    "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; worker-src 'self'",
+  )
   const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname))
   if (request.method === 'POST') {
     options.outcome?.(JSON.parse((await body(request)).toString()))

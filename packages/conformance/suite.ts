@@ -52,7 +52,11 @@ export interface Outcome {
 const CASE_MS_MAX = 180_000
 
 /** Runs every case that applies, one after the other, and tells each outcome as it is known. */
-export async function runCases(cases: readonly Case[], env: Env, tell: (outcome: Outcome) => void): Promise<void> {
+export async function runCases(
+  cases: readonly Case[],
+  env: Env,
+  tell: (outcome: Outcome) => void,
+): Promise<void> {
   for (const { name, when, run } of cases) {
     if (when?.(env) === false) continue
     const started = performance.now()

@@ -3,17 +3,20 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 
 const main = join(import.meta.dirname, '../../examples/verses/demo/main.ts')
-const demo = (...args: string[]) => execFileSync(process.execPath, [main, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+const demo = (...args: string[]) =>
+  execFileSync(process.execPath, [main, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
 
 const checks: Readonly<Record<string, () => void>> = {
   'a question in a pipe is answered in plain text'() {
     const text = demo('love your enemies')
-    if (!/Matthew 5:44|Luke 6:27/.test(text)) throw new Error(`expected Matthew 5:44 or Luke 6:27 among the answers, received:\n${text}`)
+    if (!/Matthew 5:44|Luke 6:27/.test(text))
+      throw new Error(`expected Matthew 5:44 or Luke 6:27 among the answers, received:\n${text}`)
     if (text.includes('\u001b')) throw new Error('expected no control sequences in a pipe')
   },
   '--json is one document'() {
     const told = JSON.parse(demo('--json', 'love your enemies')) as object
-    if (Object.keys(told).length === 0) throw new Error('expected an object with fields, received an empty one')
+    if (Object.keys(told).length === 0)
+      throw new Error('expected an object with fields, received an empty one')
   },
 }
 

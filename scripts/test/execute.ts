@@ -10,7 +10,11 @@ export interface Ended {
   readonly output: string
 }
 
-export function execute(command: readonly string[], env: Readonly<Record<string, string>>, minutesMax: number): Promise<Ended> {
+export function execute(
+  command: readonly string[],
+  env: Readonly<Record<string, string>>,
+  minutesMax: number,
+): Promise<Ended> {
   return new Promise((done) => {
     const [program, ...args] = command as [string, ...string[]]
     const child = spawn(program, args, {
@@ -19,7 +23,13 @@ export function execute(command: readonly string[], env: Readonly<Record<string,
       detached: process.platform !== 'win32',
       shell: process.platform === 'win32',
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, CARGO_TARGET_DIR: join(root, 'target'), NO_COLOR: '1', CARGO_TERM_COLOR: 'never', ...env },
+      env: {
+        ...process.env,
+        CARGO_TARGET_DIR: join(root, 'target'),
+        NO_COLOR: '1',
+        CARGO_TERM_COLOR: 'never',
+        ...env,
+      },
     })
     let output = ''
     const hear = (chunk: Buffer) => {
@@ -29,7 +39,8 @@ export function execute(command: readonly string[], env: Readonly<Record<string,
     child.stderr.on('data', hear)
     const timer = setTimeout(() => {
       output += `\nended after ${minutesMax} minutes\n`
-      if (child.pid !== undefined) process.kill(process.platform === 'win32' ? child.pid : -child.pid, 'SIGKILL')
+      if (child.pid !== undefined)
+        process.kill(process.platform === 'win32' ? child.pid : -child.pid, 'SIGKILL')
     }, minutesMax * 60_000)
     child.on('error', (error) => {
       clearTimeout(timer)

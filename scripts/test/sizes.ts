@@ -8,13 +8,27 @@ const gzipped = (path: string) => gzipSync(readFileSync(path), { level: 9 }).len
 const scripts = readdirSync(dist).filter((name) => name.endsWith('.js'))
 
 const rows = [
-  { what: 'threads module', bytes: gzipped(join(dist, 'wasm/threads/nearfield_wasm_bg.wasm')), budget: 300_000 },
-  { what: 'single module', bytes: gzipped(join(dist, 'wasm/single/nearfield_wasm_bg.wasm')), budget: 300_000 },
+  {
+    what: 'threads module',
+    bytes: gzipped(join(dist, 'wasm/threads/nearfield_wasm_bg.wasm')),
+    budget: 300_000,
+  },
+  {
+    what: 'single module',
+    bytes: gzipped(join(dist, 'wasm/single/nearfield_wasm_bg.wasm')),
+    budget: 300_000,
+  },
   // All entries together: more than any one runtime loads.
-  { what: 'JavaScript', bytes: scripts.reduce((sum, name) => sum + gzipped(join(dist, name)), 0), budget: 20_000 },
+  {
+    what: 'JavaScript',
+    bytes: scripts.reduce((sum, name) => sum + gzipped(join(dist, name)), 0),
+    budget: 20_000,
+  },
 ]
 for (const { what, bytes, budget } of rows) {
-  console.log(`${what.padEnd(16)} ${bytes.toLocaleString('en').padStart(9)} bytes gzip, budget ${budget.toLocaleString('en')}`)
+  console.log(
+    `${what.padEnd(16)} ${bytes.toLocaleString('en').padStart(9)} bytes gzip, budget ${budget.toLocaleString('en')}`,
+  )
 }
 const failed = rows.filter(({ bytes, budget }) => bytes > budget || bytes === 0).length
 console.log(`${rows.length - failed} passed, ${failed} failed`)

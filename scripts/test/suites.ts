@@ -18,16 +18,33 @@ export interface Suite {
   readonly show?: RegExp
 }
 
-const onPath = (tool: string) => (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, tool)))
+const onPath = (tool: string) =>
+  (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, tool)))
 const cargoCommand = (...args: string[]) => ['cargo', ...args]
 
 const rust: readonly Suite[] = [
-  { name: 'rust-format', group: 'rust', what: 'cargo fmt --check', command: cargoCommand('fmt', '--all', '--check'), count: check },
+  {
+    name: 'rust-format',
+    group: 'rust',
+    what: 'cargo fmt --check',
+    command: cargoCommand('fmt', '--all', '--check'),
+    count: check,
+  },
   {
     name: 'rust-lint',
     group: 'rust',
     what: 'clippy, warnings denied',
-    command: cargoCommand('clippy', '--workspace', '--exclude', 'nearfield-wasm', '--all-targets', '--locked', '--', '-D', 'warnings'),
+    command: cargoCommand(
+      'clippy',
+      '--workspace',
+      '--exclude',
+      'nearfield-wasm',
+      '--all-targets',
+      '--locked',
+      '--',
+      '-D',
+      'warnings',
+    ),
     count: check,
   },
   {
@@ -46,7 +63,13 @@ const rust: readonly Suite[] = [
     count: cargo,
     minutesMax: 20,
   },
-  { name: 'generated', group: 'rust', what: 'generated TypeScript is the Rust’s', command: cargoCommand('run', '-q', '-p', 'xtask', '--locked', '--', 'generate', '--check'), count: check },
+  {
+    name: 'generated',
+    group: 'rust',
+    what: 'generated TypeScript is the Rust’s',
+    command: cargoCommand('run', '-q', '-p', 'xtask', '--locked', '--', 'generate', '--check'),
+    count: check,
+  },
   {
     name: 'rust-neon',
     group: 'rust',
@@ -56,7 +79,9 @@ const rust: readonly Suite[] = [
     minutesMax: 15,
     leaveOut: () => {
       if (process.arch === 'arm64') return 'this machine’s own kernels are NEON'
-      return onPath('qemu-aarch64-static') && onPath('aarch64-linux-gnu-gcc') && existsSync('/usr/lib/rustlib/src/rust/library/Cargo.lock')
+      return onPath('qemu-aarch64-static') &&
+        onPath('aarch64-linux-gnu-gcc') &&
+        existsSync('/usr/lib/rustlib/src/rust/library/Cargo.lock')
         ? undefined
         : 'needs qemu-user-static, gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, rustc-web and rust-web-src'
     },
@@ -64,9 +89,28 @@ const rust: readonly Suite[] = [
 ]
 
 const typescript: readonly Suite[] = [
-  { name: 'format-and-lint', group: 'units', what: 'biome', command: ['biome', 'ci', '--error-on-warnings', '.'], count: check },
-  ...['packages/nearfield', 'packages/native', 'packages/conformance', 'examples/verses', 'bench', 'scripts'].map(
-    (folder): Suite => ({ name: `types-${folder.split('/').at(-1)}`, group: 'units', what: `tsc in ${folder}`, command: ['tsc', '--noEmit', '-p', folder], count: check }),
+  {
+    name: 'format-and-lint',
+    group: 'units',
+    what: 'biome',
+    command: ['biome', 'ci', '--error-on-warnings', '.'],
+    count: check,
+  },
+  ...[
+    'packages/nearfield',
+    'packages/native',
+    'packages/conformance',
+    'examples/verses',
+    'bench',
+    'scripts',
+  ].map(
+    (folder): Suite => ({
+      name: `types-${folder.split('/').at(-1)}`,
+      group: 'units',
+      what: `tsc in ${folder}`,
+      command: ['tsc', '--noEmit', '-p', folder],
+      count: check,
+    }),
   ),
   ...['packages/nearfield', 'examples/verses'].map(
     (folder): Suite => ({
@@ -77,14 +121,42 @@ const typescript: readonly Suite[] = [
       count: vitest,
     }),
   ),
-  { name: 'native-faults', group: 'units', what: 'panics, hostile arrays and dying workers, in Node', command: ['node', '--expose-gc', 'packages/native/test/faults.ts'], count: named },
+  {
+    name: 'native-faults',
+    group: 'units',
+    what: 'panics, hostile arrays and dying workers, in Node',
+    command: ['node', '--expose-gc', 'packages/native/test/faults.ts'],
+    count: named,
+  },
 ]
 
-const targets = ['native-node', 'native-deno', 'native-bun', 'wasm-threads-node', 'wasm-node', 'wasm-threads-chromium', 'wasm-chromium', 'wasm-threads-firefox']
+const targets = [
+  'native-node',
+  'native-deno',
+  'native-bun',
+  'wasm-threads-node',
+  'wasm-node',
+  'wasm-threads-chromium',
+  'wasm-chromium',
+  'wasm-threads-firefox',
+]
 
 const runtimes: readonly Suite[] = [
-  { name: 'wasm-faults', group: 'wasm', what: 'panics, traps and files of both modules in Node, Deno and Bun', command: ['node', 'packages/wasm/test/run.ts'], count: named },
-  { name: 'wasm-kernels', group: 'wasm', what: 'simd128 kernels against their definition', command: ['node', 'packages/wasm/test-kernels/run.ts'], count: check, minutesMax: 15 },
+  {
+    name: 'wasm-faults',
+    group: 'wasm',
+    what: 'panics, traps and files of both modules in Node, Deno and Bun',
+    command: ['node', 'packages/wasm/test/run.ts'],
+    count: named,
+  },
+  {
+    name: 'wasm-kernels',
+    group: 'wasm',
+    what: 'simd128 kernels against their definition',
+    command: ['node', 'packages/wasm/test-kernels/run.ts'],
+    count: check,
+    minutesMax: 15,
+  },
   {
     name: 'conformance',
     group: 'runtimes',
@@ -94,13 +166,39 @@ const runtimes: readonly Suite[] = [
     minutesMax: 25,
     show: /^ {2}\S+ +(write|read) /,
   },
-  { name: 'packaging', group: 'runtimes', what: 'packed, installed, and the README’s snippets as written', command: ['node', 'packages/conformance/packaging/run.ts'], count: plain, minutesMax: 10 },
-  { name: 'sizes', group: 'runtimes', what: 'threads module and JavaScript, gzipped, within their budgets', command: ['node', 'scripts/test/sizes.ts'], count: plain, show: /budget/ },
+  {
+    name: 'packaging',
+    group: 'runtimes',
+    what: 'packed, installed, and the README’s snippets as written',
+    command: ['node', 'packages/conformance/packaging/run.ts'],
+    count: plain,
+    minutesMax: 10,
+  },
+  {
+    name: 'sizes',
+    group: 'runtimes',
+    what: 'threads module and JavaScript, gzipped, within their budgets',
+    command: ['node', 'scripts/test/sizes.ts'],
+    count: plain,
+    show: /budget/,
+  },
 ]
 
 const demos: readonly Suite[] = [
-  { name: 'demo', group: 'demo', what: 'the demo in a pipe, --json', command: ['node', 'scripts/test/demo.ts'], count: plain },
-  { name: 'demo-web', group: 'demo', what: 'the page in Chromium', command: ['node', 'examples/verses/test/web.browser.ts'], count: plain },
+  {
+    name: 'demo',
+    group: 'demo',
+    what: 'the demo in a pipe, --json',
+    command: ['node', 'scripts/test/demo.ts'],
+    count: plain,
+  },
+  {
+    name: 'demo-web',
+    group: 'demo',
+    what: 'the page in Chromium',
+    command: ['node', 'examples/verses/test/web.browser.ts'],
+    count: plain,
+  },
 ]
 
 export const SUITES: readonly Suite[] = [...rust, ...typescript, ...runtimes, ...demos]

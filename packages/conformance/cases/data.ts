@@ -59,7 +59,13 @@ export interface Answer {
 }
 
 /** The `k` nearest rows by exhaustion, ties by slot. */
-export function nearest(metric: Metric, data: Float32Array, dim: number, query: Float32Array, k: number): Answer[] {
+export function nearest(
+  metric: Metric,
+  data: Float32Array,
+  dim: number,
+  query: Float32Array,
+  k: number,
+): Answer[] {
   const all: Answer[] = []
   for (let slot = 0; slot * dim < data.length; slot++) {
     all.push({ slot, distance: distance(metric, row(data, dim, slot), query) })

@@ -22,12 +22,23 @@ const panics: Case = {
     for (let round = 0; round < 20; round++) {
       for (const kind of ['panic', 'pool-panic'] as const) {
         const error = await failure(env.fault(kind))
-        ok(/BACKEND|internal error|panic/i.test(`${(error as { code?: string }).code} ${error.message}`), `expected a BACKEND error, received ${error.message}`)
+        ok(
+          /BACKEND|internal error|panic/i.test(`${(error as { code?: string }).code} ${error.message}`),
+          `expected a BACKEND error, received ${error.message}`,
+        )
       }
-      equal(JSON.stringify(await index.search(data.subarray(0, 16))), before, `answers after ${round + 1} panics`)
+      equal(
+        JSON.stringify(await index.search(data.subarray(0, 16))),
+        before,
+        `answers after ${round + 1} panics`,
+      )
     }
     await using next = await env.nearfield.buildIndex(data, options)
-    equal(JSON.stringify(await next.search(data.subarray(0, 16))), before, 'answers of an index built after the panics')
+    equal(
+      JSON.stringify(await next.search(data.subarray(0, 16))),
+      before,
+      'answers of an index built after the panics',
+    )
   },
 }
 
@@ -39,7 +50,11 @@ const trap: Case = {
     const data = clustered(3000, 16, 2)
     const index = await env.nearfield.buildIndex(data, { dim: 16, kind: 'hnsw', backend: env.backend })
     const settled = { answered: 0, rejected: 0 }
-    const count = (work: Promise<unknown>) => work.then(() => settled.answered++, () => settled.rejected++)
+    const count = (work: Promise<unknown>) =>
+      work.then(
+        () => settled.answered++,
+        () => settled.rejected++,
+      )
     const pending = [count(env.fault('trap'))]
     for (let i = 0; i < 50; i++) pending.push(count(index.search(data.subarray(0, 16))))
     await within(20_000, Promise.all(pending))

@@ -35,7 +35,10 @@ const seeds: Case = {
       files.push(await index.toBytes())
     }
     sameBytes(files[1]!, files[0]!, 'seed 1 twice')
-    ok(files[2]!.some((byte, i) => byte !== files[0]![i]), 'seed 2 gave the file of seed 1')
+    ok(
+      files[2]!.some((byte, i) => byte !== files[0]![i]),
+      'seed 2 gave the file of seed 1',
+    )
   },
 }
 
@@ -45,20 +48,34 @@ const saved: Case = {
   async run(env) {
     const disk = env.disk!
     const data = clustered(2500, 20, 8)
-    await using index = await build(env, data, { dim: 20, kind: 'hnsw', metric: 'cosine', keys: Array.from({ length: 2500 }, (_, i) => `v${i}`) })
+    await using index = await build(env, data, {
+      dim: 20,
+      kind: 'hnsw',
+      metric: 'cosine',
+      keys: Array.from({ length: 2500 }, (_, i) => `v${i}`),
+    })
     const path = disk.path('saved.nfx')
     await index.save(path)
     await index.save(path) // over an existing file
     sameBytes(await disk.read(path), await index.toBytes(), 'file against toBytes')
-    sameList((await disk.list()).filter((name) => name !== 'saved.nfx' && name.startsWith('saved')), [], 'left beside the file')
+    sameList(
+      (await disk.list()).filter((name) => name !== 'saved.nfx' && name.startsWith('saved')),
+      [],
+      'left beside the file',
+    )
     await using loaded = await env.nearfield.openIndex(path, { backend: env.backend })
     const modes = [loaded]
-    if (env.backend === 'native') modes.push(await env.nearfield.openIndex(path, { backend: env.backend, mode: 'mapped' }))
+    if (env.backend === 'native')
+      modes.push(await env.nearfield.openIndex(path, { backend: env.backend, mode: 'mapped' }))
     for (const other of modes) {
       sameBytes(await other.toBytes(), await index.toBytes(), 'the reopened index’s file')
       for (let i = 0; i < 50; i++) {
         const query = row(data, 20, i * 41)
-        equal(JSON.stringify(await other.search(query)), JSON.stringify(await index.search(query)), `answers to query ${i}`)
+        equal(
+          JSON.stringify(await other.search(query)),
+          JSON.stringify(await index.search(query)),
+          `answers to query ${i}`,
+        )
       }
     }
     await modes[1]?.close()
@@ -71,16 +88,24 @@ const missing: Case = {
   async run(env) {
     const disk = env.disk!
     const gone = disk.path('there-is-no-such-file.nfx')
-    await refuses(env.nearfield, 'IO', /there-is-no-such-file/, () => env.nearfield.openIndex(gone, { backend: env.backend }))
-    await refuses(env.nearfield, 'IO', /./, () => env.nearfield.openIndex(disk.path('.'), { backend: env.backend }))
+    await refuses(env.nearfield, 'IO', /there-is-no-such-file/, () =>
+      env.nearfield.openIndex(gone, { backend: env.backend }),
+    )
+    await refuses(env.nearfield, 'IO', /./, () =>
+      env.nearfield.openIndex(disk.path('.'), { backend: env.backend }),
+    )
     await using index = await build(env, clustered(20, 3, 1), { dim: 3 })
     const target = disk.path('no-such-folder/index.nfx')
     await refuses(env.nearfield, 'IO', /no-such-folder/, () => index.save(target))
     if (env.backend !== 'native') return
-    await refuses(env.nearfield, 'IO', /there-is-no-such-file/, () => env.nearfield.openIndex(gone, { backend: env.backend, mode: 'mapped' }))
+    await refuses(env.nearfield, 'IO', /there-is-no-such-file/, () =>
+      env.nearfield.openIndex(gone, { backend: env.backend, mode: 'mapped' }),
+    )
     const short = disk.path('short.nfx')
     await disk.write(short, (await index.toBytes()).subarray(0, 200))
-    await refuses(env.nearfield, ['CORRUPT', 'FORMAT'], /./, () => env.nearfield.openIndex(short, { backend: env.backend, mode: 'mapped' }))
+    await refuses(env.nearfield, ['CORRUPT', 'FORMAT'], /./, () =>
+      env.nearfield.openIndex(short, { backend: env.backend, mode: 'mapped' }),
+    )
   },
 }
 
@@ -128,7 +153,11 @@ const mutated: Case = {
     const data = clustered(400, 12, 6)
     const sources: Uint8Array[] = []
     const keyed = Array.from({ length: 400 }, (_, i) => `key ${i}`)
-    for (const options of [{ kind: 'flat' }, { kind: 'hnsw', keys: keyed }, { kind: 'hnsw', keys: keyed.map((_, i) => i * 3) }]) {
+    for (const options of [
+      { kind: 'flat' },
+      { kind: 'hnsw', keys: keyed },
+      { kind: 'hnsw', keys: keyed.map((_, i) => i * 3) },
+    ]) {
       await using index = await build(env, data, { dim: 12, ...options })
       sources.push(await index.toBytes())
     }
@@ -136,9 +165,11 @@ const mutated: Case = {
     for (let round = 0; round < 1000; round++) {
       const { bytes, what } = damage(sources[round % sources.length]!, next)
       const open = env.nearfield.openIndex(bytes, { backend: env.backend })
-      await refuses(env.nearfield, ['FORMAT', 'CORRUPT'], /./, () => within(5000, open)).catch((error: Error) => {
-        throw new Error(`mutation ${round}, ${what}: ${error.message}`, { cause: error })
-      })
+      await refuses(env.nearfield, ['FORMAT', 'CORRUPT'], /./, () => within(5000, open)).catch(
+        (error: Error) => {
+          throw new Error(`mutation ${round}, ${what}: ${error.message}`, { cause: error })
+        },
+      )
     }
     for (const source of sources) {
       await using index = await env.nearfield.openIndex(source, { backend: env.backend })
@@ -150,12 +181,27 @@ const mutated: Case = {
 const QUERIES = 30
 const K = 8
 const kinds = [
-  { name: 'flat-ip', dim: 17, options: { kind: 'flat', metric: 'ip', keys: Array.from({ length: 800 }, (_, i) => 1e15 + i) } },
-  { name: 'hnsw-cosine', dim: 24, options: { kind: 'hnsw', metric: 'cosine', keys: Array.from({ length: 800 }, (_, i) => `Schlüssel ${i}`) } },
+  {
+    name: 'flat-ip',
+    dim: 17,
+    options: { kind: 'flat', metric: 'ip', keys: Array.from({ length: 800 }, (_, i) => 1e15 + i) },
+  },
+  {
+    name: 'hnsw-cosine',
+    dim: 24,
+    options: {
+      kind: 'hnsw',
+      metric: 'cosine',
+      keys: Array.from({ length: 800 }, (_, i) => `Schlüssel ${i}`),
+    },
+  },
   { name: 'hnsw-l2', dim: 33, options: { kind: 'hnsw' } },
 ] as const
 
-interface Told { readonly keys: readonly (number | string)[][]; readonly distances: readonly number[][] }
+interface Told {
+  readonly keys: readonly (number | string)[][]
+  readonly distances: readonly number[][]
+}
 
 async function answers(index: Awaited<ReturnType<typeof build>>, dim: number): Promise<Told> {
   const told = { keys: [] as (number | string)[][], distances: [] as number[][] }
@@ -176,7 +222,10 @@ export const writeCases: readonly Case[] = [
       for (const { name, dim, options } of kinds) {
         await using index = await build(env, clustered(800, dim, 77), { dim, ...options })
         const stem = `${env.runtime}.${env.backend}.${name}`
-        await env.exchange.write(`${stem}.json`, new TextEncoder().encode(JSON.stringify(await answers(index, dim))))
+        await env.exchange.write(
+          `${stem}.json`,
+          new TextEncoder().encode(JSON.stringify(await answers(index, dim))),
+        )
         await env.exchange.write(`${stem}.nfx`, await index.toBytes())
       }
     },
@@ -198,7 +247,8 @@ const readAll: Case = {
       const received = await answers(index, dim)
       for (let q = 0; q < QUERIES; q++) {
         sameList(received.keys[q]!, expected.keys[q]!, `${name}, keys of query ${q}`)
-        for (const [i, distance] of expected.distances[q]!.entries()) near(received.distances[q]![i]!, distance, 1e-5, `${name}, query ${q}`)
+        for (const [i, distance] of expected.distances[q]!.entries())
+          near(received.distances[q]![i]!, distance, 1e-5, `${name}, query ${q}`)
       }
     }
   },

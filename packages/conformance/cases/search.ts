@@ -13,7 +13,11 @@ async function build(env: Env, data: Float32Array, options: object) {
 }
 
 /** Distances must be the oracle's; keys may differ only where two distances are equal to f32. */
-function matches(hits: readonly { key: unknown; distance: number }[], truth: readonly { slot: number; distance: number }[], what: string) {
+function matches(
+  hits: readonly { key: unknown; distance: number }[],
+  truth: readonly { slot: number; distance: number }[],
+  what: string,
+) {
   equal(hits.length, truth.length, `${what}, answers`)
   for (const [i, hit] of hits.entries()) {
     near(hit.distance, truth[i]!.distance, 1e-5, `${what}, distance ${i}`)
@@ -68,22 +72,43 @@ const forms: Case = {
       const query = row(queries, DIM, q)
       const hits = await index.search(query, { k: K })
       const again = batch.row(q)
-      sameList(again.map(({ key }) => key), hits.map(({ key }) => key), `batch keys of query ${q}`)
-      sameList(again.map(({ distance }) => distance), hits.map(({ distance }) => distance), `batch distances of query ${q}`)
+      sameList(
+        again.map(({ key }) => key),
+        hits.map(({ key }) => key),
+        `batch keys of query ${q}`,
+      )
+      sameList(
+        again.map(({ distance }) => distance),
+        hits.map(({ distance }) => distance),
+        `batch distances of query ${q}`,
+      )
       if (!blocking(env)) continue
       const sync = index.searchSync(query, { k: K })
-      sameList(sync.map(({ key }) => key), hits.map(({ key }) => key), `searchSync keys of query ${q}`)
+      sameList(
+        sync.map(({ key }) => key),
+        hits.map(({ key }) => key),
+        `searchSync keys of query ${q}`,
+      )
       const keys = new Uint32Array(K)
       const distances = new Float32Array(K)
       equal(index.searchInto(query, keys, distances), K, 'searchInto, count')
-      sameList(keys, hits.map(({ key }) => key), `searchInto keys of query ${q}`)
-      sameList(distances, hits.map(({ distance }) => distance), `searchInto distances of query ${q}`)
+      sameList(
+        keys,
+        hits.map(({ key }) => key),
+        `searchInto keys of query ${q}`,
+      )
+      sameList(
+        distances,
+        hits.map(({ distance }) => distance),
+        `searchInto distances of query ${q}`,
+      )
     }
   },
 }
 
 /** A page's thread may not block; everything else may. */
-export const blocking = ({ runtime }: Env) => !runtime.startsWith('chromium') && !runtime.startsWith('firefox')
+export const blocking = ({ runtime }: Env) =>
+  !runtime.startsWith('chromium') && !runtime.startsWith('firefox')
 
 const noBlocking: Case = {
   name: 'a page is told that it cannot block',
@@ -107,15 +132,31 @@ const oddSizes: Case = {
     for (const kind of ['flat', 'hnsw'] as const) {
       await using three = await build(env, Float32Array.of(0, 0, 1, 0, 3, 0), { dim: 2, kind })
       const hits = await three.search(Float32Array.of(0, 0), { k: 50 })
-      sameList(hits.map(({ key }) => key), [0, 1, 2], `${kind} keys`)
-      sameList(hits.map(({ distance }) => distance), [0, 1, 9], `${kind} distances`)
+      sameList(
+        hits.map(({ key }) => key),
+        [0, 1, 2],
+        `${kind} keys`,
+      )
+      sameList(
+        hits.map(({ distance }) => distance),
+        [0, 1, 9],
+        `${kind} distances`,
+      )
       const batch = await three.searchBatch(Float32Array.of(0, 0, 3, 0), { k: 50 })
       sameList(batch.counts, [3, 3], `${kind} batch counts`)
-      sameList(batch.row(1).map(({ key }) => key), [2, 1, 0], `${kind} batch keys`)
+      sameList(
+        batch.row(1).map(({ key }) => key),
+        [2, 1, 0],
+        `${kind} batch keys`,
+      )
       await using none = await build(env, new Float32Array(0), { dim: 2, kind })
       equal(none.size, 0, `${kind} size`)
       equal((await none.search(Float32Array.of(1, 1))).length, 0, `${kind} answers of an empty index`)
-      equal((await none.searchBatch(Float32Array.of(1, 1))).counts[0], 0, `${kind} batch answers of an empty index`)
+      equal(
+        (await none.searchBatch(Float32Array.of(1, 1))).counts[0],
+        0,
+        `${kind} batch answers of an empty index`,
+      )
       const bytes = await none.toBytes()
       await using again = await env.nearfield.openIndex(bytes, { backend: env.backend })
       equal((await again.search(Float32Array.of(1, 1))).length, 0, `${kind} answers after reopening`)
@@ -131,12 +172,25 @@ const ties: Case = {
       await using index = await build(env, grid, { dim: 2, kind })
       const hits = await index.search(Float32Array.of(2, 0), { k: 120 })
       const truth = nearest('l2', grid, 2, Float32Array.of(2, 0), 120)
-      sameList(hits.map(({ key }) => key), truth.map(({ slot }) => slot), `${kind} keys`)
+      sameList(
+        hits.map(({ key }) => key),
+        truth.map(({ slot }) => slot),
+        `${kind} keys`,
+      )
     }
-    await using index = await build(env, Float32Array.of(0, 0, 3, 0, 0, -2), { dim: 2, kind: 'flat', metric: 'cosine' })
+    await using index = await build(env, Float32Array.of(0, 0, 3, 0, 0, -2), {
+      dim: 2,
+      kind: 'flat',
+      metric: 'cosine',
+    })
     const hits = await index.search(Float32Array.of(5, 0), { k: 3 })
-    sameList(hits.map(({ key }) => key), [1, 0, 2], 'cosine keys')
-    for (const { distance } of await index.search(Float32Array.of(0, 0), { k: 3 })) equal(distance, 1, 'distance')
+    sameList(
+      hits.map(({ key }) => key),
+      [1, 0, 2],
+      'cosine keys',
+    )
+    for (const { distance } of await index.search(Float32Array.of(0, 0), { k: 3 }))
+      equal(distance, 1, 'distance')
   },
 }
 
@@ -146,7 +200,8 @@ const copies: Case = {
     const dim = 16
     const data = new Float32Array(2200 * dim)
     const distinct = clustered(201, dim, 33, 201)
-    for (let i = 0; i < 2200; i++) data.set(row(distinct, dim, i % 11 === 10 ? 1 + (i - 10) / 11 : 0), i * dim)
+    for (let i = 0; i < 2200; i++)
+      data.set(row(distinct, dim, i % 11 === 10 ? 1 + (i - 10) / 11 : 0), i * dim)
     await using index = await build(env, data, { dim, kind: 'hnsw' })
     const batch = await index.searchBatch(data, { k: 1 })
     for (let i = 0; i < 2200; i++) {
@@ -183,7 +238,11 @@ const keys: Case = {
         const slot = next() % 300
         const expected = given ? given[slot] : slot
         equal((await index.search(row(data, 8, slot), { k: 1 }))[0]?.key, expected, `key of slot ${slot}`)
-        equal((await again.search(row(data, 8, slot), { k: 1 }))[0]?.key, expected, `key of slot ${slot} after reopening`)
+        equal(
+          (await again.search(row(data, 8, slot), { k: 1 }))[0]?.key,
+          expected,
+          `key of slot ${slot} after reopening`,
+        )
       }
     }
   },

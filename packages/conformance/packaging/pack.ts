@@ -14,7 +14,8 @@ export interface Packed {
 export async function packAll(folder: string): Promise<Packed[]> {
   const native = join(root, 'packages/native')
   const addon = (await readdir(native)).find((name) => /^nearfield\..*\.node$/.test(name))
-  if (addon === undefined) throw new Error('expected an addon in packages/native; run scripts/setup.sh native')
+  if (addon === undefined)
+    throw new Error('expected an addon in packages/native; run scripts/setup.sh native')
   const platform = addon.slice('nearfield.'.length, -'.node'.length)
   // The stub gets its binary at release time only; the tree stays without it.
   const stub = join(folder, 'stub')
@@ -28,7 +29,9 @@ export async function packAll(folder: string): Promise<Packed[]> {
   ]
   const packed: Packed[] = []
   for (const { name, from } of sources) {
-    const [told] = JSON.parse(await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], from)) as { filename: string }[]
+    const [told] = JSON.parse(
+      await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], from),
+    ) as { filename: string }[]
     packed.push({ name, tarball: join(folder, basename(told!.filename)) })
   }
   await rm(stub, { recursive: true })

@@ -32,7 +32,10 @@ function expectText(text: string, pattern: RegExp): void {
 async function install(project: string, packages: readonly Packed[]): Promise<void> {
   await mkdir(project)
   const dependencies = Object.fromEntries(packages.map(({ name, tarball }) => [name, `file:${tarball}`]))
-  await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module', dependencies }))
+  await writeFile(
+    join(project, 'package.json'),
+    JSON.stringify({ name: 'empty', private: true, type: 'module', dependencies }),
+  )
   await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'], project)
 }
 
@@ -44,9 +47,11 @@ async function pageText(folder: string, path: string, isolated: boolean): Promis
     const errors: string[] = []
     tab.on('pageerror', (error) => errors.push(String(error)))
     await tab.goto(`${server.origin}${path}`)
-    await tab.waitForFunction(() => (document.body?.textContent ?? '').includes('vectors on'), { timeout: 60_000 }).catch((error: Error) => {
-      throw new Error(`${error.message} ${errors.join('; ')}`)
-    })
+    await tab
+      .waitForFunction(() => (document.body?.textContent ?? '').includes('vectors on'), { timeout: 60_000 })
+      .catch((error: Error) => {
+        throw new Error(`${error.message} ${errors.join('; ')}`)
+      })
     return await tab.evaluate(() => document.body.textContent ?? '')
   } finally {
     await browser.close()
@@ -67,7 +72,10 @@ try {
     const command = { node: ['node'], deno: ['deno', 'run', '-A'], bun: ['bun'] }[runtime]
     await writeFile(join(project, `${runtime}.mjs`), snippets[runtime])
     await test(`the README's snippet for ${runtime}`, async () => {
-      expectText(await run(join(bin, command[0]!), [...command.slice(1), `${runtime}.mjs`], project), /1000 native/)
+      expectText(
+        await run(join(bin, command[0]!), [...command.slice(1), `${runtime}.mjs`], project),
+        /1000 native/,
+      )
     })
   }
   await test('without the native package Node falls back to WebAssembly and says why', async () => {
@@ -78,17 +86,25 @@ try {
     expectText(text, /1000 wasm-threads/)
     expectText(text, /no native \(/)
   })
-  const page = '<!doctype html><meta charset="utf-8"><body></body>'
+  // In the head: a script's own text counts as text of the body.
+  const page = (script: string) =>
+    `<!doctype html><meta charset="utf-8"><title>nearfield</title>${script}<body></body>`
   await test('the README’s page built by Vite, isolated and not', async () => {
-    await writeFile(join(project, 'index.html'), `${page}<script type="module" src="./vite.js"></script>`)
+    await writeFile(join(project, 'index.html'), page('<script type="module" src="./vite.js"></script>'))
     await writeFile(join(project, 'vite.js'), snippets.vite)
     await writeFile(join(project, 'vite.config.js'), "export default { worker: { format: 'es' } }\n")
     await run(join(bin, 'vite'), ['build', '--logLevel', 'warn', '--outDir', 'built'], project)
-    expectText(await pageText(join(project, 'built'), '/index.html', true), /1000 vectors on wasm-threads, nearest 0/)
-    expectText(await pageText(join(project, 'built'), '/index.html', false), /1000 vectors on wasm, nearest 0/)
+    expectText(
+      await pageText(join(project, 'built'), '/index.html', true),
+      /1000 vectors on wasm-threads, nearest 0/,
+    )
+    expectText(
+      await pageText(join(project, 'built'), '/index.html', false),
+      /1000 vectors on wasm, nearest 0/,
+    )
   })
   await test('the README’s plain page, isolated and not', async () => {
-    await writeFile(join(project, 'plain.html'), `${page}${snippets.plain}`)
+    await writeFile(join(project, 'plain.html'), page(snippets.plain))
     expectText(await pageText(project, '/plain.html', true), /1000 vectors on wasm-threads, nearest 0/)
     expectText(await pageText(project, '/plain.html', false), /1000 vectors on wasm, nearest 0/)
   })

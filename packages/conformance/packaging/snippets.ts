@@ -12,10 +12,12 @@ export function readSnippets(): Readonly<Record<SnippetName, string>> {
   const found: Partial<Record<SnippetName, string>> = {}
   for (const [, name, text] of readme.matchAll(/<!-- snippet: (\w+) -->\n```\w+\n([\s\S]*?)```/g)) {
     const lines = text!.trimEnd().split('\n').length
-    if (lines > LINES_MAX) throw new Error(`expected at most ${LINES_MAX} lines in the snippet ${name}, received ${lines}`)
+    if (lines > LINES_MAX)
+      throw new Error(`expected at most ${LINES_MAX} lines in the snippet ${name}, received ${lines}`)
     found[name as SnippetName] = text!
   }
   const missing = SNIPPETS.filter((name) => found[name] === undefined)
-  if (missing.length > 0) throw new Error(`expected snippets ${SNIPPETS.join(', ')} in README.md, missing ${missing.join(', ')}`)
+  if (missing.length > 0)
+    throw new Error(`expected snippets ${SNIPPETS.join(', ')} in README.md, missing ${missing.join(', ')}`)
   return found as Record<SnippetName, string>
 }
