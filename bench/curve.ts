@@ -33,12 +33,15 @@ export function spread(values: readonly number[]): Spread {
   return { median, min: sorted[0]!, max: sorted.at(-1)! }
 }
 
-/** The share of `truth` found, row by row. */
-export function recallOf(found: ReadonlyArray<ArrayLike<number>>, truth: readonly Set<number>[]): number {
-  let [hits, wanted] = [0, 0]
+/** The share of `k` answers a row that are in that row's `truth`, which may hold more than `k` equals. */
+export function recallOf(
+  found: ReadonlyArray<ArrayLike<number>>,
+  truth: readonly ReadonlySet<number>[],
+  k: number,
+): number {
+  let hits = 0
   truth.forEach((set, row) => {
-    wanted += set.size
     for (const slot of Array.from(found[row] ?? [])) if (set.has(slot)) hits++
   })
-  return hits / wanted
+  return hits / (k * truth.length)
 }

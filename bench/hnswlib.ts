@@ -25,6 +25,8 @@ const EF_CONSTRUCTION = 200
 const EFS = [10, 12, 14, 17, 20, 24, 28, 34, 40, 48, 58, 70, 90, 120, 160, 220]
 const TARGETS = [0.9, 0.95, 0.99]
 const BUILD_THREADS = 2
+/** Less than this apart is the same distance: the rounding of 256 products in float32. */
+const TIE = 1e-6
 /** Long enough for a clock to be exact, short enough that one point's sides meet the same machine. */
 const POINT_SECONDS_MIN = 0.15
 
@@ -54,18 +56,20 @@ function rowsOf(matrix: Float32Array, dim: number): Float32Array[] {
   return Array.from({ length: matrix.length / dim }, (_, row) => matrix.subarray(row * dim, (row + 1) * dim))
 }
 
-/** The K rows of largest dot product; every row has length 1. */
+/** Every row as near as the K-th: some verses are the same text, and either one is right. */
 function exact(vectors: Float32Array, query: Float32Array): Set<number> {
-  const best: { slot: number; dot: number }[] = []
-  for (let at = 0, slot = 0; at < vectors.length; slot++) {
+  const dots = new Float64Array(vectors.length / query.length)
+  for (let at = 0, slot = 0; slot < dots.length; slot++) {
     let dot = 0
     for (let i = 0; i < query.length; i++, at++) dot += vectors[at]! * query[i]!
-    if (best.length === K && dot <= best[K - 1]!.dot) continue
-    best.push({ slot, dot })
-    best.sort((a, b) => b.dot - a.dot || a.slot - b.slot)
-    best.length = Math.min(best.length, K)
+    dots[slot] = dot
   }
-  return new Set(best.map(({ slot }) => slot))
+  const least = dots.toSorted().at(-K)! - TIE
+  const nearest = new Set<number>()
+  dots.forEach((dot, slot) => {
+    if (dot >= least) nearest.add(slot)
+  })
+  return nearest
 }
 
 const build = (data: Data) =>
@@ -161,7 +165,7 @@ async function searchRound(measure: Record<Side, Measure>, data: Data, turn: num
   for (const ef of EFS) {
     for (const side of order) {
       const { qps, found } = await measure[side](ef)
-      curves[side].push({ ef, qps, recall: recallOf(found, data.truth) })
+      curves[side].push({ ef, qps, recall: recallOf(found, data.truth, K) })
     }
   }
   return curves
