@@ -12,7 +12,10 @@ pub const ROWS_MAX: u64 = (u32::MAX - 1) as u64;
 /// The largest dimension of a vector.
 pub const DIM_MAX: u32 = 65_536;
 
-/// A number for a vector's own name: row numbers when the caller gave none.
+/// The largest integer that every JavaScript number up to it holds exactly; keys and seeds stop here.
+pub const SAFE_INTEGER_MAX: u64 = (1 << 53) - 1;
+
+/// Keys, the callers' own names for vectors, as a column; row numbers when they gave none.
 #[derive(Clone, Debug, PartialEq)]
 pub enum KeyColumn {
     /// Safe integers, one a row.

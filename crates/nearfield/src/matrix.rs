@@ -87,6 +87,15 @@ impl Matrix {
         &mut bytemuck::cast_slice_mut(&mut self.lines)[at * stride..][..dim]
     }
 
+    /// The `dim` numbers of each row in a range, so that threads may write different ones.
+    pub fn rows_mut(&mut self, rows: std::ops::Range<usize>) -> impl Iterator<Item = &mut [f32]> {
+        let (dim, stride) = (self.dim, self.stride());
+        assert!(rows.start <= rows.end && rows.end <= self.rows);
+        let floats: &mut [f32] = bytemuck::cast_slice_mut(&mut self.lines);
+        let floats = &mut floats[rows.start * stride..rows.end * stride];
+        floats.chunks_exact_mut(stride).map(move |row| &mut row[..dim])
+    }
+
     /// The rows, borrowed.
     pub fn rows(&self) -> Rows<'_> {
         Rows {

@@ -10,7 +10,7 @@
 //! Every name a caller may write is here; any other is an `OPTION` error listing the known ones.
 
 use crate::error::{Code, Error, Result};
-use crate::ids::DIM_MAX;
+use crate::ids::{DIM_MAX, SAFE_INTEGER_MAX};
 use serde_json::Value;
 
 /// Neighbours returned when the caller does not say how many.
@@ -21,8 +21,6 @@ pub const EF_DEFAULT: u32 = 100;
 pub const EF_MAX: u32 = 1_000_000;
 /// Up to this many rows kind `auto` chooses `flat`: a scan then costs less than a walk.
 pub const AUTO_FLAT_ROWS_MAX: u64 = 1_000;
-/// The largest integer every JavaScript number can hold exactly.
-pub const SAFE_INTEGER_MAX: u64 = (1 << 53) - 1;
 
 /// What values an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,296 @@
+//! A build in steps.
+//!
+//! ```text
+//! new ─► Prepare ─► Plan ─► Link … ─► Repair ─► Done ─► finish        hnsw
+//!              └──────────────────────────────► Done ─► finish        flat
+//! ```
+//!
+//! Invariant: a step is bounded by rows, not by the size of the data, and cut the same way for any
+//! number of threads. A step that panics leaves its builder poisoned; nothing of it is used again.
+
+use super::options::{self, AUTO_FLAT_ROWS_MAX, BUILD};
+use super::query::Index;
+use super::{Phase, Progress, isa_limit};
+use crate::bytes::region::Region;
+use crate::error::{Code, Error, Result};
+use crate::exec::Exec;
+use crate::hnsw::{BuildPhase, FrozenArrays, HnswBuilder, HnswParams};
+use crate::ids::{KeyColumn, ROWS_MAX};
+use crate::index::keys::Keys;
+use crate::index::{self, Params};
+use crate::kernels::{Isa, kernels};
+use crate::matrix::Matrix;
+use crate::metric::Metric;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Numbers a prepare step handles: some milliseconds of work, whatever the dimension.
+const STEP_NUMBERS: usize = 4 << 20;
+/// Rows one thread prepares at a time.
+const ROWS_GRAIN: usize = 64;
+
+/// Builds one index in steps.
+#[derive(Debug)]
+pub struct Builder {
+    params: Params,
+    isa: Option<Isa>,
+    /// Why kind `auto` chose what it chose.
+    chosen: Option<String>,
+    vectors: Matrix,
+    keys: Keys,
+    stage: Stage,
+    poisoned: Option<String>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// This many rows are checked and normalised.
+    Prepare(usize),
+    /// All rows are ready; twins and levels come next.
+    Plan,
+    Link(Box<HnswBuilder>),
+    /// Every row is linked; reachability comes next.
+    Repair(Box<HnswBuilder>),
+    Done(Option<Box<FrozenArrays>>),
+}
+
+impl Builder {
+    /// Takes a copy of `vectors` (row-major, `rows × dim`), the options as JSON (see
+    /// [`options`](crate::boundary::options)) and the keys, if any. Shape, option and key errors
+    /// surface here, non-finite values in the first steps.
+    pub fn new(vectors: &[f32], options: &str, keys: Option<KeyColumn>) -> Result<Self> {
+        let values = options::parse(BUILD, options)?;
+        let dim = u32::try_from(values.integer("dim")).expect("the table's limit");
+        let rows = rows_of(vectors.len(), dim)?;
+        let (graph, chosen) = kind(values.word("kind"), rows);
+        let setting = |name| u32::try_from(values.integer(name)).expect("the table's limit");
+        let params = Params {
+            rows,
+            dim,
+            metric: Metric::parse(values.word("metric")).expect("the table's words"),
+            seed: values.integer("seed"),
+            m: if graph { setting("M") } else { 0 },
+            ef_construction: if graph { setting("efConstruction") } else { 0 },
+        };
+        let keys = Keys::from_column(keys, rows)?;
+        let mut copy = Matrix::try_new(rows as usize, dim as usize)?;
+        for (slot, row) in (0..).zip(vectors.chunks_exact(dim as usize)) {
+            copy.row_mut(slot).copy_from_slice(row);
+        }
+        let isa = isa_limit(&values);
+        let stage = Stage::Prepare(0);
+        Ok(Self {
+            params,
+            isa,
+            chosen,
+            vectors: copy,
+            keys,
+            stage,
+            poisoned: None,
+        })
+    }
+
+    /// Does one bounded piece of work. A panic inside poisons the builder; an error ends it.
+    pub fn step(&mut self, exec: Exec<'_>) -> Result<Progress> {
+        if let Some(why) = &self.poisoned {
+            let message = format!("builder is poisoned by an earlier panic: {why}");
+            return Err(Error::new(Code::Closed, message));
+        }
+        // Unwind safety: a half-changed builder is never looked at again, except to be dropped.
+        catch_unwind(AssertUnwindSafe(|| self.advance(exec))).unwrap_or_else(|payload| {
+            let why = said(payload.as_ref());
+            let message = format!("building panicked: {why}");
+            self.poisoned = Some(why);
+            Err(Error::new(Code::Backend, message))
+        })
+    }
+
+    /// The index; an error while steps are left.
+    pub fn finish(self) -> Result<Index> {
+        if let Some(why) = self.poisoned {
+            let message = format!("builder is poisoned by an earlier panic: {why}");
+            return Err(Error::new(Code::Closed, message));
+        }
+        let Stage::Done(arrays) = self.stage else {
+            return Err(Error::new(
+                Code::Closed,
+                "the build is not done: steps are left",
+            ));
+        };
+        let graph = arrays.map(|arrays| (*arrays).into());
+        let vectors = Region::new(std::sync::Arc::new(Stored(self.vectors)));
+        let index = index::Index::new(self.params, vectors, graph, self.keys, self.isa)?;
+        Ok(Index::new(index, self.chosen))
+    }
+
+    fn advance(&mut self, exec: Exec<'_>) -> Result<Progress> {
+        let rows = self.vectors.len();
+        let stage = std::mem::replace(&mut self.stage, Stage::Prepare(0));
+        let (next, phase, done) = match stage {
+            Stage::Prepare(done) if done < rows => {
+                let done = self.prepare(done, exec)?;
+                (Stage::Prepare(done), Phase::Prepare, done)
+            }
+            Stage::Prepare(_) if self.params.m == 0 => (Stage::Done(None), Phase::Done, rows),
+            Stage::Prepare(_) => (Stage::Plan, Phase::Link, 0),
+            Stage::Plan => (Stage::Link(Box::new(self.plan(exec))), Phase::Link, 0),
+            Stage::Link(mut graph) => {
+                let report = graph.step(self.vectors.rows(), exec)?;
+                // Twins have no links to wait for: they count as done with the rows that have.
+                let done = if report.done == report.total {
+                    rows
+                } else {
+                    report.done
+                };
+                let linking = report.phase == BuildPhase::Link && report.done < report.total;
+                let next = if linking {
+                    Stage::Link(graph)
+                } else {
+                    Stage::Repair(graph)
+                };
+                (
+                    next,
+                    if linking { Phase::Link } else { Phase::Repair },
+                    if linking { done } else { 0 },
+                )
+            }
+            Stage::Repair(mut graph) => {
+                let report = graph.step(self.vectors.rows(), exec)?;
+                match report.phase {
+                    BuildPhase::Done => (
+                        Stage::Done(Some(Box::new(graph.finish()))),
+                        Phase::Done,
+                        rows,
+                    ),
+                    _ => (Stage::Repair(graph), Phase::Repair, report.done),
+                }
+            }
+            Stage::Done(arrays) => (Stage::Done(arrays), Phase::Done, rows),
+        };
+        self.stage = next;
+        Ok(Progress {
+            phase,
+            done: done as u64,
+            total: rows as u64,
+        })
+    }
+
+    /// Checks and normalises the next rows; how many are then ready.
+    fn prepare(&mut self, done: usize, exec: Exec<'_>) -> Result<usize> {
+        let metric = self.params.metric;
+        let step = (STEP_NUMBERS / self.vectors.stride()).max(1);
+        let end = (done + step).min(self.vectors.len());
+        let mut rows: Vec<(&mut [f32], Option<(usize, f32)>)> = self
+            .vectors
+            .rows_mut(done..end)
+            .map(|row| (row, None))
+            .collect();
+        exec.fill(
+            &mut rows,
+            ROWS_GRAIN,
+            || (),
+            |(), _, (row, fault)| {
+                *fault = index::not_finite(row);
+                if fault.is_none() {
+                    metric.prepare(row);
+                }
+            },
+        );
+        let faulty = rows
+            .iter()
+            .zip(done..)
+            .find_map(|((_, fault), row)| Some((row, (*fault)?)));
+        match faulty {
+            None => Ok(end),
+            Some((row, fault)) => Err(index::refuse_not_finite(&format!("row {row}"), fault)),
+        }
+    }
+
+    fn plan(&self, exec: Exec<'_>) -> HnswBuilder {
+        let params = HnswParams {
+            m: self.params.m as usize,
+            ef_construction: self.params.ef_construction as usize,
+            seed: self.params.seed,
+        };
+        let rows = self.vectors.rows();
+        HnswBuilder::new(rows, self.params.metric, kernels(self.isa), params, exec)
+    }
+}
+
+/// A matrix as the bytes of the `vectors` section.
+struct Stored(Matrix);
+
+impl AsRef<[u8]> for Stored {
+    fn as_ref(&self) -> &[u8] {
+        bytemuck::cast_slice(self.0.as_floats())
+    }
+}
+
+fn rows_of(numbers: usize, dim: u32) -> Result<u32> {
+    let refuse = |message| Err(Error::new(Code::Dimension, message));
+    if !numbers.is_multiple_of(dim as usize) {
+        return refuse(format!(
+            "vectors have {numbers} numbers, expected a multiple of dim {dim}"
+        ));
+    }
+    match u32::try_from(numbers / dim as usize) {
+        Ok(rows) if u64::from(rows) <= ROWS_MAX => Ok(rows),
+        _ => {
+            let rows = numbers / dim as usize;
+            refuse(format!("{rows} rows, expected at most {ROWS_MAX}"))
+        }
+    }
+}
+
+/// Whether to build a graph, and why if nobody said.
+fn kind(word: &str, rows: u32) -> (bool, Option<String>) {
+    match word {
+        "flat" => (false, None),
+        "hnsw" => (true, None),
+        _ if u64::from(rows) <= AUTO_FLAT_ROWS_MAX => (
+            false,
+            Some(format!(
+                "flat: {rows} rows are at most {AUTO_FLAT_ROWS_MAX}"
+            )),
+        ),
+        _ => (
+            true,
+            Some(format!(
+                "hnsw: {rows} rows are more than {AUTO_FLAT_ROWS_MAX}"
+            )),
+        ),
+    }
+}
+
+/// What a panic said.
+fn said(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_builder_that_panicked_stays_closed() {
+        let mut builder = Builder::new(&[1.0, 2.0], r#"{"dim":2}"#, None).expect("good");
+        // Not reachable from outside: a stage that does not fit its parameters.
+        builder.params.m = 1;
+        builder.stage = Stage::Plan;
+        let first = builder.step(Exec::Serial).expect_err("panics").to_string();
+        assert!(
+            first.starts_with("BACKEND: building panicked: M is at least 2"),
+            "{first}"
+        );
+        let poisoned = "CLOSED: builder is poisoned by an earlier panic: M is at least 2";
+        let again = builder
+            .step(Exec::Serial)
+            .expect_err("poisoned")
+            .to_string();
+        assert!(again.starts_with(poisoned), "{again}");
+        let finish = builder.finish().expect_err("poisoned").to_string();
+        assert!(finish.starts_with(poisoned), "{finish}");
+    }
+}

@@ -1,0 +1,192 @@
+//! An index as the bindings see it: every argument is checked here, once, before the core is asked.
+
+use super::SearchParams;
+use super::options::EF_DEFAULT;
+use crate::error::{Code, Error, Result};
+use crate::exec::Exec;
+use crate::ids::KeyColumn;
+use crate::index::{self, How};
+use serde_json::{Value, json};
+
+/// An index that answers; immutable, so any number of threads may search at once.
+#[derive(Debug)]
+pub struct Index {
+    index: index::Index,
+    /// What kind `auto` chose and why, if it had to.
+    chosen: Option<String>,
+}
+
+impl Index {
+    pub(super) const fn new(index: index::Index, chosen: Option<String>) -> Self {
+        Self { index, chosen }
+    }
+
+    /// Rows; with [`dim`](Self::dim), what a binding sizes its buffers by.
+    pub const fn size(&self) -> u32 {
+        self.index.params().rows
+    }
+
+    /// Numbers a vector.
+    pub const fn dim(&self) -> u32 {
+        self.index.params().dim
+    }
+
+    /// JSON: `{ size, dim, metric, kind, keys: "rows"|"numbers"|"text", isa, bytes, M,
+    /// efConstruction, levels, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
+    /// `M` and `efConstruction` are null for a flat index, `chosen` unless kind `auto` chose.
+    pub fn info(&self) -> String {
+        let params = self.index.params();
+        let graph = self.index.graph();
+        let levels = graph.map_or(
+            0,
+            |graph| if params.rows == 0 { 0 } else { graph.level + 1 },
+        );
+        let entries = self.index.layout().entries().iter();
+        let sections: Vec<Value> = entries
+            .map(|entry| json!({ "name": entry.section.name(), "bytes": entry.bytes }))
+            .collect();
+        json!({
+            "size": params.rows,
+            "dim": params.dim,
+            "metric": params.metric.name(),
+            "kind": if graph.is_some() { "hnsw" } else { "flat" },
+            "keys": self.index.keys().name(),
+            "M": graph.map(|_| params.m),
+            "efConstruction": graph.map(|_| params.ef_construction),
+            "seed": params.seed,
+            "levels": levels,
+            "isa": self.index.isa().name(),
+            "bytes": self.file_bytes(),
+            "sections": sections,
+            "chosen": self.chosen,
+        })
+        .to_string()
+    }
+
+    /// The nearest rows to `query`, nearest first, ties by slot. `slots` and `distances` hold at
+    /// least `min(k, size)`. Returns how many were written. Allocates nothing after warm-up.
+    pub fn search_into(
+        &self,
+        query: &[f32],
+        params: SearchParams,
+        slots: &mut [u32],
+        distances: &mut [f32],
+    ) -> Result<usize> {
+        let how = how(params)?;
+        let dim = self.dim() as usize;
+        expect(query.len() == dim, || {
+            format!("query has {} numbers, expected {dim}", query.len())
+        })?;
+        let wanted = how.k.min(self.size() as usize);
+        for (name, room) in [("slots", slots.len()), ("distances", distances.len())] {
+            expect(room >= wanted, || {
+                format!("{name} holds {room}, expected at least {wanted}")
+            })?;
+        }
+        if let Some(fault) = index::not_finite(query) {
+            return Err(index::refuse_not_finite("query", fault));
+        }
+        self.index.search(query, how, slots, distances)
+    }
+
+    /// As [`search_into`](Self::search_into) for `queries` row-major; row `i` of `slots` and
+    /// `distances` is `k` wide and has `counts[i]` answers.
+    pub fn search_batch(
+        &self,
+        queries: &[f32],
+        params: SearchParams,
+        exec: Exec<'_>,
+        slots: &mut [u32],
+        distances: &mut [f32],
+        counts: &mut [u32],
+    ) -> Result<()> {
+        let how = how(params)?;
+        let dim = self.dim() as usize;
+        let received = queries.len();
+        expect(received.is_multiple_of(dim), || {
+            format!("queries have {received} numbers, expected a multiple of dim {dim}")
+        })?;
+        let rows = received / dim;
+        expect(counts.len() == rows, || {
+            format!(
+                "counts holds {}, expected {rows}, one a query",
+                counts.len()
+            )
+        })?;
+        for (name, room) in [("slots", slots.len()), ("distances", distances.len())] {
+            expect(rows.checked_mul(how.k) == Some(room), || {
+                format!("{name} holds {room}, expected {rows} queries × k {}", how.k)
+            })?;
+        }
+        for (row, query) in queries.chunks_exact(dim).enumerate() {
+            if let Some(fault) = index::not_finite(query) {
+                return Err(index::refuse_not_finite(&format!("query {row}"), fault));
+            }
+        }
+        let outputs = slots
+            .chunks_exact_mut(how.k)
+            .zip(distances.chunks_exact_mut(how.k));
+        let mut answers: Vec<_> = outputs.zip(counts).map(|out| (out, Ok(()))).collect();
+        exec.fill(
+            &mut answers,
+            1,
+            || (),
+            |(), row, (((slots, distances), count), failed)| {
+                let query = &queries[row * dim..][..dim];
+                match self.index.search(query, how, slots, distances) {
+                    // At most the rows of an index, which a slot can count.
+                    Ok(found) => **count = u32::try_from(found).unwrap_or(u32::MAX),
+                    Err(error) => *failed = Err(error),
+                }
+            },
+        );
+        answers.into_iter().try_for_each(|(_, failed)| failed)
+    }
+
+    /// The key of every slot; `None` when keys are row numbers.
+    pub fn keys(&self) -> Option<KeyColumn> {
+        self.index.keys().to_column()
+    }
+
+    /// The length of the index's file.
+    pub const fn file_bytes(&self) -> u64 {
+        self.index.layout().file_bytes()
+    }
+
+    /// Copies file bytes `offset..offset + out.len()`.
+    pub fn read_file(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        self.index.read_file(offset, out)
+    }
+
+    /// Walks every invariant (reachability too).
+    pub fn check(&self) -> Result<()> {
+        self.index.check()
+    }
+}
+
+fn how(params: SearchParams) -> Result<How> {
+    if params.k == 0 {
+        return Err(Error::new(
+            Code::Option,
+            "option k must be at least 1, got 0",
+        ));
+    }
+    let ef = if params.ef == 0 {
+        EF_DEFAULT
+    } else {
+        params.ef
+    };
+    Ok(How {
+        k: params.k as usize,
+        ef: ef as usize,
+        exact: params.exact,
+    })
+}
+
+fn expect(holds: bool, message: impl FnOnce() -> String) -> Result<()> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::new(Code::Dimension, message()))
+    }
+}

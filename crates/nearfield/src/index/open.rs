@@ -1,0 +1,342 @@
+//! From bytes to an index, or to an error that says where they are wrong.
+//!
+//! ```text
+//! header ─► table ─► root and sums ─► fields in range ─► sections as long as they imply ─► meaning
+//! ```
+//!
+//! Everything is checked once, here; walks and scans may then index what they find. Loaded bytes
+//! are borrowed where they are. A map may change under us, so of a mapped file only `vectors` stays
+//! in the map, where any bits are safe to score; the rest is copied out first and then checked.
+
+use super::graph::Graph;
+use super::keys::Keys;
+use super::{Index, Params};
+use crate::bytes::header::Header;
+use crate::bytes::layout::Section;
+use crate::bytes::region::Region;
+use crate::bytes::table::Layout;
+use crate::bytes::{addressable, corrupt};
+use crate::error::{Code, Error, Result};
+use crate::exec::Exec;
+use crate::ids::{DIM_MAX, NO_SLOT, ROWS_MAX, SAFE_INTEGER_MAX};
+use crate::kernels::Isa;
+use crate::matrix::{Rows, stride};
+use crate::metric::Metric;
+
+/// Largest `M` and `efConstruction` a header may claim; builds stay far below.
+const M_MAX: u32 = 1 << 16;
+/// Rows whose numbers one thread looks over at a time.
+const ROWS_GRAIN: usize = 256;
+
+/// Where a file's bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Residence {
+    /// In memory of ours.
+    Loaded,
+    /// In a map of a file that others may write to.
+    Mapped,
+}
+
+/// Opens the file that `file` is.
+pub fn open(
+    file: &Region,
+    residence: Residence,
+    limit: Option<Isa>,
+    exec: Exec<'_>,
+) -> Result<Index> {
+    let header = Header::decode(file.as_bytes())?;
+    if header.bytes != file.len() as u64 {
+        let (said, found) = (header.bytes, file.len());
+        return Err(corrupt(
+            "header",
+            16,
+            format!("length is {said} bytes, but the file has {found}"),
+        ));
+    }
+    let layout = Layout::decode(file.as_bytes(), header.sections)?;
+    let front = keep(file, 0, layout.front_bytes(), residence)?;
+    // What was read so far is read again from memory that cannot change.
+    if Header::decode(front.as_bytes())? != header {
+        return Err(corrupt("header", 0, "the file changed while it was opened"));
+    }
+    layout.check_front(front.as_bytes())?;
+    let params = fields(&header)?;
+    expect_sections(&header, &params, &layout)?;
+    let parts = Parts {
+        file,
+        front: &front,
+        layout: &layout,
+        residence,
+        exec,
+    };
+    let vectors = parts.section(Section::Vectors)?;
+    check_vectors(
+        &vectors,
+        &params,
+        offset_of(&layout, Section::Vectors),
+        exec,
+    )?;
+    let graph = if params.m > 0 {
+        Some(graph(&parts, &header, &params)?)
+    } else {
+        None
+    };
+    let keys = keys(&parts, header.keys)?;
+    keys.check_file(params.rows, |section| offset_of(&layout, section))?;
+    let index = Index::new(params, vectors, graph, keys, limit)?;
+    Ok(index.with_front(front))
+}
+
+/// The file while its sections are taken out.
+struct Parts<'f> {
+    file: &'f Region,
+    front: &'f Region,
+    layout: &'f Layout,
+    residence: Residence,
+    exec: Exec<'f>,
+}
+
+impl Parts<'_> {
+    /// A section that the file has, checked against its sums.
+    fn section(&self, section: Section) -> Result<Region> {
+        let entry = self.layout.find(section).ok_or_else(|| missing(section))?;
+        let padded = crate::bytes::table::align(entry.bytes).ok_or_else(|| missing(section))?;
+        let residence = if section == Section::Vectors {
+            Residence::Loaded
+        } else {
+            self.residence
+        };
+        let whole = keep(self.file, entry.offset, padded, residence)?;
+        let (payload, padding) = whole.as_bytes().split_at(addressable(entry.bytes)?);
+        self.layout
+            .check_payload(self.front.as_bytes(), entry, payload, padding, self.exec)?;
+        let payload = whole.part(0, entry.bytes).ok_or_else(|| missing(section))?;
+        let aligned = match section.element_bytes() {
+            4 => payload.try_as_slice::<u32>().is_some(),
+            8 => payload.try_as_slice::<u64>().is_some(),
+            _ => true,
+        };
+        if aligned {
+            return Ok(payload);
+        }
+        // Maps start at a page and memory of ours at a line; anything else is the caller's slip.
+        Err(Error::new(
+            Code::Memory,
+            format!(
+                "the file's bytes are not aligned in memory: section {} cannot be read in place",
+                section.name()
+            ),
+        ))
+    }
+}
+
+/// Bytes of the file where they are, or out of the reach of others.
+fn keep(file: &Region, offset: u64, bytes: u64, residence: Residence) -> Result<Region> {
+    let part = file.part(offset, bytes).ok_or_else(|| {
+        corrupt(
+            "table",
+            offset,
+            format!("{bytes} bytes reach beyond the file"),
+        )
+    })?;
+    match residence {
+        Residence::Loaded => Ok(part),
+        Residence::Mapped => part.to_owned_copy(),
+    }
+}
+
+fn missing(section: Section) -> Error {
+    corrupt(
+        "table",
+        crate::bytes::layout::HEADER_BYTES,
+        format!("section {} is missing", section.name()),
+    )
+}
+
+fn offset_of(layout: &Layout, section: Section) -> u64 {
+    layout.find(section).map_or(0, |entry| entry.offset)
+}
+
+/// Every field in its range, as [`Params`].
+fn fields(header: &Header) -> Result<Params> {
+    let at = |offset, what: String| Err(corrupt("header", offset, what));
+    let Header {
+        rows,
+        dim,
+        kind,
+        m,
+        ef_construction: ef,
+        entry,
+        level,
+        links0,
+        ..
+    } = *header;
+    if rows > ROWS_MAX {
+        return at(24, format!("{rows} rows, expected at most {ROWS_MAX}"));
+    }
+    if dim == 0 || dim > DIM_MAX {
+        return at(32, format!("dim {dim}, expected 1 to {DIM_MAX}"));
+    }
+    if u64::from(header.stride) != stride(dim as usize) as u64 {
+        return at(
+            36,
+            format!(
+                "stride {}, expected {}",
+                header.stride,
+                stride(dim as usize)
+            ),
+        );
+    }
+    let Some(metric) = metric_of(header.metric) else {
+        return at(41, format!("metric {}, expected 1 to 3", header.metric));
+    };
+    if header.codec != 1 {
+        return at(42, format!("codec {}, expected 1", header.codec));
+    }
+    if header.keys > 2 {
+        return at(43, format!("keys {}, expected 0 to 2", header.keys));
+    }
+    if header.seed > SAFE_INTEGER_MAX {
+        return at(
+            48,
+            format!("seed {}, expected at most {SAFE_INTEGER_MAX}", header.seed),
+        );
+    }
+    match kind {
+        1 if (m, ef, entry, level, links0) == (0, 0, NO_SLOT, 0, 0) => {}
+        1 => return at(56, "graph fields of a flat index are not empty".into()),
+        2 if !(2..=M_MAX).contains(&m) => return at(56, format!("M {m}, expected 2 to {M_MAX}")),
+        2 if ef == 0 => return at(60, "efConstruction 0, expected at least 1".into()),
+        2 if level > 31 => return at(68, format!("level {level}, expected at most 31")),
+        2 if links0 != 2 * m => return at(72, format!("links0 {links0}, expected {}", 2 * m)),
+        2 => {}
+        _ => return at(40, format!("kind {kind}, expected 1 or 2")),
+    }
+    let rows = u32::try_from(rows).expect("at most ROWS_MAX");
+    Ok(Params {
+        rows,
+        dim,
+        metric,
+        seed: header.seed,
+        m,
+        ef_construction: ef,
+    })
+}
+
+fn metric_of(tag: u8) -> Option<Metric> {
+    Metric::ALL
+        .into_iter()
+        .find(|metric| super::metric_tag(*metric) == tag)
+}
+
+/// The sections a header implies are there, no others, and as long as it implies.
+fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<()> {
+    let (rows, graph) = (header.rows, params.m > 0);
+    let exactly = |elements: Option<u64>, section: Section| {
+        elements.and_then(|elements| elements.checked_mul(u64::from(section.element_bytes())))
+    };
+    for (index, section) in Section::ALL.into_iter().enumerate() {
+        let (wanted, elements) = match section {
+            Section::Vectors => (true, Some(rows.checked_mul(u64::from(header.stride)))),
+            Section::Links0 => (graph, Some(rows.checked_mul(u64::from(header.links0)))),
+            Section::Levels => (graph, Some(rows.checked_add(1))),
+            Section::Links => (graph, None), // as `levels` says; the graph is checked with it
+            Section::Twins => (graph && layout.find(section).is_some(), Some(Some(rows))),
+            Section::Keys => (header.keys == 1, Some(Some(rows))),
+            Section::KeyOffsets => (header.keys == 2, Some(rows.checked_add(1))),
+            Section::KeyText => (header.keys == 2, None),
+        };
+        let found = layout.find(section);
+        match (wanted, found) {
+            (true, None) => return Err(missing(section)),
+            (false, Some(entry)) => {
+                let what = "a section that the header does not ask for";
+                return Err(corrupt(section.name(), entry.offset, what));
+            }
+            (true, Some(entry)) => {
+                let Some(elements) = elements else { continue };
+                let bytes = exactly(elements, section);
+                if bytes != Some(entry.bytes) {
+                    let wanted = bytes.map_or("more than 2^64".into(), |bytes| bytes.to_string());
+                    let what = format!("{} bytes, expected {wanted}", entry.bytes);
+                    return Err(corrupt(section.name(), entry.offset, what));
+                }
+            }
+            (false, None) => debug_assert!(index > 0, "vectors are always wanted"),
+        }
+    }
+    Ok(())
+}
+
+/// Numbers finite and padding zero. A row's first fault decides; rows are looked over in parallel.
+fn check_vectors(vectors: &Region, params: &Params, offset: u64, exec: Exec<'_>) -> Result<()> {
+    let rows = Rows::new(vectors.as_slice::<f32>(), params.dim as usize);
+    let dim = rows.dim();
+    let mut faults = vec![None; rows.len().div_ceil(ROWS_GRAIN)];
+    exec.fill(
+        &mut faults,
+        1,
+        || (),
+        |(), group, fault| {
+            let start = group * ROWS_GRAIN;
+            let numbers = &rows.as_floats()[start * rows.stride()..];
+            let numbers = &numbers[..numbers.len().min(ROWS_GRAIN * rows.stride())];
+            *fault = numbers
+                .chunks_exact(rows.stride())
+                .enumerate()
+                .find_map(|(row, numbers)| {
+                    let (numbers, padding) = numbers.split_at(dim);
+                    let bad = numbers.iter().position(|x| !x.is_finite());
+                    bad.or_else(|| {
+                        padding
+                            .iter()
+                            .position(|x| x.to_bits() != 0)
+                            .map(|at| dim + at)
+                    })
+                    .map(|column| (start + row, column))
+                });
+        },
+    );
+    let Some((row, column)) = faults.into_iter().flatten().next() else {
+        return Ok(());
+    };
+    let at = offset + (row as u64 * rows.stride() as u64 + column as u64) * 4;
+    let what = if column < dim {
+        "is not finite"
+    } else {
+        "is padding and not zero"
+    };
+    Err(corrupt(
+        Section::Vectors.name(),
+        at,
+        format!("row {row}, column {column} {what}"),
+    ))
+}
+
+fn graph(parts: &Parts<'_>, header: &Header, params: &Params) -> Result<Graph> {
+    let twins = match parts.layout.find(Section::Twins) {
+        Some(_) => Some(parts.section(Section::Twins)?),
+        None => None,
+    };
+    let graph = Graph {
+        links0: parts.section(Section::Links0)?,
+        levels: parts.section(Section::Levels)?,
+        links: parts.section(Section::Links)?,
+        twins,
+        entry: header.entry,
+        level: header.level,
+    };
+    graph.validate(params, |section| offset_of(parts.layout, section))?;
+    Ok(graph)
+}
+
+fn keys(parts: &Parts<'_>, tag: u8) -> Result<Keys> {
+    Ok(match tag {
+        0 => Keys::Rows,
+        1 => Keys::Numbers(parts.section(Section::Keys)?),
+        _ => Keys::Text {
+            offsets: parts.section(Section::KeyOffsets)?,
+            text: parts.section(Section::KeyText)?,
+        },
+    })
+}
