@@ -26,6 +26,10 @@ use crate::search::{Candidate, Scratch, ScratchPool};
 const STEP_ROWS_MIN: usize = 256;
 /// Stretches distances between neighbours when pruning: fewer are dropped, walks get shorter.
 const ALPHA: f32 = 1.1;
+/// Rows a step of the sweep searches for.
+const SWEEP_ROWS: usize = 2000;
+/// Sweeps at most; all but the first are over the few slots the one before left in doubt.
+const SWEEPS_MAX: u32 = 8;
 /// Neighbouring members that share a lease.
 const GRAIN: usize = 8;
 
@@ -45,7 +49,7 @@ pub struct HnswParams {
 pub enum BuildPhase {
     /// Inserting.
     Link,
-    /// Making every slot reachable.
+    /// Making every slot reachable, and found by a search for its own vector.
     Repair,
     /// `finish` may be called.
     Done,
@@ -65,6 +69,7 @@ pub struct StepReport {
 /// Builds a graph over rows its owner keeps and passes to every call.
 #[derive(Debug)]
 pub struct HnswBuilder {
+    metric: Metric,
     pair: ScorePair,
     rule: Rule,
     ef_construction: usize,
@@ -75,6 +80,19 @@ pub struct HnswBuilder {
     draft: Draft,
     scratch: ScratchPool,
     proposals: Vec<Vec<Proposal>>,
+    sweep: Option<Sweep>,
+}
+
+/// Where repairing stands.
+#[derive(Debug)]
+struct Sweep {
+    tree: repair::Tree,
+    /// Slots to search for, and how many were.
+    slots: Vec<Slot>,
+    done: usize,
+    /// Slots in doubt, for the next sweep.
+    again: Vec<Slot>,
+    count: u32,
 }
 
 /// One level of one member: the neighbours it chose.
@@ -113,6 +131,7 @@ impl HnswBuilder {
         }
         let pair = metric.score_pair(kernels);
         Self {
+            metric,
             pair,
             rule: Rule::new(metric, pair, ALPHA),
             ef_construction: params.ef_construction.max(params.m),
@@ -123,6 +142,7 @@ impl HnswBuilder {
             draft: Draft::new(above, params.m),
             scratch: ScratchPool::new(rows.dim()),
             proposals: Vec::new(),
+            sweep: None,
         }
     }
 
@@ -149,17 +169,12 @@ impl HnswBuilder {
                 });
             }
             BuildPhase::Repair => {
-                let entry = self.entry();
-                if entry != NO_SLOT {
-                    let mut scratch = self.scratch.lease()?;
-                    let of = |slot| F32Scorer::of_row(rows, slot, self.pair);
-                    repair::reach_all(
-                        &mut self.draft,
-                        &self.order,
-                        of,
-                        self.ef_construction,
-                        &mut scratch.buffers,
-                    );
+                if let Some(done) = self.repair(rows, exec)? {
+                    return Ok(StepReport {
+                        phase: BuildPhase::Repair,
+                        done,
+                        total,
+                    });
                 }
                 self.phase = BuildPhase::Done;
             }
@@ -170,6 +185,86 @@ impl HnswBuilder {
             done: total,
             total,
         })
+    }
+
+    /// One step of repairing: the rows in order, or `None` where nothing is left to do.
+    fn repair(&mut self, rows: Rows<'_>, exec: Exec<'_>) -> Result<Option<usize>> {
+        let total = self.order.len();
+        let Some(mut sweep) = self.sweep.take() else {
+            if total == 0 {
+                return Ok(None);
+            }
+            let mut scratch = self.scratch.lease()?;
+            let of = |slot| F32Scorer::of_row(rows, slot, self.pair);
+            let (ef, buffers) = (self.ef_construction, &mut scratch.buffers);
+            let tree = repair::reach_all(&mut self.draft, &self.order, of, ef, buffers);
+            self.sweep = Some(Sweep {
+                tree,
+                // The largest inner product of a row need not be the row's own: there is nothing
+                // to find.
+                slots: if self.metric == Metric::Ip {
+                    Vec::new()
+                } else {
+                    self.order.clone()
+                },
+                done: 0,
+                again: Vec::new(),
+                count: 1,
+            });
+            return Ok(Some(0));
+        };
+        if sweep.done == sweep.slots.len() {
+            if sweep.again.is_empty() || sweep.count == SWEEPS_MAX {
+                return Ok(None);
+            }
+            sweep.slots = std::mem::take(&mut sweep.again);
+            sweep.slots.sort_unstable();
+            sweep.slots.dedup();
+            sweep.done = 0;
+            sweep.count += 1;
+        }
+        let end = sweep.slots.len().min(sweep.done + SWEEP_ROWS);
+        let slots = &sweep.slots[sweep.done..end];
+        let missed = self.search_for(slots, rows, exec)?;
+        for (&slot, found) in slots.iter().zip(missed) {
+            if let Some(found) = found {
+                sweep.again.push(slot);
+                sweep
+                    .again
+                    .extend(sweep.tree.give(&mut self.draft, &found, slot));
+            }
+        }
+        sweep.done = end;
+        let done = if sweep.count == 1 { end } else { total };
+        self.sweep = Some(sweep);
+        Ok(Some(done))
+    }
+
+    /// What searches for these slots found in their place; `None` for a slot that was found.
+    fn search_for(
+        &self,
+        slots: &[Slot],
+        rows: Rows<'_>,
+        exec: Exec<'_>,
+    ) -> Result<Vec<Option<Vec<Candidate>>>> {
+        let mut out: Vec<Result<Option<Vec<Candidate>>>> = vec![Ok(None); slots.len()];
+        let entry = self.entry();
+        exec.fill(
+            &mut out,
+            GRAIN,
+            || self.scratch.lease(),
+            |lease, at, out| {
+                *out = lease
+                    .as_mut()
+                    .map_err(|error| error.clone())
+                    .map(|scratch| {
+                        let scorer = F32Scorer::of_row(rows, slots[at], self.pair);
+                        let buffers = &mut scratch.buffers;
+                        repair::missed(&self.draft, entry, slots[at], &scorer, buffers)
+                    });
+            },
+        );
+        out.into_iter().collect()
     }
 
     /// The arrays.

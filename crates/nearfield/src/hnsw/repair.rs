@@ -1,12 +1,16 @@
-//! Makes every slot of the graph reachable from the entry on level 0.
+//! Makes every slot of the graph reachable from the entry on level 0, then findable by a search.
 //!
 //! ```text
 //! entry ─► a ─► b        the tree of a breadth-first search; its links are never removed
 //!          └──► c   ?u   unreached u gets a link from the nearest reached node that has room,
 //!                        or that can give up a link which is not of the tree
+//! sweep    walk for u    a search for u's own vector that misses u shows where it ended; the
+//!                        nearest node there gets a link to u
 //! ```
-//! Ends: every turn reaches at least one slot more and loses none. A node to link from always
-//! exists, since a leaf of the tree has no tree links to keep.
+//! Reaching ends: every turn reaches at least one slot more and loses none. A node to link from
+//! always exists, since a leaf of the tree has no tree links to keep. Sweeping is bounded: a link
+//! given for one slot may cost another its way, so the slots that lost a link are asked again, a
+//! fixed number of times.
 
 use super::draft::Draft;
 use super::prune::Contender;
@@ -15,6 +19,10 @@ use super::walk;
 use crate::codec::Scorer;
 use crate::ids::{NO_SLOT, Slot};
 use crate::search::{Buffers, Candidate};
+use std::collections::HashSet;
+
+/// The beam of a sweep's searches. Every wider search finds what this one does.
+const SWEEP_EF: usize = 32;
 
 /// Links what a search from `order[0]` does not reach; `order` holds every slot of the graph.
 pub fn reach_all<S: Scorer>(
@@ -23,10 +31,11 @@ pub fn reach_all<S: Scorer>(
     scorer_of: impl Fn(Slot) -> S,
     ef: usize,
     buffers: &mut Buffers,
-) {
+) -> Tree {
     let entry = order[0];
     let mut tree = Tree {
         parent: vec![NO_SLOT; draft.rows()],
+        given: HashSet::new(),
     };
     tree.grow(draft, entry, entry);
     for &slot in order {
@@ -51,11 +60,30 @@ pub fn reach_all<S: Scorer>(
         let from = from.expect("a leaf of the tree can take a link");
         tree.grow(draft, from.slot(), slot);
     }
+    tree
 }
 
-/// A breadth-first tree: the parent of every reached slot, the entry its own.
-struct Tree {
+/// Searches for a slot with a beam of [`SWEEP_EF`]; where it is missed, the nodes found instead,
+/// nearest first.
+pub fn missed<S: Scorer>(
+    draft: &Draft,
+    entry: Slot,
+    slot: Slot,
+    scorer: &S,
+    buffers: &mut Buffers,
+) -> Option<Vec<Candidate>> {
+    let start = Candidate::new(scorer.score(entry), entry);
+    let near = walk::descend(draft, scorer, start, draft.level(entry), 0);
+    let found = walk::beam_until(draft, scorer, &[near, start], 0, SWEEP_EF, slot, buffers);
+    (!found).then(|| buffers.pool.entries().to_vec())
+}
+
+/// A breadth-first tree: the parent of every reached slot, the entry its own; and the links that
+/// sweeping gave, which it does not take back.
+#[derive(Debug, Default)]
+pub struct Tree {
     parent: Vec<Slot>,
+    given: HashSet<(Slot, Slot)>,
 }
 
 impl Tree {
@@ -77,6 +105,22 @@ impl Tree {
         }
     }
 
+    /// Links `slot` from the nearest of `found` that can; the slot that lost its link for it.
+    pub fn give(&mut self, draft: &mut Draft, found: &[Candidate], slot: Slot) -> Option<Slot> {
+        let from = found.iter().find_map(|&from| {
+            let before: Vec<_> = draft.links(from.slot(), 0).to_vec();
+            self.adopt(draft, from, slot).then_some((from, before))
+        });
+        let (from, before) = from?;
+        self.given.insert((from.slot(), slot));
+        let after = draft.links(from.slot(), 0);
+        before.into_iter().find(|link| !after.contains(link))
+    }
+
+    fn spare(&self, from: Slot, to: Slot) -> bool {
+        self.parent[to as usize] != from && !self.given.contains(&(from, to))
+    }
+
     /// Links `from` to `slot` if it has room or a link to spare.
     fn adopt(&self, draft: &mut Draft, from: Candidate, slot: Slot) -> bool {
         let mut links: Vec<_> = draft.contenders(from.slot(), 0).collect();
@@ -84,7 +128,7 @@ impl Tree {
             let spare = links
                 .iter()
                 .enumerate()
-                .filter(|(_, link)| self.parent[link.candidate.slot() as usize] != from.slot())
+                .filter(|(_, link)| self.spare(from.slot(), link.candidate.slot()))
                 .max_by_key(|(_, link)| link.candidate);
             let Some((at, _)) = spare else { return false };
             links.remove(at);

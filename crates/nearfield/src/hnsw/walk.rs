@@ -73,6 +73,22 @@ pub(super) fn beam<S: Scorer>(
     ef: usize,
     buffers: &mut Buffers,
 ) {
+    let _ = beam_until(graph, scorer, starts, level, ef, NO_SLOT, buffers);
+}
+
+/// [`beam`] that stops as soon as it meets `target`; whether it did.
+///
+/// A wider beam expands all that a narrower one does, in the same order, before it goes on: what is
+/// met here is met by every wider walk from these starts.
+pub(super) fn beam_until<S: Scorer>(
+    graph: &impl Links,
+    scorer: &S,
+    starts: &[Candidate],
+    level: u32,
+    ef: usize,
+    target: Slot,
+    buffers: &mut Buffers,
+) -> bool {
     let Buffers {
         pool,
         visited,
@@ -86,6 +102,9 @@ pub(super) fn beam<S: Scorer>(
             pool.insert(start);
         }
     }
+    if starts.iter().any(|start| start.slot() == target) {
+        return true;
+    }
     while let Some(nearest) = pool.expand() {
         gathered.clear();
         for &slot in linked(graph.links(nearest.slot(), level)) {
@@ -93,8 +112,12 @@ pub(super) fn beam<S: Scorer>(
                 gathered.push(slot);
             }
         }
+        if target != NO_SLOT && gathered.contains(&target) {
+            return true;
+        }
         score_into(scorer, gathered, pool);
     }
+    false
 }
 
 #[inline]
