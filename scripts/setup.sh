@@ -145,8 +145,11 @@ wasm_compiler() {
 # cargo_tool CRATE BINARY VERSION WHY
 cargo_tool() {
   if has_version "$2" "$3"; then note "$1" "have $3"; return; fi
-  run "$1" "installing $1 $3 into .tools with cargo (about two minutes): $4" \
-    cargo install --locked --root .tools --version "$3" "$1"
+  run "$1" "installing $1 $3 into .tools with cargo (about two minutes): $4" install_tool "$1" "$3"
+}
+# The tool's own lock file first; where a registry no longer has a version it names, newer ones that fit.
+install_tool() {
+  cargo install --locked --root .tools --version "$2" "$1" || cargo install --root .tools --version "$2" "$1"
 }
 has_version() {
   for candidate in "$root/.tools/bin/$1" "$1"; do
