@@ -286,7 +286,7 @@ fn constants() -> String {
         (
             "Bytes of a file that one checksum covers.",
             "BLOCK_BYTES",
-            number(BLOCK_BYTES),
+            number(BLOCK_BYTES as u64),
         ),
     ];
     for (doc, name, value) in rows {
@@ -300,7 +300,7 @@ fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push('_');
         }
         text.push(digit);

@@ -58,6 +58,9 @@ impl Builder {
     /// Takes a copy of `vectors` (row-major, `rows × dim`), the options as JSON (see
     /// [`options`](crate::boundary::options)) and the keys, if any. Shape, option and key errors
     /// surface here, non-finite values in the first steps.
+    ///
+    /// # Panics
+    /// Never: what it relies on is the table of options, which is constant.
     pub fn new(vectors: &[f32], options: &str, keys: Option<KeyColumn>) -> Result<Self> {
         let values = options::parse(BUILD, options)?;
         let dim = u32::try_from(values.integer("dim")).expect("the table's limit");
@@ -180,26 +183,23 @@ impl Builder {
         let metric = self.params.metric;
         let step = (STEP_NUMBERS / self.vectors.stride()).max(1);
         let end = (done + step).min(self.vectors.len());
-        let mut rows: Vec<(&mut [f32], Option<(usize, f32)>)> = self
-            .vectors
-            .rows_mut(done..end)
-            .map(|row| (row, None))
-            .collect();
+        let pending = |row| Pending { row, fault: None };
+        let mut rows: Vec<_> = self.vectors.rows_mut(done..end).map(pending).collect();
         exec.fill(
             &mut rows,
             ROWS_GRAIN,
             || (),
-            |(), _, (row, fault)| {
-                *fault = index::not_finite(row);
-                if fault.is_none() {
-                    metric.prepare(row);
+            |(), _, pending| {
+                pending.fault = index::not_finite(pending.row);
+                if pending.fault.is_none() {
+                    metric.prepare(pending.row);
                 }
             },
         );
         let faulty = rows
             .iter()
             .zip(done..)
-            .find_map(|((_, fault), row)| Some((row, (*fault)?)));
+            .find_map(|(pending, row)| Some((row, pending.fault?)));
         match faulty {
             None => Ok(end),
             Some((row, fault)) => Err(index::refuse_not_finite(&format!("row {row}"), fault)),
@@ -215,6 +215,12 @@ impl Builder {
         let rows = self.vectors.rows();
         HnswBuilder::new(rows, self.params.metric, kernels(self.isa), params, exec)
     }
+}
+
+/// A row to be prepared, and what stands in its way.
+struct Pending<'r> {
+    row: &'r mut [f32],
+    fault: Option<(usize, f32)>,
 }
 
 /// A matrix as the bytes of the `vectors` section.

@@ -31,8 +31,8 @@ pub struct Header {
 
 impl Header {
     /// The header's bytes; the root is still zero.
-    pub fn encode(&self) -> [u8; HEADER_BYTES as usize] {
-        let mut out = [0; HEADER_BYTES as usize];
+    pub fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut out = [0; HEADER_BYTES];
         put(&mut out, 0, MAGIC);
         put(&mut out, 8, VERSION.to_le_bytes());
         put(&mut out, 12, self.sections.to_le_bytes());
@@ -91,7 +91,7 @@ impl Header {
     }
 
     fn fields(file: &[u8]) -> Option<Self> {
-        let file = file.get(..usize::try_from(HEADER_BYTES).ok()?)?;
+        let file = file.get(..HEADER_BYTES)?;
         Some(Self {
             sections: u32_at(file, 12)?,
             bytes: u64_at(file, 16)?,

@@ -5,13 +5,13 @@ pub const MAGIC: [u8; 8] = *b"\x89NFLD\r\n\x1a";
 /// The version written, and the only one read.
 pub const VERSION: u32 = 1;
 /// Bytes of the header.
-pub const HEADER_BYTES: u64 = 128;
+pub const HEADER_BYTES: usize = 128;
 /// Bytes of one entry of the section table.
-pub const ENTRY_BYTES: u64 = 32;
+pub const ENTRY_BYTES: usize = 32;
 /// Where the root checksum stands: the end of the header's other fields.
 pub const ROOT_AT: usize = 120;
 /// Payload bytes one block sum covers.
-pub const BLOCK_BYTES: u64 = 65_536;
+pub const BLOCK_BYTES: usize = 65_536;
 /// Sections, the table and the sums start at multiples of this: a cache line, and AVX-512's width.
 pub const ALIGN: u64 = 64;
 /// Entries the section table may have.

@@ -41,7 +41,7 @@ pub struct Entry {
 impl Entry {
     /// Blocks that are summed.
     pub const fn blocks(&self) -> u64 {
-        self.bytes.div_ceil(BLOCK_BYTES)
+        self.bytes.div_ceil(BLOCK_BYTES as u64)
     }
 }
 
@@ -61,8 +61,8 @@ impl Layout {
     /// The layout of a file with these sections and payload lengths, in the order of the file;
     /// `None` when it would be longer than 2⁶⁴ bytes.
     pub fn new(sections: &[(Section, u64)]) -> Option<Self> {
-        let table = (sections.len() as u64).checked_mul(ENTRY_BYTES)?;
-        let sums_at = align(HEADER_BYTES.checked_add(table)?)?;
+        let table = (sections.len() as u64).checked_mul(ENTRY_BYTES as u64)?;
+        let sums_at = align(table.checked_add(HEADER_BYTES as u64)?)?;
         let mut entries = Vec::with_capacity(sections.len());
         let mut blocks: u64 = 0;
         for &(section, bytes) in sections {
@@ -115,8 +115,13 @@ impl Layout {
             .iter()
             .map(|entry| (entry.section, entry.bytes))
             .collect();
-        let layout = Self::new(&sizes)
-            .ok_or_else(|| corrupt("table", HEADER_BYTES, "sections reach beyond 2^64 bytes"))?;
+        let layout = Self::new(&sizes).ok_or_else(|| {
+            corrupt(
+                "table",
+                HEADER_BYTES as u64,
+                "sections reach beyond 2^64 bytes",
+            )
+        })?;
         for (index, (found, wanted)) in declared.iter().zip(&layout.entries).enumerate() {
             if found.offset != wanted.offset {
                 let (name, found, wanted) = (found.section.name(), found.offset, wanted.offset);
@@ -130,7 +135,7 @@ impl Layout {
                 layout.file_bytes,
                 file.len()
             );
-            return Err(corrupt("table", HEADER_BYTES, what));
+            return Err(corrupt("table", HEADER_BYTES as u64, what));
         }
         Ok(layout)
     }
@@ -159,7 +164,7 @@ impl Layout {
     pub fn encode_front(&self, header: &Header, payloads: &[&[u8]]) -> Result<Region> {
         let mut front = AlignedBytes::try_new(self.front_bytes)?;
         let out = front.as_mut_slice();
-        out[..HEADER_BYTES as usize].copy_from_slice(&header.encode());
+        out[..HEADER_BYTES].copy_from_slice(&header.encode());
         let mut sum_at = addressable(self.sums_at)?;
         for (index, (entry, payload)) in self.entries.iter().zip(payloads).enumerate() {
             let at = entry_offset(index);
@@ -168,7 +173,7 @@ impl Layout {
             put(out, at + 8, entry.offset.to_le_bytes());
             put(out, at + 16, entry.bytes.to_le_bytes());
             put(out, at + 24, entry.blocks().to_le_bytes());
-            for block in payload.chunks(BLOCK_BYTES as usize) {
+            for block in payload.chunks(BLOCK_BYTES) {
                 put(out, sum_at, xxh3_64(block).to_le_bytes());
                 sum_at += 8;
             }
@@ -180,7 +185,7 @@ impl Layout {
 
     /// Checks the root and the padding of header, table and sums.
     pub fn check_front(&self, front: &[u8]) -> Result<()> {
-        let table_end = HEADER_BYTES + self.entries.len() as u64 * ENTRY_BYTES;
+        let table_end = (HEADER_BYTES + self.entries.len() * ENTRY_BYTES) as u64;
         let blocks: u64 = self.entries.iter().map(Entry::blocks).sum();
         check_zeros(front, table_end, self.sums_at, "table")?;
         check_zeros(front, self.sums_at + blocks * 8, self.front_bytes, "sums")?;
@@ -219,8 +224,8 @@ impl Layout {
             BLOCKS_GRAIN,
             || (),
             |(), block, damaged| {
-                let start = block * BLOCK_BYTES as usize;
-                let bytes = &payload[start..payload.len().min(start + BLOCK_BYTES as usize)];
+                let start = block * BLOCK_BYTES;
+                let bytes = &payload[start..payload.len().min(start + BLOCK_BYTES)];
                 *damaged = u64_at(front, first + block * 8) != Some(xxh3_64(bytes));
             },
         );
@@ -228,7 +233,7 @@ impl Layout {
             let what = format!("block {block} of {blocks} does not match its checksum");
             return Err(corrupt(
                 name,
-                entry.offset + block as u64 * BLOCK_BYTES,
+                entry.offset + (block * BLOCK_BYTES) as u64,
                 what,
             ));
         }
@@ -248,7 +253,7 @@ pub(crate) fn align(at: u64) -> Option<u64> {
 }
 
 const fn entry_offset(index: usize) -> usize {
-    HEADER_BYTES as usize + index * ENTRY_BYTES as usize
+    HEADER_BYTES + index * ENTRY_BYTES
 }
 
 fn entry_at(file: &[u8], index: u32) -> Result<Entry> {
@@ -296,7 +301,7 @@ fn entry_at(file: &[u8], index: u32) -> Result<Entry> {
 fn root(front: &[u8]) -> u64 {
     let mut sum = Xxh3Default::new();
     sum.update(&front[..ROOT_AT]);
-    sum.update(&front[HEADER_BYTES as usize..]);
+    sum.update(&front[HEADER_BYTES..]);
     sum.digest()
 }
 
@@ -368,7 +373,7 @@ mod tests {
         let file = file(&layout, &header, &payloads);
         assert_eq!(file.len() as u64, layout.file_bytes());
         assert_eq!(Layout::decode(&file, 4), Ok(layout.clone()));
-        let front = &file[..layout.front_bytes() as usize];
+        let front = &file[..addressable(layout.front_bytes()).expect("small")];
         layout.check_front(front).expect("sealed");
         for (entry, payload) in layout.entries().iter().zip(&payloads) {
             layout
@@ -381,7 +386,7 @@ mod tests {
     fn damage_is_named_by_section_and_block() {
         let (layout, header, mut payloads) = sample();
         let file = file(&layout, &header, &payloads);
-        let front = &file[..layout.front_bytes() as usize];
+        let front = &file[..addressable(layout.front_bytes()).expect("small")];
         payloads[0][66_000] ^= 1;
         let entry = &layout.entries()[0];
         let refusal = layout

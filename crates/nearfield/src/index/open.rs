@@ -148,7 +148,7 @@ fn keep(file: &Region, offset: u64, bytes: u64, residence: Residence) -> Result<
 fn missing(section: Section) -> Error {
     corrupt(
         "table",
-        crate::bytes::layout::HEADER_BYTES,
+        crate::bytes::layout::HEADER_BYTES as u64,
         format!("section {} is missing", section.name()),
     )
 }

@@ -1,0 +1,186 @@
+//! Small indexes of every sort, and a second implementation of FORMAT.md's sums for forging files.
+
+use nearfield::boundary::{Builder, Index, Loader, Phase, SearchParams};
+use nearfield::error::Result;
+use nearfield::exec::Exec;
+use nearfield::ids::KeyColumn;
+use std::sync::Arc;
+use testkit::data;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// One of each: kinds, metrics and sorts of keys, with twins and without, and nothing at all.
+pub fn samples() -> Vec<(String, Index)> {
+    let mut samples = Vec::new();
+    for kind in ["flat", "hnsw"] {
+        for metric in ["l2", "ip", "cosine"] {
+            for keys in ["rows", "numbers", "text"] {
+                for rows in [0, 1, 40] {
+                    let name = format!("{kind} {metric} {keys} {rows}");
+                    samples.push((name, sample(kind, metric, keys, rows)));
+                }
+            }
+        }
+    }
+    samples
+}
+
+/// An index of `rows` vectors of 5 numbers; from row 30 on they repeat the first ones.
+pub fn sample(kind: &str, metric: &str, keys: &str, rows: usize) -> Index {
+    let mut vectors = data::clustered(rows.min(30), 5, 3, 1);
+    vectors.extend_from_within(..rows.saturating_sub(30) * 5);
+    let graph = if kind == "hnsw" {
+        r#","M":3,"efConstruction":20"#
+    } else {
+        ""
+    };
+    let options = format!(r#"{{"dim":5,"kind":"{kind}","metric":"{metric}","seed":7{graph}}}"#);
+    build(&vectors, &options, column(keys, rows))
+}
+
+/// Keys of this sort: numbers of either sign, or words of many lengths.
+pub fn column(keys: &str, rows: usize) -> Option<KeyColumn> {
+    match keys {
+        "rows" => None,
+        "numbers" => {
+            let number = |row: usize| f64::from(u32::try_from(row).expect("few")) * 1e9 - 5e9;
+            Some(KeyColumn::Numbers((0..rows).rev().map(number).collect()))
+        }
+        _ => {
+            let mut bytes = Vec::new();
+            let mut offsets = vec![0];
+            for row in 0..rows {
+                bytes.extend(format!("ключ-{}", "x".repeat(row)).bytes());
+                offsets.push(bytes.len() as u64);
+            }
+            Some(KeyColumn::Text { bytes, offsets })
+        }
+    }
+}
+
+/// Drives a build to its end.
+pub fn build(vectors: &[f32], options: &str, keys: Option<KeyColumn>) -> Index {
+    let mut builder = Builder::new(vectors, options, keys).expect("good input");
+    while builder.step(Exec::Serial).expect("good input").phase != Phase::Done {}
+    builder.finish().expect("done")
+}
+
+/// The bytes of its file.
+pub fn file(index: &Index) -> Vec<u8> {
+    let mut bytes = vec![0xaa; usize::try_from(index.file_bytes()).expect("small")];
+    index.read_file(0, &mut bytes).expect("in range");
+    bytes
+}
+
+/// Opens from memory.
+pub fn load(file: &[u8]) -> Result<Index> {
+    let mut loader = Loader::new(file.len() as u64, "{}")?;
+    for chunk in file.chunks(1000) {
+        loader.write(chunk)?;
+    }
+    loader.finish(Exec::Serial)
+}
+
+/// Memory that starts where a map would.
+pub struct Map {
+    words: Vec<u128>,
+    start: usize,
+    bytes: usize,
+}
+
+impl Map {
+    /// A copy of `file` that starts `shift` bytes after a multiple of 64.
+    pub fn new(file: &[u8], shift: usize) -> Self {
+        let mut words = vec![0_u128; file.len() / 16 + 16];
+        let start = words.as_ptr().align_offset(4) * 16 + shift;
+        bytemuck::cast_slice_mut(&mut words)[start..start + file.len()].copy_from_slice(file);
+        let mut map = Self {
+            words,
+            start,
+            bytes: file.len(),
+        };
+        let off = map.as_ref().as_ptr() as usize % 64;
+        if off != shift {
+            let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut map.words);
+            let start = map.start + 64 + shift - off;
+            bytes.copy_within(map.start..map.start + map.bytes, start % 64);
+            map.start = start % 64;
+        }
+        map
+    }
+}
+
+impl AsRef<[u8]> for Map {
+    fn as_ref(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.words)[self.start..][..self.bytes]
+    }
+}
+
+/// Opens as a map.
+pub fn map(file: &[u8]) -> Result<Index> {
+    Index::open_mapped(Arc::new(Map::new(file, 0)), "{}", Exec::Serial)
+}
+
+/// The answers to a few queries, walking and scanning, as slots and bits of distances.
+pub fn answers(index: &Index) -> Vec<Vec<(u32, u32)>> {
+    let dim = index.dim() as usize;
+    let mut all = Vec::new();
+    for (row, exact) in [(0, false), (1, false), (0, true), (1, true)] {
+        let query = &data::clustered(2, dim, 2, 9)[row * dim..][..dim];
+        let params = SearchParams {
+            k: 7,
+            ef: 16,
+            exact,
+        };
+        let (mut slots, mut distances) = ([0; 7], [0.0; 7]);
+        let found = index
+            .search_into(query, params, &mut slots, &mut distances)
+            .expect("good");
+        assert!(found <= 7 && slots[..found].iter().all(|slot| *slot < index.size()));
+        all.push(
+            slots
+                .into_iter()
+                .zip(distances.map(f32::to_bits))
+                .take(found)
+                .collect(),
+        );
+    }
+    all
+}
+
+/// The `u64` at `at`.
+pub fn u64_at(file: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(
+        file.get(at..at.checked_add(8)?)?.try_into().ok()?,
+    ))
+}
+
+/// Makes every sum of a file right again, as far as its table can be followed.
+pub fn seal(file: &mut [u8]) {
+    let Some(count) = file.get(12..16) else {
+        return;
+    };
+    let count = u32::from_le_bytes(count.try_into().expect("four")).min(16) as usize;
+    let mut sum_at = (128 + 32 * count).next_multiple_of(64);
+    for entry in 0..count {
+        let field = |at| u64_at(file, 128 + 32 * entry + at).and_then(|n| usize::try_from(n).ok());
+        let (Some(offset), Some(bytes)) = (field(8), field(16)) else {
+            return;
+        };
+        let Some(end) = offset.checked_add(bytes).filter(|end| *end <= file.len()) else {
+            return;
+        };
+        let sums: Vec<u64> = file[offset..end].chunks(65_536).map(xxh3_64).collect();
+        for sum in sums {
+            let Some(place) = file.get_mut(sum_at..sum_at + 8) else {
+                return;
+            };
+            place.copy_from_slice(&sum.to_le_bytes());
+            sum_at += 8;
+        }
+    }
+    let end = sum_at.next_multiple_of(64);
+    if end <= file.len() {
+        let sealed = [&file[..120], &file[128..end]].concat();
+        file[120..128].copy_from_slice(&xxh3_64(&sealed).to_le_bytes());
+    }
+}

@@ -1,0 +1,254 @@
+//! Attacks: files whose sums are right and whose contents are not. Sums find accidents, validation
+//! stops these: whatever opens can be searched, whatever does not is an error with a place.
+
+use crate::fixture::{answers, file, load, map, sample, seal, u64_at};
+use nearfield::boundary::Index;
+use nearfield::error::{Code, Result};
+use testkit::random::Random;
+
+fn bases() -> Vec<Vec<u8>> {
+    let mut bases = Vec::new();
+    for (kind, metric, keys) in [
+        ("flat", "l2", "text"),
+        ("hnsw", "l2", "numbers"),
+        ("hnsw", "cosine", "text"),
+        ("hnsw", "ip", "rows"),
+    ] {
+        bases.push(file(&sample(kind, metric, keys, 40)));
+    }
+    bases.push(file(&sample("hnsw", "l2", "text", 0)));
+    bases
+}
+
+/// Opens both ways; either both refuse in the same words or both answer the same.
+fn survive(what: &str, file: &[u8]) -> Result<Index> {
+    let (loaded, mapped) = (load(file), map(file));
+    match (&loaded, &mapped) {
+        (Ok(loaded), Ok(mapped)) => {
+            assert_eq!(answers(loaded), answers(mapped), "{what}");
+            let _ = loaded.check(); // may find a fault, may not panic
+            assert_eq!(loaded.keys().is_some(), mapped.keys().is_some());
+            let _ = loaded.info();
+        }
+        (Err(why), Err(other)) => {
+            assert_eq!(why, other, "{what}");
+            assert!(
+                matches!(why.code(), Code::Format | Code::Corrupt),
+                "{what}: {why}"
+            );
+        }
+        _ => panic!("{what}: loaded {loaded:?}, mapped {mapped:?}"),
+    }
+    loaded
+}
+
+/// Where sections start and how long they are, as the table says.
+fn sections(file: &[u8]) -> Vec<(usize, usize)> {
+    let count = usize::from(file[12]);
+    let field = |entry, at| usize::try_from(u64_at(file, 128 + 32 * entry + at).expect("inside"));
+    (0..count)
+        .map(|entry| {
+            (
+                field(entry, 8).expect("small"),
+                field(entry, 16).expect("small"),
+            )
+        })
+        .collect()
+}
+
+const HOSTILE: [u64; 18] = [
+    0,
+    1,
+    2,
+    39,
+    40,
+    41,
+    63,
+    64,
+    65_537,
+    (1 << 31) - 1,
+    1 << 31,
+    u32::MAX as u64 - 1,
+    u32::MAX as u64,
+    1 << 32,
+    (1 << 53) + 1,
+    (1 << 63) - 1,
+    1 << 63,
+    u64::MAX,
+];
+
+#[test]
+fn every_word_of_header_and_table_may_lie() {
+    for sound in bases() {
+        let front = 128 + 32 * usize::from(sound[12]);
+        for at in (8..front).step_by(4) {
+            for value in HOSTILE {
+                for width in [4, 8] {
+                    let mut file = sound.clone();
+                    file[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+                    seal(&mut file);
+                    let _ = survive(&format!("{value} in {width} bytes at {at}"), &file);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_word_of_a_graph_and_its_keys_may_lie() {
+    for sound in bases() {
+        for (section, (offset, bytes)) in sections(&sound).into_iter().enumerate() {
+            if section == 0 {
+                continue; // vectors have a test of their own
+            }
+            for at in (offset..offset + bytes).step_by(4) {
+                for value in HOSTILE {
+                    let mut file = sound.clone();
+                    let width = 4.min(offset + bytes - at);
+                    file[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+                    seal(&mut file);
+                    let _ = survive(&format!("{value} at {at}, section {section}"), &file);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn thousands_of_forgeries_are_survived() {
+    let mut random = Random::new(5);
+    let bases = bases();
+    let mut opened = 0;
+    for round in 0..12_000 {
+        let sound = &bases[round % bases.len()];
+        let mut file = sound.clone();
+        for _ in 0..=random.below(3) {
+            mutate(&mut file, &mut random);
+        }
+        seal(&mut file);
+        opened += usize::from(survive(&format!("round {round}"), &file).is_ok());
+    }
+    // Some must get through, or the validation behind the sums was never reached.
+    assert!((100..11_000).contains(&opened), "{opened} of 12,000 opened");
+}
+
+fn mutate(file: &mut Vec<u8>, random: &mut Random) {
+    let at = random.below(file.len());
+    let word = at / 4 * 4;
+    let end = (at + 1 + random.below(96)).min(file.len());
+    match random.below(8) {
+        0 => file[at] ^= 1 << random.below(8),
+        1 => file[at..end].fill(0),
+        2 => file[at..end].fill(0xff),
+        3 => file[at..end]
+            .iter_mut()
+            .for_each(|byte| *byte = random.bits().to_le_bytes()[0]),
+        4 => {
+            let value = HOSTILE[random.below(HOSTILE.len())].to_le_bytes();
+            file[word..word + 4].copy_from_slice(&value[..4]);
+        }
+        5 => {
+            let slot = u32::try_from(random.below(48)).expect("small");
+            file[word..word + 4].copy_from_slice(&slot.to_le_bytes());
+        }
+        6 => {
+            let other = random.below(file.len()) / 4 * 4;
+            for byte in 0..4 {
+                file.swap(word + byte, other + byte);
+            }
+        }
+        _ => {
+            // Another length, and a header that agrees with it.
+            let bytes = (at / 64 + 1) * 64;
+            file.resize(bytes.max(128), 0);
+            let bytes = (file.len() as u64).to_le_bytes();
+            file[16..24].copy_from_slice(&bytes);
+        }
+    }
+}
+
+#[test]
+fn vectors_that_are_not_numbers_are_refused_with_row_and_column() {
+    let sound = file(&sample("flat", "l2", "rows", 3));
+    let (offset, _) = sections(&sound)[0];
+    for (bits, column, what) in [
+        (f32::NAN.to_bits(), 2, "is not finite"),
+        (f32::INFINITY.to_bits(), 0, "is not finite"),
+        (f32::NEG_INFINITY.to_bits(), 4, "is not finite"),
+        (1, 5, "is padding and not zero"),
+        (1 << 31, 15, "is padding and not zero"),
+    ] {
+        let mut file = sound.clone();
+        let at = offset + 64 + 4 * column;
+        file[at..at + 4].copy_from_slice(&bits.to_le_bytes());
+        seal(&mut file);
+        let refusal = survive("not a number", &file)
+            .expect_err("refused")
+            .to_string();
+        assert_eq!(
+            refusal,
+            format!("CORRUPT: vectors at offset {at}: row 1, column {column} {what}")
+        );
+    }
+}
+
+#[test]
+fn what_a_forged_file_is_refused_for() {
+    let graph = file(&sample("hnsw", "l2", "numbers", 40));
+    let places = sections(&graph); // vectors, links0, levels, links, twins, keys
+    let refusal = |at: usize, value: &[u8]| {
+        let mut file = graph.clone();
+        file[at..at + value.len()].copy_from_slice(value);
+        seal(&mut file);
+        survive("forged", &file).expect_err("refused").to_string()
+    };
+    let links0 = places[1].0;
+    assert!(
+        refusal(links0, &40_u32.to_le_bytes())
+            .starts_with(&format!("CORRUPT: links0 at offset {links0}: "))
+    );
+    assert!(refusal(links0, &0_u32.to_le_bytes()).contains("the slot itself"));
+    let levels = places[2].0;
+    assert!(
+        refusal(levels, &1_u32.to_le_bytes())
+            .starts_with(&format!("CORRUPT: levels at offset {levels}: "))
+    );
+    let twins = places[4].0;
+    assert!(
+        refusal(twins, &0_u32.to_le_bytes())
+            .starts_with(&format!("CORRUPT: twins at offset {twins}: "))
+    );
+    let keys = places[5].0;
+    let first = graph[keys..keys + 8].to_vec();
+    let twice = refusal(keys + 16, &first);
+    assert!(
+        twice.starts_with(&format!("CORRUPT: keys at offset {}: key ", keys + 16)),
+        "{twice}"
+    );
+    assert!(
+        twice.ends_with("is given twice, for rows 0 and 2"),
+        "{twice}"
+    );
+    let unsafe_key = refusal(keys, &(1_i64 << 53).to_le_bytes());
+    assert!(
+        unsafe_key.contains("key 9007199254740992 of row 0 is not a safe integer"),
+        "{unsafe_key}"
+    );
+    assert_eq!(
+        refusal(24, &(1_u64 << 63).to_le_bytes()),
+        "CORRUPT: header at offset 24: 9223372036854775808 rows, expected at most 4294967294"
+    );
+    let many = refusal(24, &((1_u64 << 32) - 2).to_le_bytes());
+    assert!(
+        many.contains("vectors at offset") && many.contains("expected 274877906816"),
+        "{many}"
+    );
+    assert_eq!(
+        refusal(40, &[3]),
+        "CORRUPT: header at offset 40: kind 3, expected 1 or 2"
+    );
+    assert_eq!(
+        refusal(8, &[9]),
+        "FORMAT: header at offset 8: file version 9 cannot be read; this build reads version 1"
+    );
+}
