@@ -76,6 +76,16 @@ function page(browser: BrowserName, backend: Backend, isolated: boolean): Target
       const started = await startBrowser(browser)
       try {
         const tab = await started.newPage()
+        // A script that does not load says nothing to the server; without this the run would wait its limit out.
+        const broken = new Promise<never>((_, refuse) => {
+          tab.on('pageerror', (error) => refuse(new Error(`the page failed: ${String(error)}`)))
+          tab.on('requestfailed', (request) => {
+            // Outcomes are posted without waiting for the answer: browsers count some of those as failed.
+            if (request.resourceType() !== 'script') return
+            refuse(new Error(`the page could not load ${request.url()}: ${request.failure()?.errorText}`))
+          })
+        })
+        broken.catch(() => {}) // told by the race, or after the end of interest to nobody
         const asked = new URLSearchParams({
           runtime: browser,
           backend,
@@ -83,7 +93,7 @@ function page(browser: BrowserName, backend: Backend, isolated: boolean): Target
           isolated: isolated ? 'yes' : 'no',
         })
         await tab.goto(`${server.origin}/conformance/page.html?${asked}`, { waitUntil: 'domcontentloaded' })
-        await withinTarget(finished, browser)
+        await withinTarget(Promise.race([finished, broken]), browser)
       } finally {
         await started.close()
         await server.close()
