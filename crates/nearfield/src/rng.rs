@@ -5,9 +5,12 @@
 
 /// A well mixed 64-bit value for this place.
 pub const fn value(seed: u64, stream: u64, position: u64) -> u64 {
-    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    let key = mix(seed.wrapping_add(GOLDEN.wrapping_mul(stream.wrapping_add(1))));
-    mix(key ^ mix(position.wrapping_add(1).wrapping_mul(GOLDEN)))
+    // Two odd constants: with one, seed 0 gave zero wherever stream and position were the same
+    // number, and could not tell the two apart.
+    const STREAM: u64 = 0x9e37_79b9_7f4a_7c15;
+    const POSITION: u64 = 0xd1b5_4a32_d192_ed03;
+    let key = mix(seed.wrapping_add(STREAM.wrapping_mul(stream.wrapping_add(1))));
+    mix(key.wrapping_add(mix(position.wrapping_add(1).wrapping_mul(POSITION))))
 }
 
 const fn mix(mut z: u64) -> u64 {
@@ -19,6 +22,19 @@ const fn mix(mut z: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn small_numbers_of_every_sort_give_different_values() {
+        let mut seen = std::collections::HashSet::from([0]);
+        for seed in 0..32 {
+            for stream in 0..32 {
+                for position in 0..32 {
+                    let fresh = seen.insert(value(seed, stream, position));
+                    assert!(fresh, "seed {seed}, stream {stream}, position {position}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn bits_are_balanced_and_places_differ() {
