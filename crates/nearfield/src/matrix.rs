@@ -43,6 +43,7 @@ impl Matrix {
         lines
             .try_reserve_exact(lines_total)
             .map_err(|_| no_memory(rows, dim))?;
+        crate::bytes::advise_huge(lines.spare_capacity_mut());
         lines.resize(lines_total, Line::zeroed());
         Ok(Self { lines, rows, dim })
     }
@@ -88,6 +89,12 @@ impl Matrix {
     }
 
     /// The `dim` numbers of each row in a range, so that threads may write different ones.
+    ///
+    /// # Panics
+    /// Where the range reaches beyond the rows.
+    ///
+    /// # Panics
+    /// Where the range ends beyond the rows.
     pub fn rows_mut(&mut self, rows: std::ops::Range<usize>) -> impl Iterator<Item = &mut [f32]> {
         let (dim, stride) = (self.dim, self.stride());
         assert!(rows.start <= rows.end && rows.end <= self.rows);

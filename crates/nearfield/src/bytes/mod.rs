@@ -4,6 +4,7 @@
 //! layout    the numbers of FORMAT.md
 //! region    memory with an owner: borrowed sections of a loaded file, a map or a built array
 //! little    little-endian integers at checked positions
+//! huge      large pages for large blocks
 //! header    128 bytes ⇄ Header
 //! table     what sections there are ⇄ where they are; the sums over them
 //! ```
@@ -12,12 +13,14 @@
 //! length of the file bounds every count, and a fault is an error that says where it is.
 
 pub mod header;
+mod huge;
 pub mod layout;
 pub mod little;
 pub mod region;
 pub mod table;
 
 use crate::error::{Code, Error, Result};
+pub(crate) use huge::advise as advise_huge;
 
 /// A fault in the bytes, with the place where it was seen.
 pub fn corrupt(section: &str, offset: u64, what: impl std::fmt::Display) -> Error {

@@ -13,6 +13,7 @@ use super::addressable;
 use crate::error::{Code, Error, Result};
 use bytemuck::{AnyBitPattern, Pod, Zeroable};
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 const LINE_BYTES: usize = 64;
@@ -35,6 +36,7 @@ impl AlignedBytes {
         let mut lines = Vec::new();
         let needed = bytes.div_ceil(LINE_BYTES);
         lines.try_reserve_exact(needed).map_err(|_| none())?;
+        super::advise_huge(lines.spare_capacity_mut());
         lines.resize(needed, Line::zeroed());
         Ok(Self { lines, bytes })
     }
@@ -154,6 +156,10 @@ impl Region {
         )?)))
     }
 }
+
+// Nothing writes to a region once it is made, so a panic cannot leave one half-changed.
+impl UnwindSafe for Region {}
+impl RefUnwindSafe for Region {}
 
 impl fmt::Debug for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

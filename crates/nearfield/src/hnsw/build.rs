@@ -30,6 +30,9 @@ const ALPHA: f32 = 1.1;
 const SWEEP_ROWS: usize = 2000;
 /// Sweeps at most; all but the first are over the few slots the one before left in doubt.
 const SWEEPS_MAX: u32 = 8;
+/// Nearest found nodes that a newcomer chooses its links from. Beyond these the rule keeps next to
+/// nothing, yet compares each with all that it kept.
+const CONTENDERS_MAX: usize = 100;
 /// Neighbouring members that share a lease.
 const GRAIN: usize = 8;
 
@@ -112,6 +115,9 @@ struct Reverse {
 
 impl HnswBuilder {
     /// Finds twins and plans levels, order and rounds.
+    ///
+    /// # Panics
+    /// Where `m` is below 2.
     pub fn new(
         rows: Rows<'_>,
         metric: Metric,
@@ -286,7 +292,7 @@ impl HnswBuilder {
         let len = plan::round_len(self.inserted, self.order.len());
         let members = self.inserted..self.inserted + len;
         if self.inserted > 0 {
-            self.propose(rows, exec, &self.order[members.clone()].to_vec())?;
+            self.propose(rows, exec, members.clone())?;
             self.link(rows, exec, members.clone());
         }
         self.inserted = members.end;
@@ -294,10 +300,16 @@ impl HnswBuilder {
     }
 
     /// Chooses every member's own links, on the graph as it is.
-    fn propose(&mut self, rows: Rows<'_>, exec: Exec<'_>, members: &[Slot]) -> Result<()> {
+    fn propose(
+        &mut self,
+        rows: Rows<'_>,
+        exec: Exec<'_>,
+        members: std::ops::Range<usize>,
+    ) -> Result<()> {
         let mut proposals = std::mem::take(&mut self.proposals);
         proposals.resize_with(members.len(), Vec::new);
         let this = &*self;
+        let members = &this.order[members];
         let mut failed: Vec<Result<()>> = vec![Ok(()); members.len()];
         let mut out: Vec<_> = proposals.iter_mut().zip(&mut failed).collect();
         exec.fill(
@@ -341,15 +353,19 @@ impl HnswBuilder {
             starts.clear();
             starts.extend(buffers.pool.entries());
             contenders.clear();
-            contenders.extend(starts.iter().map(|&candidate| Contender {
-                candidate,
-                settled: false,
-            }));
+            contenders.extend(
+                starts
+                    .iter()
+                    .take(CONTENDERS_MAX.max(self.draft.width(0)))
+                    .map(|&candidate| Contender {
+                        candidate,
+                        settled: false,
+                    }),
+            );
             let mut kept = Vec::new();
             self.rule
                 .select(rows, &contenders, self.draft.width(1), &mut kept);
-            kept.iter_mut()
-                .for_each(|contender| contender.settled = true);
+            settle(&mut kept);
             out.push(Proposal { level, kept });
         }
     }
@@ -382,6 +398,13 @@ impl HnswBuilder {
     }
 }
 
+/// Marks what passed the rule together.
+fn settle(kept: &mut [Contender]) {
+    for contender in kept {
+        contender.settled = true;
+    }
+}
+
 /// A target's links with the newcomers, pruned when they are too many.
 fn merge(
     draft: &Draft,
@@ -405,6 +428,5 @@ fn merge(
     }
     contenders.sort_unstable();
     rule.select(rows, contenders, width, kept);
-    kept.iter_mut()
-        .for_each(|contender| contender.settled = true);
+    settle(kept);
 }
