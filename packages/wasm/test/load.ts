@@ -1,6 +1,7 @@
 /** Loads a built variant from this package, as an entry of the facade does. */
 
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import type { WasmBackend, WasmVariant } from '../../nearfield/src/backends/wasm.ts'
 import { createWasmBackend } from '../../nearfield/src/backends/wasm.ts'
 
@@ -15,9 +16,14 @@ export function load(variant: WasmVariant, threads: number): Promise<WasmBackend
     threads,
     why: 'asked for by a test',
     load: async () => ({
-      glue: await import(new URL(`nearfield_wasm.js?${copies}`, folder).href),
+      glue: await import(copy(new URL('nearfield_wasm.js', folder), copies)),
       module: readFileSync(new URL('nearfield_wasm_bg.wasm', folder)),
       ...(variant === 'threads' && { pool: await import(new URL('pool-node.js', folder).href) }),
     }),
   })
+}
+
+/** Bun tells modules apart by the query of a path, not of a file URL; the others the other way round. */
+function copy(glue: URL, generation: number): string {
+  return `${'Bun' in globalThis ? fileURLToPath(glue) : glue.href}?${generation}`
 }

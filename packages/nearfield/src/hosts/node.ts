@@ -59,7 +59,7 @@ async function startWasm(
     )
   })
   const generation = started[variant]++
-  const glue = new URL(`nearfield_wasm.js${generation === 0 ? '' : `?${generation}`}`, folder)
+  const glue = copyOf(new URL('nearfield_wasm.js', folder), generation)
   const pool = new URL('pool-node.js', folder)
   return createWasmBackend({
     variant,
@@ -70,11 +70,20 @@ async function startWasm(
         : 'WebAssembly in this process, one thread',
     died,
     load: async () => ({
-      glue: await import(glue.href),
+      glue: await import(glue),
       module,
       ...(variant === 'threads' && { pool: await import(pool.href) }),
     }),
   })
+}
+
+/**
+ * Another instance of a module at every generation. Bun tells modules apart by the query of a path, not
+ * of a file URL; Node and Deno the other way round.
+ */
+function copyOf(module: URL, generation: number): string {
+  if (generation === 0) return module.href
+  return `${'Bun' in globalThis ? fileURLToPath(module) : module.href}?${generation}`
 }
 
 function locate(source: string | URL): Place {
