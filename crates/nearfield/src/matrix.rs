@@ -92,9 +92,6 @@ impl Matrix {
     ///
     /// # Panics
     /// Where the range reaches beyond the rows.
-    ///
-    /// # Panics
-    /// Where the range ends beyond the rows.
     pub fn rows_mut(&mut self, rows: std::ops::Range<usize>) -> impl Iterator<Item = &mut [f32]> {
         let (dim, stride) = (self.dim, self.stride());
         assert!(rows.start <= rows.end && rows.end <= self.rows);
