@@ -8,7 +8,7 @@
 //!
 //! Invariants: numbers are safe integers, text is UTF-8 cut between characters, no two keys are
 //! equal. One set of checks serves a caller's keys (`KEY`) and a file's (`CORRUPT`): it finds a
-//! [`Fault`], and who asked gives it its code.
+//! fault, and who asked gives it its code.
 
 use super::unique::{KEPT_MAX, first_duplicate};
 use crate::bytes::corrupt;

@@ -180,9 +180,9 @@ impl Index {
     pub fn check(&self) -> Result<()> {
         let offset_of = |section| self.layout().find(section).map_or(0, |entry| entry.offset);
         self.keys.check_file(self.params.rows, offset_of)?;
-        self.graph
-            .as_ref()
-            .map_or(Ok(()), |graph| graph.check(&self.params, offset_of))
+        self.graph.as_ref().map_or(Ok(()), |graph| {
+            graph.check(&self.params, self.rows(), offset_of)
+        })
     }
 }
 

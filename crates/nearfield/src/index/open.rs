@@ -77,7 +77,7 @@ pub fn open(
         exec,
     )?;
     let graph = if params.m > 0 {
-        Some(graph(&parts, &header, &params)?)
+        Some(graph(&parts, &header, &params, &vectors)?)
     } else {
         None
     };
@@ -313,7 +313,7 @@ fn check_vectors(vectors: &Region, params: &Params, offset: u64, exec: Exec<'_>)
     ))
 }
 
-fn graph(parts: &Parts<'_>, header: &Header, params: &Params) -> Result<Graph> {
+fn graph(parts: &Parts<'_>, header: &Header, params: &Params, vectors: &Region) -> Result<Graph> {
     let twins = match parts.layout.find(Section::Twins) {
         Some(_) => Some(parts.section(Section::Twins)?),
         None => None,
@@ -327,6 +327,8 @@ fn graph(parts: &Parts<'_>, header: &Header, params: &Params) -> Result<Graph> {
         level: header.level,
     };
     graph.validate(params, |section| offset_of(parts.layout, section))?;
+    let rows = Rows::new(vectors.as_slice(), params.dim as usize);
+    graph.check_twins(rows, offset_of(parts.layout, Section::Twins))?;
     Ok(graph)
 }
 

@@ -193,6 +193,19 @@ fn vectors_that_are_not_numbers_are_refused_with_row_and_column() {
 }
 
 #[test]
+fn twins_that_are_not_equal_are_refused() {
+    let mut file = file(&sample("hnsw", "l2", "rows", 40));
+    let places = sections(&file); // row 33 repeats row 3
+    let at = places[0].0 + 33 * 64;
+    file[at..at + 4].copy_from_slice(&7.5_f32.to_le_bytes());
+    seal(&mut file);
+    let refusal = survive("no twin", &file).expect_err("refused").to_string();
+    let at = places[4].0 + 3 * 4;
+    let wanted = format!("twins at offset {at}: rows 3 and 33 are twins and not equal");
+    assert_eq!(refusal, format!("CORRUPT: {wanted}"));
+}
+
+#[test]
 fn what_a_forged_file_is_refused_for() {
     let graph = file(&sample("hnsw", "l2", "numbers", 40));
     let places = sections(&graph); // vectors, links0, levels, links, twins, keys

@@ -1,7 +1,7 @@
-//! Opening uses no more memory than the file is long and 16 MiB, whatever the file says. A test
-//! program of its own, because it counts every allocation of the process.
+//! Opening uses no more memory than the file is long and 16 MiB, whatever the file says; searching
+//! uses none. A test program of its own, because it counts every allocation of the process.
 
-use nearfield::boundary::{Builder, Index, Loader, Phase};
+use nearfield::boundary::{Builder, Index, Loader, Phase, SearchParams};
 use nearfield::exec::Exec;
 use nearfield::ids::KeyColumn;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -64,7 +64,7 @@ fn scattered(rows: u64) -> impl Iterator<Item = u64> {
 
 /// One test, so that nothing else allocates meanwhile.
 #[test]
-fn opening_stays_within_the_file_and_16_mib() {
+fn opening_stays_within_the_file_and_16_mib_and_searching_takes_nothing() {
     let rows = 3 << 20; // their keys are 24 MiB: a sorted copy would not fit the slack
     let numbers: Vec<f64> = scattered(rows)
         .map(|key| f64::from(u32::try_from(key).expect("small")))
@@ -95,12 +95,35 @@ fn opening_stays_within_the_file_and_16_mib() {
             "loading {} took {most}",
             file.len()
         );
+        searches_allocate_nothing(&index);
+        drop(index);
         let length = file.len();
         let map: Arc<dyn AsRef<[u8]> + Send + Sync> = Arc::new(aligned(&file));
         let (most, opened) = peak(|| Index::open_mapped(map, "{}", Exec::Serial));
         opened.expect("sound");
         assert!(most <= length + SLACK_BYTES, "mapping {length} took {most}");
         bombs(&file);
+    }
+}
+
+/// Once the scratch has grown to its work.
+fn searches_allocate_nothing(index: &Index) {
+    let (mut slots, mut distances) = ([0; 10], [0.0; 10]);
+    for exact in [false, true] {
+        let params = SearchParams {
+            k: 10,
+            ef: 50,
+            exact,
+        };
+        let mut search = |at: u16| {
+            let query = [f32::from(at)];
+            index
+                .search_into(&query, params, &mut slots, &mut distances)
+                .expect("good")
+        };
+        search(0);
+        let (most, found) = peak(|| (0..3_000).step_by(150).map(&mut search).sum::<usize>());
+        assert_eq!((most, found), (0, 200), "exact: {exact}");
     }
 }
 
