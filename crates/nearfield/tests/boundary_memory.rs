@@ -89,7 +89,7 @@ fn opening_stays_within_the_file_and_16_mib_and_searching_takes_nothing() {
     ));
     for file in sound {
         let (most, opened) = peak(|| load(&file));
-        opened.expect("sound");
+        let index = opened.expect("sound");
         assert!(
             most <= file.len() + SLACK_BYTES,
             "loading {} took {most}",
