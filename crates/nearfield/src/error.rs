@@ -73,7 +73,9 @@ impl Code {
             Self::NotFinite => "NaN or an infinity where a finite number is needed.",
             Self::Key => "A key is duplicate, missing, of the wrong sort or out of range.",
             Self::Option => "An option is unknown, of the wrong type or out of range.",
-            Self::Format => "The bytes are not a nearfield file, or of a version this build cannot read.",
+            Self::Format => {
+                "The bytes are not a nearfield file, or of a version this build cannot read."
+            }
             Self::Corrupt => "The bytes are a nearfield file and are damaged.",
             Self::Memory => "Memory could not be had.",
             Self::Closed => "The index is closed, or poisoned by an earlier panic.",
@@ -98,7 +100,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of this code with this message.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 
     /// The stable code.
