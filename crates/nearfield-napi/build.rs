@@ -1,5 +1,6 @@
 //! Link settings of a Node-API addon.
 
+#[allow(clippy::disallowed_methods)] // a build script is told its target by the environment
 fn main() {
     napi_build::setup();
     // A worker that ends unloads the addon; with the code pinned, a thread that is still on its way

@@ -97,7 +97,9 @@ impl Matrix {
         assert!(rows.start <= rows.end && rows.end <= self.rows);
         let floats: &mut [f32] = bytemuck::cast_slice_mut(&mut self.lines);
         let floats = &mut floats[rows.start * stride..rows.end * stride];
-        floats.chunks_exact_mut(stride).map(move |row| &mut row[..dim])
+        floats
+            .chunks_exact_mut(stride)
+            .map(move |row| &mut row[..dim])
     }
 
     /// The rows, borrowed.

@@ -63,6 +63,7 @@ fn ask(
 }
 
 /// The share of rows whose nearest neighbour, asked for themselves, is the same vector.
+#[allow(clippy::cast_precision_loss)] // thousands of rows
 fn self_recall(matrix: &Matrix, metric: Metric, arrays: &FrozenArrays, m: usize) -> f64 {
     let (mut buffers, view) = (Buffers::default(), arrays.view(m));
     let pair = metric.score_pair(kernels(None));

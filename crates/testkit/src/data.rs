@@ -27,6 +27,9 @@ pub fn clustered(rows: usize, dim: usize, clusters: usize, seed: u64) -> Vec<f32
 }
 
 /// Small whole numbers: exact in every kernel, and full of ties.
+///
+/// # Panics
+/// Where `side` does not fit a `u16`.
 pub fn grid(rows: usize, dim: usize, side: usize, seed: u64) -> Vec<f32> {
     let mut random = Random::new(seed);
     (0..rows * dim)

@@ -12,6 +12,9 @@ pub enum Measure {
 }
 
 /// The distance of two vectors.
+///
+/// # Panics
+/// Where their lengths differ.
 pub fn distance(measure: Measure, a: &[f32], b: &[f32]) -> f64 {
     assert_eq!(a.len(), b.len());
     let sum = |f: fn(f64, f64) -> f64| -> f64 {

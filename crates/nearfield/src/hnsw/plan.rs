@@ -66,7 +66,8 @@ mod tests {
                 }
             }
             for (l, &count) in at_least.iter().enumerate() {
-                let expected = 100_000.0 / (m as f64).powi(i32::try_from(l).unwrap());
+                let expected = 100_000.0
+                    / f64::from(u32::try_from(m).unwrap()).powi(i32::try_from(l).unwrap());
                 let deviation = (f64::from(count) - expected).abs();
                 assert!(
                     deviation <= 6.0 * expected.sqrt(),
@@ -82,7 +83,7 @@ mod tests {
             let mut inserted = 0;
             while inserted < total {
                 let len = round_len(inserted, total);
-                assert!(len >= 1 && len <= ROUND_MAX && len <= (inserted / 16).max(1));
+                assert!((1..=ROUND_MAX.min((inserted / 16).max(1))).contains(&len));
                 inserted += len;
             }
             assert_eq!(inserted, total);

@@ -106,7 +106,7 @@ mod tests {
                     // Few distinct scores: ties are the hard part.
                     let score = match random >> 8 & 31 {
                         0 => f32::NAN,
-                        n => n as f32 - 16.0,
+                        n => f32::from(u8::try_from(n).unwrap()) - 16.0,
                     };
                     let candidate = Candidate::new(score, at);
                     let kept = pool.insert(candidate);

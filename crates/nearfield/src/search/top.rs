@@ -67,10 +67,15 @@ mod tests {
         for count in [0, 1, 2, 3, 10, 100, 1000u32] {
             for k in [0, 1, 2, 3, 10, 99, 100, 5000] {
                 let all: Vec<_> = (0..count)
-                    .map(|n| Candidate::new((value(3, k as u64, n.into()) % 50) as f32, n))
+                    .map(|n| {
+                        let score = u8::try_from(value(3, k as u64, n.into()) % 50).unwrap();
+                        Candidate::new(f32::from(score), n)
+                    })
                     .collect();
                 let mut top = Top::new(k, &mut kept);
-                all.iter().for_each(|&candidate| top.push(candidate));
+                for &candidate in &all {
+                    top.push(candidate);
+                }
                 top.finish();
                 let mut expected = all;
                 expected.sort_unstable();
