@@ -101,8 +101,10 @@ async function checkAnswer(page: Page, isolated: boolean): Promise<void> {
 
 if (import.meta.main) {
   const folder = process.argv[2] ?? (await mkdtemp(join(tmpdir(), 'verses-')))
-  for (const { name, screenshots } of await checkPage(folder)) {
+  const pages = await checkPage(folder)
+  for (const { name, screenshots } of pages) {
     console.log(`passed  page, ${name}`)
     for (const path of screenshots) console.log(`        ${path}`)
   }
+  console.log(`${pages.length} passed, 0 failed`) // a failure throws
 }
