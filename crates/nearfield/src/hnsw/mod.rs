@@ -15,7 +15,7 @@
 //! | `build` | [`HnswBuilder`]: the steps |
 //! | `draft` | the growing graph with its link scores |
 //! | `prune` | which neighbours to keep |
-//! | `repair` | making every slot reachable |
+//! | `repair` | making every slot reachable, then findable by its own vector |
 //! | `walk` | greedy descent, beam, answer |
 //! | `check` | what opening and `check()` ask of the arrays |
 
