@@ -59,6 +59,10 @@ async function runSuite(suite: Suite): Promise<Row> {
   )
   if (failed > 0) {
     if (why) console.log(`          ${why}`)
+    // The verdicts first: what led to them may be long.
+    const lines = ended.output.split('\n')
+    const verdicts = lines.filter((line) => /^\s*(FAILED|FAIL|not ok|error)\b/.test(line))
+    for (const line of verdicts.slice(0, 40)) console.log(`          ${line.trim()}`)
     console.log(ended.output.slice(-12_000).replace(/^/gm, '          '))
   } else if (suite.show)
     console.log(

@@ -25,7 +25,7 @@ interface Target {
 
 const here = import.meta.dirname
 const root = join(here, '../..')
-const TARGET_MS_MAX = 600_000
+const TARGET_MS_MAX = 180_000
 
 function host(runtime: 'node' | 'deno' | 'bun', backend: Backend): Target {
   const flags = { node: [], deno: ['run', '-A', '--node-modules-dir=manual'], bun: ['run'] }[runtime]

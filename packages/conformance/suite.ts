@@ -49,7 +49,7 @@ export interface Outcome {
   readonly error?: string
 }
 
-const CASE_MS_MAX = 180_000
+const CASE_MS_MAX = 60_000
 
 /** Runs every case that applies, one after the other, and tells each outcome as it is known. */
 export async function runCases(

@@ -4,7 +4,7 @@ import { nearfield } from '../src/api/nearfield.ts'
 import type { Backend } from '../src/backend.ts'
 import { Choices } from '../src/backends/choose.ts'
 import { type Connection, connectWorker } from '../src/backends/worker-client.ts'
-import { serveBackend } from '../src/backends/worker-host.ts'
+import { type StartThreads, serveBackend } from '../src/backends/worker-host.ts'
 import { POOL_CHANNEL, type Port, type Spec } from '../src/backends/worker-messages.ts'
 import { line, refuses } from './house.ts'
 import { type Model, model } from './model.ts'
@@ -75,6 +75,40 @@ describe('over a channel', () => {
     await backend.shutdown()
     expect(end).toHaveBeenCalledOnce()
     await refuses(() => backend.describe(1), 'CLOSED', /shut down/)
+  })
+})
+
+describe('threads', () => {
+  const request = { count: 3, module: 'm', memory: new SharedArrayBuffer(8), receiver: 16, name: 'pool' }
+
+  function threaded(startThreads?: Connection['startThreads']) {
+    const { port1, port2 } = new MessageChannel()
+    serveBackend(port2 as unknown as Port, async (_, start: StartThreads) => {
+      await start(request)
+      return model()
+    })
+    const end = vi.fn(() => port1.close())
+    const port = port1 as unknown as Connection['port']
+    return { end, opened: connectWorker({ port, end, ...(startThreads && { startThreads }) }, spec) }
+  }
+
+  it('are started by the client before the backend opens, and ended with it', async () => {
+    const endThreads = vi.fn()
+    const startThreads = vi.fn(async () => endThreads)
+    const backend = await threaded(startThreads).opened
+    expect(startThreads).toHaveBeenCalledExactlyOnceWith(request)
+    expect(endThreads).not.toHaveBeenCalled()
+    await backend.shutdown()
+    expect(endThreads).toHaveBeenCalledOnce()
+  })
+
+  it('that do not start fail the opening with their reason', async () => {
+    const refused = threaded(async () => {
+      throw new Error('BACKEND: a pool worker did not start: no such script')
+    })
+    await refuses(() => refused.opened, 'BACKEND', /did not start: no such script/)
+    expect(refused.end).toHaveBeenCalledOnce()
+    await refuses(() => threaded().opened, 'BACKEND', /no threads can be started here/)
   })
 })
 

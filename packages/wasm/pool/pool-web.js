@@ -1,8 +1,13 @@
 /**
- * Starts the pool's threads as module workers: from a dedicated worker of a page.
+ * Starts the pool's threads as module workers.
  *
  * Each worker instantiates the same module over the same memory, reports `ready` and then never
  * returns: rayon's loop runs until the worker is ended.
+ *
+ * A page should call `startThreads` itself for the worker its backend lives in. In Firefox a worker
+ * that starts a worker waits for the debugger's registry with the new worker's own condition
+ * variable, may lose that wake-up to it, and then hangs for ever (seen in 3 to 10 of 100 starts on a
+ * busy machine, Firefox ESR 140).
  */
 
 function whenReady(worker) {
@@ -20,28 +25,38 @@ function whenReady(worker) {
   })
 }
 
-/** A pool: `start` goes to `usePoolStarter`, `end` ends the threads. */
-export function createPool(name) {
-  // The workers stay referenced: Firefox collects ones that only share memory (bug 1702191).
-  let workers = []
+/** Starts `count` threads and gives, when all of them are ready, what ends them. */
+export async function startThreads({ count, ...message }) {
+  // `end` keeps the workers referenced: Firefox collects ones that only share memory (bug 1702191).
+  const workers = Array.from({ length: count }, () => {
+    const worker = new Worker(new URL('./pool-worker.js', import.meta.url), { type: 'module' })
+    worker.postMessage(message)
+    return worker
+  })
   const end = () => {
     for (const worker of workers) worker.terminate()
-    workers = []
   }
+  try {
+    await Promise.all(workers.map(whenReady))
+  } catch (error) {
+    end()
+    throw error
+  }
+  return end
+}
+
+/** A pool of this thread's own workers: `start` goes to `usePoolStarter`, `end` ends the threads. */
+export function createPool(name) {
+  let end = () => {}
   const start = async (module, memory, builder) => {
-    const message = { module, memory, receiver: builder.receiver(), name }
-    workers = Array.from({ length: builder.numThreads() }, () => {
-      const worker = new Worker(new URL('./pool-worker.js', import.meta.url), { type: 'module' })
-      worker.postMessage(message)
-      return worker
+    end = await startThreads({
+      count: builder.numThreads(),
+      module,
+      memory,
+      receiver: builder.receiver(),
+      name,
     })
-    try {
-      await Promise.all(workers.map(whenReady))
-    } catch (error) {
-      end()
-      throw error
-    }
     builder.build()
   }
-  return { start, end }
+  return { start, end: () => end() }
 }

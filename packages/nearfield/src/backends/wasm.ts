@@ -116,8 +116,15 @@ interface Glue {
   readonly Loader: new (bytesTotal: bigint, options: string) => GlueLoader
 }
 
-interface Pool {
-  start(module: unknown, memory: unknown, builder: unknown): Promise<void>
+/** The glue's side of a pool that is being made; `build` blocks until every thread has its work. */
+interface PoolBuilder {
+  numThreads(): number
+  receiver(): number
+  build(): void
+}
+
+export interface Pool {
+  start(module: unknown, memory: unknown, builder: PoolBuilder): Promise<void>
   end(): void | Promise<void>
 }
 

@@ -3,16 +3,26 @@
  * once and moved. When the worker dies every promise still open is rejected with `BACKEND`, and so is
  * every later call: nothing ever waits for an answer that cannot come.
  */
-import { NearfieldError, parseError } from '../api/errors.ts'
+import { errorText, NearfieldError, parseError } from '../api/errors.ts'
 import type { Backend, BackendInfo } from '../backend.ts'
 import { METHOD_NAMES, type MethodName, type Methods } from './methods.ts'
-import { type FromHost, POOL_CHANNEL, type Port, packed, type Spec } from './worker-messages.ts'
+import {
+  type FromHost,
+  POOL_CHANNEL,
+  type Port,
+  packed,
+  type Spec,
+  type ThreadsRequest,
+  type ToHost,
+} from './worker-messages.ts'
 
 /** The other end, and how to end it. */
 export interface Connection {
   readonly port: Port & {
     addEventListener(type: 'error' | 'messageerror', listener: (event: Event) => void): void
   }
+  /** Starts the threads the other end's pool asks for; gives what ends them. */
+  startThreads?(request: ThreadsRequest): Promise<() => void>
   end(): void
 }
 
@@ -37,6 +47,7 @@ class Client {
   readonly #poolNews: BroadcastChannel | null
   #opening: Waiting | undefined
   #dead: NearfieldError | undefined
+  #endThreads: () => void = () => {}
   #id = 0
 
   constructor(connection: Connection, spec: Spec, died: (cause: unknown) => void) {
@@ -98,6 +109,9 @@ class Client {
       case 'failed':
         this.#close(parseError(message.error))
         return
+      case 'threads':
+        void this.#startThreads(message.request)
+        return
       case 'dead':
         this.#die(parseError(message.error).message)
         return
@@ -108,6 +122,22 @@ class Client {
         if (message.type === 'answer') waiting?.resolve(message.value)
         else waiting?.reject(parseError(message.error))
       }
+    }
+  }
+
+  async #startThreads(request: ThreadsRequest): Promise<void> {
+    const say = (message: ToHost) => {
+      if (!this.#dead) this.#connection.port.postMessage(message, [])
+    }
+    try {
+      if (!this.#connection.startThreads)
+        throw new NearfieldError('BACKEND', 'no threads can be started here')
+      const end = await this.#connection.startThreads(request)
+      if (this.#dead) end()
+      else this.#endThreads = end
+      say({ type: 'started' })
+    } catch (error) {
+      say({ type: 'started', error: errorText(error) })
     }
   }
 
@@ -122,6 +152,7 @@ class Client {
     this.#dead = error
     this.#poolNews?.close()
     this.#connection.end()
+    this.#endThreads()
     this.#opening?.reject(error)
     this.#opening = undefined
     for (const { reject } of this.#waiting.values()) reject(error)

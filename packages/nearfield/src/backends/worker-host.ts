@@ -6,17 +6,38 @@
 import { errorText, NearfieldError } from '../api/errors.ts'
 import type { Backend } from '../backend.ts'
 import { isFatal } from './methods.ts'
-import { type Call, type FromHost, type Port, packed, type Spec, type ToHost } from './worker-messages.ts'
+import {
+  type Call,
+  type FromHost,
+  type Port,
+  packed,
+  type Spec,
+  type ThreadsRequest,
+  type ToHost,
+} from './worker-messages.ts'
 
-export function serveBackend(port: Port, load: (spec: Spec) => Promise<Backend>): void {
+/** Starts a pool's threads, wherever that is done. */
+export type StartThreads = (request: ThreadsRequest) => Promise<void>
+
+export function serveBackend(
+  port: Port,
+  load: (spec: Spec, startThreads: StartThreads) => Promise<Backend>,
+): void {
   let backend: Backend | undefined
   const say = (message: FromHost) => {
     const { value, transfer } = packed(message, false)
     port.postMessage(value, transfer)
   }
+  let started: (error?: string) => void = () => {}
+  const startThreads: StartThreads = (request) =>
+    new Promise((resolve, reject) => {
+      started = (error) => (error === undefined ? resolve() : reject(new Error(error)))
+      // As it is: a module and a shared memory are cloned whole.
+      port.postMessage({ type: 'threads', request } satisfies FromHost, [])
+    })
   const open = async (spec: Spec) => {
     try {
-      backend = await load(spec)
+      backend = await load(spec, startThreads)
       say({ type: 'opened', info: { ...backend.info } })
     } catch (error) {
       say({ type: 'failed', error: errorText(error) })
@@ -35,6 +56,7 @@ export function serveBackend(port: Port, load: (spec: Spec) => Promise<Backend>)
   port.addEventListener('message', ({ data }) => {
     const message = data as ToHost
     if (message.type === 'open') void open(message.spec)
+    else if (message.type === 'started') started(message.error)
     else if (message.type === 'call') void answer(message)
   })
   port.start?.()

@@ -5,6 +5,9 @@
  *   client ─ open {spec} ─▶ host      host ─ opened {info} | failed {error} ─▶ client
  *   client ─ call {id, method, args} ─▶ host      host ─ answer {id, value} | refusal {id, error} ─▶ client
  *                                                 host ─ dead {error} ─▶ client: nothing will be answered any more
+ *   host ─ threads {count, module, …} ─▶ client      client ─ started {error?} ─▶ host
+ *
+ * The client's end starts the threads of the host's pool: see packages/wasm/pool/pool-web.js.
  */
 import type { BackendInfo, BackendKind } from '../backend.ts'
 import type { MethodName, Methods } from './methods.ts'
@@ -28,12 +31,27 @@ export type Call = {
   }
 }[MethodName]
 
-export type ToHost = { readonly type: 'open'; readonly spec: Spec } | Call
+/** The threads of a pool, to be started over the host's module and memory. */
+export interface ThreadsRequest {
+  readonly count: number
+  readonly module: unknown
+  readonly memory: unknown
+  /** Where they wait for work, an address in that memory. */
+  readonly receiver: number
+  /** Of the pool, see {@link POOL_CHANNEL}. */
+  readonly name: string
+}
+
+export type ToHost =
+  | { readonly type: 'open'; readonly spec: Spec }
+  | { readonly type: 'started'; readonly error?: string }
+  | Call
 
 /** Errors cross as `CODE: message`. */
 export type FromHost =
   | { readonly type: 'opened'; readonly info: BackendInfo }
   | { readonly type: 'failed'; readonly error: string }
+  | { readonly type: 'threads'; readonly request: ThreadsRequest }
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly type: 'refusal'; readonly id: number; readonly error: string }
   | { readonly type: 'dead'; readonly error: string }

@@ -3,4 +3,4 @@ import { serveBackend } from '../backends/worker-host.ts'
 import type { Port } from '../backends/worker-messages.ts'
 import { loadWebWasm } from '../hosts/web-wasm.ts'
 
-serveBackend(globalThis as unknown as Port, (spec) => loadWebWasm(spec))
+serveBackend(globalThis as unknown as Port, (spec, startThreads) => loadWebWasm(spec, { startThreads }))

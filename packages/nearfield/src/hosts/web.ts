@@ -8,7 +8,8 @@ import type { Host, Place } from '../api/host.ts'
 import type { Backend } from '../backend.ts'
 import { Choices } from '../backends/choose.ts'
 import { connectWorker } from '../backends/worker-client.ts'
-import type { Spec } from '../backends/worker-messages.ts'
+import type { Spec, ThreadsRequest } from '../backends/worker-messages.ts'
+import { loadPool } from './web-pool.ts'
 
 type Open = (spec: Spec, died: (cause: unknown) => void) => Promise<Backend>
 
@@ -43,12 +44,16 @@ export function webHost(): Host {
 
 const openWorker: Open = (spec, died) => {
   const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
-  return connectWorker({ port: worker, end: () => worker.terminate() }, spec, died)
+  const startThreads = async (request: ThreadsRequest) => {
+    const { startThreads } = await loadPool()
+    return startThreads(request)
+  }
+  return connectWorker({ port: worker, startThreads, end: () => worker.terminate() }, spec, died)
 }
 
 const openHere: Open = async (spec, died) => {
   const { loadWebWasm } = await import('./web-wasm.ts')
-  return loadWebWasm(spec, died)
+  return loadWebWasm(spec, { died })
 }
 
 function locate(source: string | URL): Place {
