@@ -10,9 +10,11 @@
 //! ```
 
 use super::draft::Draft;
+use super::enrich::{Enrich, Near};
 use super::prune::{Contender, Rule};
+use super::repair::{Repair, Site};
 use super::view::FrozenArrays;
-use super::{plan, repair, twins, walk};
+use super::{plan, twins, walk};
 use crate::codec::{F32Scorer, Scorer};
 use crate::error::Result;
 use crate::exec::Exec;
@@ -25,11 +27,7 @@ use crate::search::{Candidate, Scratch, ScratchPool};
 /// Rows a step handles at least, so that tiny early rounds do not make tiny steps.
 const STEP_ROWS_MIN: usize = 256;
 /// Stretches distances between neighbours when pruning: fewer are dropped, walks get shorter.
-const ALPHA: f32 = 1.1;
-/// Rows a step of the sweep searches for.
-const SWEEP_ROWS: usize = 2000;
-/// Sweeps at most; all but the first are over the few slots the one before left in doubt.
-const SWEEPS_MAX: u32 = 8;
+const ALPHA: f32 = 1.05;
 /// Nearest found nodes that a newcomer chooses its links from. Beyond these the rule keeps next to
 /// nothing, yet compares each with all that it kept.
 const CONTENDERS_MAX: usize = 100;
@@ -83,19 +81,9 @@ pub struct HnswBuilder {
     draft: Draft,
     scratch: ScratchPool,
     proposals: Vec<Vec<Proposal>>,
-    sweep: Option<Sweep>,
-}
-
-/// Where repairing stands.
-#[derive(Debug)]
-struct Sweep {
-    tree: repair::Tree,
-    /// Slots to search for, and how many were.
-    slots: Vec<Slot>,
-    done: usize,
-    /// Slots in doubt, for the next sweep.
-    again: Vec<Slot>,
-    count: u32,
+    near: Near,
+    enrich: Option<Enrich>,
+    repair: Option<Repair>,
 }
 
 /// One level of one member: the neighbours it chose.
@@ -103,6 +91,8 @@ struct Sweep {
 struct Proposal {
     level: u32,
     kept: Vec<Contender>,
+    /// On level 0, the nearest it met.
+    near: Vec<Candidate>,
 }
 
 /// A link to be made from `target` to the candidate's slot.
@@ -148,7 +138,9 @@ impl HnswBuilder {
             draft: Draft::new(above, params.m),
             scratch: ScratchPool::new(rows.dim()),
             proposals: Vec::new(),
-            sweep: None,
+            near: Near::new(rows.len(), 2 * params.m),
+            enrich: None,
+            repair: None,
         }
     }
 
@@ -193,84 +185,35 @@ impl HnswBuilder {
         })
     }
 
-    /// One step of repairing: the rows in order, or `None` where nothing is left to do.
+    /// One step of giving free places away, then of repairing: the rows in order, or `None` where
+    /// nothing is left to do.
     fn repair(&mut self, rows: Rows<'_>, exec: Exec<'_>) -> Result<Option<usize>> {
-        let total = self.order.len();
-        let Some(mut sweep) = self.sweep.take() else {
-            if total == 0 {
-                return Ok(None);
+        if self.order.is_empty() {
+            return Ok(None);
+        }
+        let order = &self.order;
+        if self.repair.is_none() {
+            let enrich = self
+                .enrich
+                .get_or_insert_with(|| Enrich::new(&self.draft, order));
+            if enrich.turn(&mut self.draft, &self.near, order) {
+                return Ok(Some(0));
             }
-            let mut scratch = self.scratch.lease()?;
-            let of = |slot| F32Scorer::of_row(rows, slot, self.pair);
-            let (ef, buffers) = (self.ef_construction, &mut scratch.buffers);
-            let tree = repair::reach_all(&mut self.draft, &self.order, of, ef, buffers);
-            self.sweep = Some(Sweep {
-                tree,
-                // The largest inner product of a row need not be the row's own: there is nothing
-                // to find.
-                slots: if self.metric == Metric::Ip {
-                    Vec::new()
-                } else {
-                    self.order.clone()
-                },
-                done: 0,
-                again: Vec::new(),
-                count: 1,
-            });
-            return Ok(Some(0));
+            self.near = Near::new(0, 0);
+        }
+        let site = Site {
+            rows,
+            metric: self.metric,
+            pair: self.pair,
+            order,
+            scratch: &self.scratch,
+            exec,
         };
-        if sweep.done == sweep.slots.len() {
-            if sweep.again.is_empty() || sweep.count == SWEEPS_MAX {
-                return Ok(None);
-            }
-            sweep.slots = std::mem::take(&mut sweep.again);
-            sweep.slots.sort_unstable();
-            sweep.slots.dedup();
-            sweep.done = 0;
-            sweep.count += 1;
+        if let Some(repair) = &mut self.repair {
+            return repair.step(&mut self.draft, &site);
         }
-        let end = sweep.slots.len().min(sweep.done + SWEEP_ROWS);
-        let slots = &sweep.slots[sweep.done..end];
-        let missed = self.search_for(slots, rows, exec)?;
-        for (&slot, found) in slots.iter().zip(missed) {
-            if let Some(found) = found {
-                sweep.again.push(slot);
-                sweep
-                    .again
-                    .extend(sweep.tree.give(&mut self.draft, &found, slot));
-            }
-        }
-        sweep.done = end;
-        let done = if sweep.count == 1 { end } else { total };
-        self.sweep = Some(sweep);
-        Ok(Some(done))
-    }
-
-    /// What searches for these slots found in their place; `None` for a slot that was found.
-    fn search_for(
-        &self,
-        slots: &[Slot],
-        rows: Rows<'_>,
-        exec: Exec<'_>,
-    ) -> Result<Vec<Option<Vec<Candidate>>>> {
-        let mut out: Vec<Result<Option<Vec<Candidate>>>> = vec![Ok(None); slots.len()];
-        let entry = self.entry();
-        exec.fill(
-            &mut out,
-            GRAIN,
-            || self.scratch.lease(),
-            |lease, at, out| {
-                *out = lease
-                    .as_mut()
-                    .map_err(|error| error.clone())
-                    .map(|scratch| {
-                        let scorer = F32Scorer::of_row(rows, slots[at], self.pair);
-                        let buffers = &mut scratch.buffers;
-                        repair::missed(&self.draft, entry, slots[at], &scorer, buffers)
-                    });
-            },
-        );
-        out.into_iter().collect()
+        self.repair = Some(Repair::begin(&mut self.draft, &site, self.ef_construction)?);
+        Ok(Some(0))
     }
 
     /// The arrays.
@@ -366,7 +309,11 @@ impl HnswBuilder {
             self.rule
                 .select(rows, &contenders, self.draft.width(1), &mut kept);
             settle(&mut kept);
-            out.push(Proposal { level, kept });
+            let near = match level {
+                0 => starts[..starts.len().min(self.near.width())].to_vec(),
+                _ => Vec::new(),
+            };
+            out.push(Proposal { level, kept, near });
         }
     }
 
@@ -374,8 +321,11 @@ impl HnswBuilder {
     fn link(&mut self, rows: Rows<'_>, exec: Exec<'_>, members: std::ops::Range<usize>) {
         let mut reverse = Vec::new();
         for (&slot, proposals) in self.order[members].iter().zip(&self.proposals) {
-            for Proposal { level, kept } in proposals {
+            for Proposal { level, kept, near } in proposals {
                 self.draft.set(slot, *level, kept);
+                for &other in near {
+                    self.near.met(slot, other);
+                }
                 reverse.extend(kept.iter().map(|&Contender { candidate, .. }| Reverse {
                     level: *level,
                     target: candidate.slot(),

@@ -123,6 +123,17 @@ impl Draft {
         }
     }
 
+    /// Adds one link to a node of level 0, which has room.
+    pub fn push(&mut self, slot: Slot, contender: Contender) {
+        let ground = &mut self.ground;
+        let count = usize::from(ground.count[slot as usize]);
+        assert!(count < ground.width, "the row of {slot} is full");
+        let at = slot as usize * ground.width + count;
+        ground.links[at] = contender.candidate.slot();
+        ground.scores[at] = contender.candidate.score();
+        ground.count[slot as usize] += 1;
+    }
+
     /// Drops what only building needs.
     pub fn freeze(self, twins: Option<Vec<u32>>, entry: Slot, level: u32) -> FrozenArrays {
         FrozenArrays {

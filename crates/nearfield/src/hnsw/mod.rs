@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! build   rows ─ twins ─ plan ─┬─► propose (walk the frozen past, in parallel)
-//!                              └─◄ link    (own rows, then reverse edges, prune) ─ … ─ repair ─► FrozenArrays
+//!                              └─◄ link    (own rows, then reverse edges, prune) ─ … ─ enrich ─ repair ─► FrozenArrays
 //! open    sections ─ GraphView ─ check::validate ─► walk::search
 //! ```
 //!
@@ -15,6 +15,7 @@
 //! | `build` | [`HnswBuilder`]: the steps |
 //! | `draft` | the growing graph with its link scores |
 //! | `prune` | which neighbours to keep |
+//! | `enrich` | free places for the slots fewest link to |
 //! | `repair` | making every slot reachable, then findable by its own vector |
 //! | `walk` | greedy descent, beam, answer |
 //! | `check` | what opening and `check()` ask of the arrays |
@@ -22,6 +23,7 @@
 mod build;
 pub mod check;
 mod draft;
+mod enrich;
 mod plan;
 mod prune;
 mod repair;

@@ -16,16 +16,129 @@ use super::draft::Draft;
 use super::prune::Contender;
 use super::view::Links;
 use super::walk;
-use crate::codec::Scorer;
+use crate::codec::{F32Scorer, Scorer};
+use crate::error::Result;
+use crate::exec::Exec;
 use crate::ids::{NO_SLOT, Slot};
-use crate::search::{Buffers, Candidate};
+use crate::matrix::Rows;
+use crate::metric::{Metric, ScorePair};
+use crate::search::{Buffers, Candidate, ScratchPool};
 use std::collections::HashSet;
 
 /// The beam of a sweep's searches. Every wider search finds what this one does.
 const SWEEP_EF: usize = 32;
 
+/// Rows a step of the sweep searches for.
+const SWEEP_ROWS: usize = 2000;
+/// Sweeps at most; all but the first are over the few slots the one before left in doubt.
+const SWEEPS_MAX: u32 = 8;
+/// Neighbouring slots that share a lease.
+const GRAIN: usize = 8;
+
+/// What repairing reads and does not change.
+pub struct Site<'a> {
+    /// The vectors.
+    pub rows: Rows<'a>,
+    /// How they are compared.
+    pub metric: Metric,
+    /// Its kernels.
+    pub pair: ScorePair,
+    /// Every slot of the graph, the entry first.
+    pub order: &'a [Slot],
+    /// Room for walks.
+    pub scratch: &'a ScratchPool,
+    /// Who does the work.
+    pub exec: Exec<'a>,
+}
+
+/// Where repairing stands.
+#[derive(Debug)]
+pub struct Repair {
+    tree: Tree,
+    /// Slots to search for, and how many were.
+    slots: Vec<Slot>,
+    done: usize,
+    /// Slots in doubt, for the next sweep.
+    again: Vec<Slot>,
+    sweep: u32,
+}
+
+impl Repair {
+    /// Makes every slot reachable.
+    pub fn begin(draft: &mut Draft, site: &Site<'_>, ef: usize) -> Result<Self> {
+        let mut scratch = site.scratch.lease()?;
+        let of = |slot| F32Scorer::of_row(site.rows, slot, site.pair);
+        let tree = reach_all(draft, site.order, of, ef, &mut scratch.buffers);
+        Ok(Self {
+            tree,
+            // The largest inner product of a row need not be the row's own: there is nothing to find.
+            slots: if site.metric == Metric::Ip {
+                Vec::new()
+            } else {
+                site.order.to_vec()
+            },
+            done: 0,
+            again: Vec::new(),
+            sweep: 1,
+        })
+    }
+
+    /// Searches for some slots and links the missed ones: the rows in order, `None` at the end.
+    pub fn step(&mut self, draft: &mut Draft, site: &Site<'_>) -> Result<Option<usize>> {
+        if self.done == self.slots.len() {
+            if self.again.is_empty() || self.sweep == SWEEPS_MAX {
+                return Ok(None);
+            }
+            self.slots = std::mem::take(&mut self.again);
+            self.slots.sort_unstable();
+            self.slots.dedup();
+            self.done = 0;
+            self.sweep += 1;
+        }
+        let end = self.slots.len().min(self.done + SWEEP_ROWS);
+        let slots = &self.slots[self.done..end];
+        for (&slot, found) in slots.iter().zip(search_for(draft, slots, site)?) {
+            if let Some(found) = found {
+                self.again.push(slot);
+                self.again.extend(self.tree.give(draft, &found, slot));
+            }
+        }
+        self.done = end;
+        Ok(Some(if self.sweep == 1 {
+            end
+        } else {
+            site.order.len()
+        }))
+    }
+}
+
+/// What searches for these slots found in their place; `None` for a slot that was found.
+fn search_for(
+    draft: &Draft,
+    slots: &[Slot],
+    site: &Site<'_>,
+) -> Result<Vec<Option<Vec<Candidate>>>> {
+    let mut out: Vec<Result<Option<Vec<Candidate>>>> = vec![Ok(None); slots.len()];
+    site.exec.fill(
+        &mut out,
+        GRAIN,
+        || site.scratch.lease(),
+        |lease, at, out| {
+            *out = lease
+                .as_mut()
+                .map_err(|error| error.clone())
+                .map(|scratch| {
+                    let scorer = F32Scorer::of_row(site.rows, slots[at], site.pair);
+                    let entry = site.order[0];
+                    missed(draft, entry, slots[at], &scorer, &mut scratch.buffers)
+                });
+        },
+    );
+    out.into_iter().collect()
+}
+
 /// Links what a search from `order[0]` does not reach; `order` holds every slot of the graph.
-pub fn reach_all<S: Scorer>(
+fn reach_all<S: Scorer>(
     draft: &mut Draft,
     order: &[Slot],
     scorer_of: impl Fn(Slot) -> S,
@@ -65,7 +178,7 @@ pub fn reach_all<S: Scorer>(
 
 /// Searches for a slot with a beam of [`SWEEP_EF`]; where it is missed, the nodes found instead,
 /// nearest first.
-pub fn missed<S: Scorer>(
+fn missed<S: Scorer>(
     draft: &Draft,
     entry: Slot,
     slot: Slot,
@@ -73,15 +186,16 @@ pub fn missed<S: Scorer>(
     buffers: &mut Buffers,
 ) -> Option<Vec<Candidate>> {
     let start = Candidate::new(scorer.score(entry), entry);
-    let near = walk::descend(draft, scorer, start, draft.level(entry), 0);
-    let found = walk::beam_until(draft, scorer, &[near, start], 0, SWEEP_EF, slot, buffers);
+    let starts = walk::land(draft, scorer, start, draft.level(entry), buffers);
+    let starts = starts.as_slice();
+    let found = walk::beam_until(draft, scorer, starts, 0, SWEEP_EF, slot, buffers);
     (!found).then(|| buffers.pool.entries().to_vec())
 }
 
 /// A breadth-first tree: the parent of every reached slot, the entry its own; and the links that
 /// sweeping gave, which it does not take back.
 #[derive(Debug, Default)]
-pub struct Tree {
+struct Tree {
     parent: Vec<Slot>,
     given: HashSet<(Slot, Slot)>,
 }
@@ -106,7 +220,7 @@ impl Tree {
     }
 
     /// Links `slot` from the nearest of `found` that can; the slot that lost its link for it.
-    pub fn give(&mut self, draft: &mut Draft, found: &[Candidate], slot: Slot) -> Option<Slot> {
+    fn give(&mut self, draft: &mut Draft, found: &[Candidate], slot: Slot) -> Option<Slot> {
         let from = found.iter().find_map(|&from| {
             let before: Vec<_> = draft.links(from.slot(), 0).to_vec();
             self.adopt(draft, from, slot).then_some((from, before))

@@ -1,4 +1,5 @@
-//! Walking the graph: greedy on the upper levels, a beam on level 0, then the answer.
+//! Walking the graph: greedy on the upper levels, a short beam on level 1, a beam on level 0, then
+//! the answer.
 //!
 //! ```text
 //! pop the nearest unexpanded ─► gather its unseen neighbours ─► prefetch ─► score in fours ─► insert
@@ -16,6 +17,12 @@ use crate::search::{Buffers, Candidate, Pool, Top};
 /// Rows asked for ahead of the four being scored.
 const LOOK_AHEAD: usize = 8;
 
+/// Nodes of level 1 that a walk goes down from. Greedy descent alone (Malkov & Yashunin, Algorithm 5)
+/// lands in one place: where the data falls into clusters, a query from outside of them may have its
+/// neighbours in another. The number does not depend on `ef`, so that a wider walk finds what a
+/// narrower one did.
+const LANDINGS: usize = 12;
+
 /// Leaves the `k` nearest slots in `buffers.results`, nearest first, ties by slot.
 pub fn search<S: Scorer>(
     view: &GraphView<'_>,
@@ -29,17 +36,52 @@ pub fn search<S: Scorer>(
         return;
     }
     let entry = Candidate::new(scorer.score(view.entry), view.entry);
-    let near = descend(view, scorer, entry, view.level, 0);
-    // The entry starts too: level 0 is reachable from there, and from elsewhere perhaps not.
+    let starts = land(view, scorer, entry, view.level, buffers);
     beam(
         view,
         scorer,
-        &[near, entry],
+        starts.as_slice(),
         0,
         ef.max(k).min(view.rows),
         buffers,
     );
     answer(view, k, &buffers.pool, &mut buffers.results);
+}
+
+/// Where a walk of level 0 starts.
+pub(super) struct Landing {
+    starts: [Candidate; LANDINGS + 1],
+    count: usize,
+}
+
+impl Landing {
+    /// The entry, then the nearest of level 1.
+    pub(super) fn as_slice(&self) -> &[Candidate] {
+        &self.starts[..self.count]
+    }
+}
+
+/// Walks down from `entry`, which is on level `top`.
+pub(super) fn land<S: Scorer>(
+    graph: &impl Links,
+    scorer: &S,
+    entry: Candidate,
+    top: u32,
+    buffers: &mut Buffers,
+) -> Landing {
+    // The entry starts too: level 0 is reachable from there, and from elsewhere perhaps not.
+    let mut starts = [entry; LANDINGS + 1];
+    if top == 0 {
+        return Landing { starts, count: 1 };
+    }
+    let near = descend(graph, scorer, entry, top, 1);
+    beam(graph, scorer, &[near, entry], 1, LANDINGS, buffers);
+    let found = buffers.pool.entries();
+    starts[1..=found.len()].copy_from_slice(found);
+    Landing {
+        starts,
+        count: found.len() + 1,
+    }
 }
 
 /// Walks from level `from` down to above `to`, always to the nearest neighbour.
