@@ -26,8 +26,6 @@ use crate::search::{Candidate, Scratch, ScratchPool};
 
 /// Rows a step handles at least, so that tiny early rounds do not make tiny steps.
 const STEP_ROWS_MIN: usize = 256;
-/// Stretches distances between neighbours when pruning: fewer are dropped, walks get shorter.
-const ALPHA: f32 = 1.05;
 /// Nearest found nodes that a newcomer chooses its links from. Beyond these the rule keeps next to
 /// nothing, yet compares each with all that it kept.
 const CONTENDERS_MAX: usize = 100;
@@ -129,7 +127,7 @@ impl HnswBuilder {
         Self {
             metric,
             pair,
-            rule: Rule::new(metric, pair, ALPHA),
+            rule: Rule::new(pair),
             ef_construction: params.ef_construction.max(params.m),
             phase: BuildPhase::Link,
             order,

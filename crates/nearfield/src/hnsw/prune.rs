@@ -7,7 +7,7 @@
 
 use crate::ids::Slot;
 use crate::matrix::Rows;
-use crate::metric::{Metric, ScorePair};
+use crate::metric::ScorePair;
 use crate::search::Candidate;
 
 /// A candidate, and whether it passed the rule against the others so marked.
@@ -23,32 +23,14 @@ pub struct Contender {
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
     pair: ScorePair,
-    /// Scores plus this are squared distances (halved under cosine), which may be stretched.
-    offset: f32,
-    alpha: f32,
 }
 
 impl Rule {
-    /// `alpha` ≥ 1 keeps more and longer links. Inner products of free length are no distances, so
-    /// they are compared as they are.
-    pub fn new(metric: Metric, pair: ScorePair, alpha: f32) -> Self {
-        match metric {
-            Metric::L2 => Self {
-                pair,
-                offset: 0.0,
-                alpha,
-            },
-            Metric::Cosine => Self {
-                pair,
-                offset: 1.0,
-                alpha,
-            },
-            Metric::Ip => Self {
-                pair,
-                offset: 0.0,
-                alpha: 1.0,
-            },
-        }
+    /// Scores as `pair` gives them are compared as they are: no stretching of distances (Vamana's α).
+    /// It would keep more and longer links, but the places it leaves free go where they serve better
+    /// (`enrich`).
+    pub const fn new(pair: ScorePair) -> Self {
+        Self { pair }
     }
 
     /// Keeps at most `cap` of `contenders` (sorted, nearest first) in `kept`.
@@ -72,8 +54,7 @@ impl Rule {
 
     fn shadowed(&self, rows: Rows<'_>, contender: Contender, kept: &[Contender]) -> bool {
         let row = rows.row(contender.candidate.slot());
-        let far = contender.candidate.score() + self.offset;
-        let nearer = |score: f32| self.alpha * (score + self.offset) < far;
+        let nearer = |score: f32| score < contender.candidate.score();
         let mut waiting = [0 as Slot; 4];
         let mut count = 0;
         for other in kept

@@ -12,6 +12,7 @@
 use super::view::{GraphView, Links};
 use crate::codec::Scorer;
 use crate::ids::{NO_SLOT, Slot};
+use crate::kernels::prefetch_row;
 use crate::search::{Buffers, Candidate, Pool, Top};
 
 /// Rows asked for ahead of the four being scored.
@@ -157,13 +158,24 @@ pub(super) fn beam_until<S: Scorer>(
         if target != NO_SLOT && gathered.contains(&target) {
             return true;
         }
-        score_into(scorer, gathered, pool);
+        let found = |slot| {
+            if level == 0 {
+                prefetch_row(graph.links(slot, 0));
+            }
+        };
+        score_into(scorer, gathered, pool, found);
     }
     false
 }
 
+/// Scores `slots` into the pool; `found` hears of those that stay for now.
 #[inline]
-fn score_into<S: Scorer>(scorer: &S, slots: &[Slot], pool: &mut Pool) {
+fn score_into<S: Scorer>(scorer: &S, slots: &[Slot], pool: &mut Pool, found: impl Fn(Slot)) {
+    let mut insert = |score, slot| {
+        if pool.insert(Candidate::new(score, slot)) {
+            found(slot);
+        }
+    };
     for &slot in slots.iter().take(LOOK_AHEAD) {
         scorer.prefetch(slot);
     }
@@ -173,11 +185,11 @@ fn score_into<S: Scorer>(scorer: &S, slots: &[Slot], pool: &mut Pool) {
             scorer.prefetch(slot);
         }
         for (slot, score) in four.into_iter().zip(scorer.score4(four)) {
-            pool.insert(Candidate::new(score, slot));
+            insert(score, slot);
         }
     }
     for &slot in rest {
-        pool.insert(Candidate::new(scorer.score(slot), slot));
+        insert(scorer.score(slot), slot);
     }
 }
 

@@ -4,15 +4,15 @@
 /// this a few rows ahead, so that the lines arrive while it scores the others. Does nothing where
 /// there is no such instruction (WebAssembly).
 #[inline]
-pub fn prefetch_row(row: &[f32]) {
-    for line in row.chunks(16) {
+pub fn prefetch_row<T>(row: &[T]) {
+    for line in row.chunks(64 / size_of::<T>()) {
         prefetch_line(line.as_ptr());
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn prefetch_line(at: *const f32) {
+fn prefetch_line<T>(at: *const T) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
     // SAFETY: SSE is part of x86-64, and a prefetch faults on no address.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
@@ -20,7 +20,7 @@ fn prefetch_line(at: *const f32) {
 
 #[cfg(target_arch = "aarch64")]
 #[inline(always)]
-fn prefetch_line(at: *const f32) {
+fn prefetch_line<T>(at: *const T) {
     // SAFETY: prfm is a hint: it faults on no address and changes neither registers nor memory.
     unsafe {
         std::arch::asm!(
@@ -33,4 +33,4 @@ fn prefetch_line(at: *const f32) {
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 #[inline(always)]
-fn prefetch_line(_at: *const f32) {}
+fn prefetch_line<T>(_at: *const T) {}
