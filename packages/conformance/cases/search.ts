@@ -73,6 +73,27 @@ function exactCase(metric: Metric, kind: 'flat' | 'hnsw'): Case {
   }
 }
 
+const changingInputs: Case = {
+  name: 'inputs may change as soon as a call has returned its promise',
+  async run(env) {
+    const data = clustered(200, DIM, 13)
+    const query = row(data, DIM, 5).slice()
+    // Whether the backend was loaded before or not; one build on its own number of threads is the first of its kind.
+    for (const options of [{}, { threads: 1 }, { threads: 1 }]) {
+      const given = data.slice()
+      const building = build(env, given, { dim: DIM, metric: 'l2', ...options })
+      given.fill(7)
+      await using index = await building
+      const asked = query.slice()
+      const hits = index.search(asked, { k: 1 })
+      asked.fill(7)
+      const [hit] = await hits
+      equal(hit?.key, 5, 'the nearest')
+      equal(hit?.distance, 0, 'its distance')
+    }
+  },
+}
+
 const forms: Case = {
   name: 'search, searchSync, searchInto and searchBatch agree',
   async run(env) {
@@ -284,6 +305,7 @@ const shapes: Case = {
 export const searchCases: readonly Case[] = [
   ...METRICS.flatMap((metric) => [exactCase(metric, 'flat'), exactCase(metric, 'hnsw')]),
   forms,
+  changingInputs,
   noBlocking,
   oddSizes,
   ties,

@@ -7,7 +7,6 @@
 
 import { DIM_MAX } from '../generated/constants.ts'
 import { BUILD_OPTION_NAMES } from '../generated/options.ts'
-import { NearfieldError } from './errors.ts'
 import type { Host } from './host.ts'
 import { Index } from './index.ts'
 import { toKeyColumn } from './keys.ts'
@@ -24,13 +23,16 @@ export async function buildIndex(host: Host, vectors: Vectors, options: BuildOpt
   const isa = options.isa ?? host.preferences.isa
   const json = coreJson(options, BUILD_OPTION_NAMES, { dim: matrix.dim, isa })
   const threads = options.threads ?? 0
-  const chosen = await host.choices.choose(options.backend ?? host.preferences.backend ?? 'auto', threads)
   meter.check()
-  if (matrix.data.length !== matrix.rows * matrix.dim) {
-    throw new NearfieldError('DIMENSION', 'the vectors were detached or resized before they could be copied')
-  }
+  // The caller may change its array as soon as this function has returned its promise: either a
+  // loaded backend copies it before that, or it is copied here until one is.
+  const wanted = options.backend ?? host.preferences.backend ?? 'auto'
+  const ready = host.choices.ready(wanted, threads)
+  const data = ready || Array.isArray(vectors) ? matrix.data : matrix.data.slice()
+  const chosen = ready ?? (await host.choices.choose(wanted, threads))
+  meter.check()
   const { backend } = chosen
-  const builder = await backend.buildBegin(matrix.data, json, keys)
+  const builder = await backend.buildBegin(data, json, keys)
   try {
     for (;;) {
       const report = await backend.buildStep(builder, threads)

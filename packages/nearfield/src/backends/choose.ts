@@ -25,6 +25,8 @@ export interface Chosen {
 export class Choices {
   readonly #candidates: readonly Candidate[]
   readonly #loading = new Map<string, Promise<Backend>>()
+  /** First choices that have loaded, with the promise they came from. */
+  readonly #ready = new Map<string, { readonly loading: Promise<Backend>; readonly chosen: Chosen }>()
 
   /** Best first. */
   constructor(candidates: readonly Candidate[]) {
@@ -33,6 +35,14 @@ export class Choices {
 
   get kinds(): readonly BackendKind[] {
     return this.#candidates.map(({ kind }) => kind)
+  }
+
+  /** What {@link choose} would give, where it is loaded and nothing better was passed over. */
+  ready(wanted: BackendChoice, threads: number): Chosen | undefined {
+    const kind = wanted === 'auto' ? this.#candidates[0]?.kind : wanted
+    const name = `${kind}:${threads}`
+    const known = this.#ready.get(name)
+    return known && this.#loading.get(name) === known.loading ? known.chosen : undefined
   }
 
   /** `threads` 0 means all. */
@@ -83,7 +93,9 @@ export class Choices {
       limited(typed(backend, forget), threads),
     )
     this.#loading.set(name, loading)
-    loading.catch(forget)
+    loading.then((backend) => {
+      this.#ready.set(name, { loading, chosen: { backend, info: Object.freeze({ ...backend.info }) } })
+    }, forget)
     return loading
   }
 }
