@@ -82,8 +82,10 @@ new_enough() { [ "${1:-0}" -ge "$rust_minimum" ]; }
 
 rust() {
   has cc || has gcc || has clang || apt compiler "Rust links with it" gcc libc6-dev
-  # rustup's own folder is not always on PATH.
-  if ! has cargo && [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then keep_env "PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"; fi
+  # rustup's own folder is not always on PATH, or is behind a system's cargo, whose compiler would then
+  # be mixed with rustup's clippy.
+  rustup_bin=${CARGO_HOME:-$HOME/.cargo}/bin
+  if [ -x "$rustup_bin/cargo" ] && [ "$(command -v cargo)" != "$rustup_bin/cargo" ]; then keep_env "PATH=$rustup_bin:$PATH"; fi
   if has cargo && new_enough "$(rust_minor)"; then
     note rust "have $(rustc --version)"
   elif has rustup; then

@@ -105,11 +105,12 @@ impl ScorePair {
         (self.four)(query, rows).map(|sum| self.ordered(sum))
     }
 
-    /// `+ 0.0` turns −0 into +0, and `min` a NaN into ∞: scores can be compared as numbers or as
-    /// bits and order the same.
+    /// `min` turns a NaN into ∞, and `+ 0.0` −0 into +0: scores can be compared as numbers or as
+    /// bits and order the same. The sum comes last: `min` does not promise the sign of a zero, and
+    /// LLVM 22 drops a sum before it.
     #[inline]
     fn ordered(&self, sum: f32) -> f32 {
-        (self.sign * sum + 0.0).min(f32::INFINITY)
+        (self.sign * sum).min(f32::INFINITY) + 0.0
     }
 }
 
