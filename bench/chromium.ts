@@ -51,36 +51,21 @@ const text = ({ median, min, max }: Spread, digits: number) =>
 function report(rounds: readonly { page: Rates; native: Rates }[]): void {
   const over = (value: (round: { page: Rates; native: Rates }) => number) => spread(rounds.map(value))
   const batch = (rates: Rates, at: number) => rates.batch[at] as number
-  console.table({
-    'Chromium, WASM threads': {
-      'search q/s': text(
-        over(({ page }) => page.single),
-        0,
-      ),
-      'batch q/s, 1 thread': text(
-        over(({ page }) => batch(page, 0)),
-        0,
-      ),
-      'batch q/s, 2 threads': text(
-        over(({ page }) => batch(page, 1)),
-        0,
-      ),
-    },
-    'Node, native': {
-      'search q/s': text(
-        over(({ native }) => native.single),
-        0,
-      ),
-      'batch q/s, 1 thread': text(
-        over(({ native }) => batch(native, 0)),
-        0,
-      ),
-      'batch q/s, 2 threads': text(
-        over(({ native }) => batch(native, 1)),
-        0,
-      ),
-    },
+  const row = (side: 'page' | 'native') => ({
+    'search q/s': text(
+      over((round) => round[side].single),
+      0,
+    ),
+    'batch q/s, 1 thread': text(
+      over((round) => batch(round[side], 0)),
+      0,
+    ),
+    'batch q/s, 2 threads': text(
+      over((round) => batch(round[side], 1)),
+      0,
+    ),
   })
+  console.table({ 'Chromium, WASM threads': row('page'), 'Node, native': row('native') })
   const scaling = over(({ page }) => batch(page, 1) / batch(page, 0))
   const single = over(({ page, native }) => native.single / page.single)
   const inside = over(({ page, native }) => batch(native, 0) / batch(page, 0))

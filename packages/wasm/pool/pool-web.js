@@ -45,11 +45,14 @@ export async function startThreads({ count, ...message }) {
   return end
 }
 
-/** A pool of this thread's own workers: `start` goes to `usePoolStarter`, `end` ends the threads. */
-export function createPool(name) {
-  let end = () => {}
+/**
+ * A pool: `start` goes to `usePoolStarter`, `end` ends the threads. `begin` starts them; one that
+ * gives nothing back keeps them its own.
+ */
+export function createPool(name, begin = startThreads) {
+  let end
   const start = async (module, memory, builder) => {
-    end = await startThreads({
+    end = await begin({
       count: builder.numThreads(),
       module,
       memory,
@@ -58,5 +61,5 @@ export function createPool(name) {
     })
     builder.build()
   }
-  return { start, end: () => end() }
+  return { start, end: () => end?.() }
 }

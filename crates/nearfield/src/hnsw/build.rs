@@ -197,7 +197,8 @@ impl HnswBuilder {
             if enrich.turn(&mut self.draft, &self.near, order) {
                 return Ok(Some(0));
             }
-            self.near = Near::new(0, 0);
+            // What only giving needed.
+            (self.near, self.enrich) = (Near::new(0, 0), None);
         }
         let site = Site {
             rows,

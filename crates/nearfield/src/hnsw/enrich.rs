@@ -6,8 +6,8 @@
 //! ```
 //! Pruning looks at a node's own neighbourhood: on real embeddings most rows keep two thirds of their
 //! places while a tenth of the slots end with few links to them, and those are what searches miss
-//! (the anti-hubs of Radovanović, Nanopoulos, Ivanović: "Hubs in Space", 2010). On the verses this
-//! takes recall@10 at ef 100 from 0.974 to 0.980 without one distance more while building.
+//! (the anti-hubs of Radovanović, Nanopoulos, Ivanović: "Hubs in Space", 2010). No
+//! distance is computed for it: linking has met the pairs already. What it gains: bench/README.md.
 
 use super::draft::Draft;
 use super::prune::Contender;

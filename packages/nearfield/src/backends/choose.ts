@@ -25,8 +25,8 @@ export interface Chosen {
 export class Choices {
   readonly #candidates: readonly Candidate[]
   readonly #loading = new Map<string, Promise<Backend>>()
-  /** First choices that have loaded, with the promise they came from. */
-  readonly #ready = new Map<string, { readonly loading: Promise<Backend>; readonly chosen: Chosen }>()
+  /** What of it has loaded. */
+  readonly #ready = new Map<string, Chosen>()
 
   /** Best first. */
   constructor(candidates: readonly Candidate[]) {
@@ -40,9 +40,7 @@ export class Choices {
   /** What {@link choose} would give, where it is loaded and nothing better was passed over. */
   ready(wanted: BackendChoice, threads: number): Chosen | undefined {
     const kind = wanted === 'auto' ? this.#candidates[0]?.kind : wanted
-    const name = `${kind}:${threads}`
-    const known = this.#ready.get(name)
-    return known && this.#loading.get(name) === known.loading ? known.chosen : undefined
+    return this.#ready.get(`${kind}:${threads}`)
   }
 
   /** `threads` 0 means all. */
@@ -87,14 +85,17 @@ export class Choices {
     if (known) return known
     const { load } = this.#candidates.find((candidate) => candidate.kind === kind)!
     const forget = () => {
-      if (this.#loading.get(name) === loading) this.#loading.delete(name)
+      if (this.#loading.get(name) !== loading) return
+      this.#loading.delete(name)
+      this.#ready.delete(name)
     }
     const loading: Promise<Backend> = load(threads, forget).then((backend) =>
       limited(typed(backend, forget), threads),
     )
     this.#loading.set(name, loading)
     loading.then((backend) => {
-      this.#ready.set(name, { loading, chosen: { backend, info: Object.freeze({ ...backend.info }) } })
+      if (this.#loading.get(name) === loading)
+        this.#ready.set(name, { backend, info: Object.freeze({ ...backend.info }) })
     }, forget)
     return loading
   }

@@ -116,15 +116,8 @@ interface Glue {
   readonly Loader: new (bytesTotal: bigint, options: string) => GlueLoader
 }
 
-/** The glue's side of a pool that is being made; `build` blocks until every thread has its work. */
-interface PoolBuilder {
-  numThreads(): number
-  receiver(): number
-  build(): void
-}
-
-export interface Pool {
-  start(module: unknown, memory: unknown, builder: PoolBuilder): Promise<void>
+interface Pool {
+  start(module: unknown, memory: unknown, builder: unknown): Promise<void>
   end(): void | Promise<void>
 }
 

@@ -2,7 +2,7 @@
 import type { ThreadsRequest } from '../backends/worker-messages.ts'
 
 export interface PoolStarters {
-  createPool(name: string): unknown
+  createPool(name: string, begin?: (request: ThreadsRequest) => Promise<unknown>): unknown
   startThreads(request: ThreadsRequest): Promise<() => void>
 }
 

@@ -1,6 +1,6 @@
 /** The WebAssembly builds inside a web worker. The names are literal so that bundlers see them. */
 import type { Backend } from '../backend.ts'
-import { createWasmBackend, type Pool, type WasmParts } from '../backends/wasm.ts'
+import { createWasmBackend, type WasmParts } from '../backends/wasm.ts'
 import type { StartThreads } from '../backends/worker-host.ts'
 import type { Spec } from '../backends/worker-messages.ts'
 import { loadPool } from './web-pool.ts'
@@ -27,29 +27,11 @@ export function loadWebWasm(
 }
 
 async function threadsParts(startThreads?: StartThreads): Promise<WasmParts> {
+  const { createPool } = await loadPool()
   return {
     // @ts-expect-error it lies beside the built file
     glue: await import('./wasm/threads/nearfield_wasm.js'),
-    pool: startThreads ? elsewhere(startThreads) : await loadPool(),
-  }
-}
-
-/** A pool whose threads belong to who starts them. */
-function elsewhere(startThreads: StartThreads): { createPool(name: string): Pool } {
-  return {
-    createPool: (name) => ({
-      async start(module, memory, builder) {
-        await startThreads({
-          count: builder.numThreads(),
-          module,
-          memory,
-          receiver: builder.receiver(),
-          name,
-        })
-        builder.build()
-      },
-      end() {},
-    }),
+    pool: { createPool: (name: string) => createPool(name, startThreads) },
   }
 }
 
