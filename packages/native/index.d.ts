@@ -6,7 +6,7 @@
 export type Keys = Float64Array | { bytes: Uint8Array; offsets: Float64Array }
 
 export interface Step {
-  phase: 'prepare' | 'link' | 'repair' | 'done'
+  phase: 'prepare' | 'encode' | 'link' | 'repair' | 'done'
   done: number
   total: number
 }

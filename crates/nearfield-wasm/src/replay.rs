@@ -1,7 +1,7 @@
 //! Replays every kernel table of this module against the scalar one, bit for bit. WebAssembly has
 //! no test runner here, so the replay is an export of a build of its own (`packages/wasm/test-kernels`).
 
-use nearfield::kernels::{Isa, Kernels, available};
+use nearfield::kernels::{CODE_BLOCK, Isa, Kernels, available};
 use nearfield::rng;
 use wasm_bindgen::prelude::*;
 
@@ -51,6 +51,53 @@ fn results(table: &Kernels, query: &[f32], rows: [&[f32]; 4]) -> Vec<f32> {
     [&single[..], &four[0], &four[1]].concat()
 }
 
+fn dots(table: &Kernels, query: &[u8], rows: [&[i8]; 4]) -> [i32; 5] {
+    let [a, b, c, d] = (table.dot_u7i8_x4)(query, rows);
+    [(table.dot_u7i8)(query, rows[0]), a, b, c, d]
+}
+
+/// The same for kernels over codes, at every byte a row may start at.
+fn replay_codes(scalar: &Kernels, table: &Kernels) -> Result<u32, JsError> {
+    let codes = |stream, len: usize| (0..len).map(move |at| rng::value(stream, 1, at as u64));
+    let whole = LEN_MAX.next_multiple_of(CODE_BLOCK);
+    // Every fourth code of either side is the largest there is.
+    let query: Vec<u8> = codes(1, whole + CODE_BLOCK)
+        .map(|bits| {
+            if bits.is_multiple_of(4) {
+                127
+            } else {
+                (bits >> 8) as u8 & 127
+            }
+        })
+        .collect();
+    let rows: Vec<i8> = codes(2, 8 * whole)
+        .map(|bits| {
+            if bits.is_multiple_of(4) {
+                -128
+            } else {
+                (bits >> 8) as i8
+            }
+        })
+        .collect();
+    let mut compared = 0;
+    for len in (0..=whole).step_by(CODE_BLOCK) {
+        for offset in 0..CODE_BLOCK {
+            let query = &query[(offset * 7) % CODE_BLOCK..][..len];
+            let rows: [&[i8]; 4] =
+                std::array::from_fn(|row| &rows[(row + 1) * whole + offset..][..len]);
+            let (expected, found) = (dots(scalar, query, rows), dots(table, query, rows));
+            if expected != found {
+                let name = table.isa.name();
+                return Err(JsError::new(&format!(
+                    "{name}, {len} codes, offset {offset}: expected {expected:?}, got {found:?}"
+                )));
+            }
+            compared += 5;
+        }
+    }
+    Ok(compared)
+}
+
 /// How many comparisons agreed; an error at the first that does not.
 #[wasm_bindgen]
 pub fn replay_kernels() -> Result<u32, JsError> {
@@ -64,6 +111,9 @@ pub fn replay_kernels() -> Result<u32, JsError> {
     }
     let numbers: Vec<f32> = (0..8 * (LEN_MAX + OFFSETS)).map(number).collect();
     let mut compared = 0;
+    for table in tables.iter().filter(|table| table.isa != Isa::Scalar) {
+        compared += replay_codes(scalar, table)?;
+    }
     for len in 0..=LEN_MAX {
         for offset in 0..OFFSETS {
             let query = &numbers[(offset * 7) % OFFSETS..][..len];

@@ -218,9 +218,10 @@ fn steps_go_forward_phase_by_phase() {
     index.check().expect("sound");
     let rank = |phase| match phase {
         Phase::Prepare => 0,
-        Phase::Link => 1,
-        Phase::Repair => 2,
-        Phase::Done => 3,
+        Phase::Encode => 1,
+        Phase::Link => 2,
+        Phase::Repair => 3,
+        Phase::Done => 4,
     };
     for pair in reports.windows(2) {
         let [before, after] = [rank(pair[0].phase), rank(pair[1].phase)];
@@ -342,11 +343,15 @@ fn the_description_says_what_was_chosen() {
     let index = auto(1_001);
     let info: serde_json::Value = serde_json::from_str(&index.info()).expect("JSON");
     assert_eq!(info["kind"], "hnsw");
-    assert_eq!(info["chosen"], "hnsw: 1001 rows are more than 1000");
+    assert_eq!(
+        info["chosen"],
+        "hnsw: 1001 rows are more than 1000; f32: codes of 4 numbers are not half as long"
+    );
     assert_eq!(info["size"], 1_001);
     assert_eq!(info["dim"], 4);
     assert_eq!(info["metric"], "l2");
     assert_eq!(info["keys"], "rows");
+    assert_eq!(info["codec"], "f32");
     assert_eq!(
         (&info["M"], &info["efConstruction"], &info["seed"]),
         (&16.into(), &200.into(), &3.into())

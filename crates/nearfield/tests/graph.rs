@@ -29,7 +29,7 @@ fn matrix(data: &[f32], dim: usize, metric: Metric) -> Matrix {
 fn build(matrix: &Matrix, metric: Metric, params: HnswParams, exec: Exec<'_>) -> FrozenArrays {
     let rows = matrix.rows();
     let mut builder = HnswBuilder::new(rows, metric, kernels(None), params, exec);
-    while builder.step(rows, exec).unwrap().phase != BuildPhase::Done {}
+    while builder.step(rows.into(), exec).unwrap().phase != BuildPhase::Done {}
     let arrays = builder.finish();
     let view = arrays.view(params.m);
     check::validate(&view).unwrap();

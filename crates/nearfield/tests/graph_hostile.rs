@@ -76,7 +76,7 @@ fn damaged_arrays_are_refused_or_safe_to_walk() {
     };
     let (rows, exec) = (matrix.rows(), Exec::Serial);
     let mut builder = HnswBuilder::new(rows, Metric::L2, kernels(None), params, exec);
-    while builder.step(rows, exec).unwrap().phase != BuildPhase::Done {}
+    while builder.step(rows.into(), exec).unwrap().phase != BuildPhase::Done {}
     let good = builder.finish();
     assert!(good.twins.is_some() && !good.links.is_empty());
 

@@ -70,6 +70,12 @@ fn options() -> String {
     );
     alias(
         &mut text,
+        "What walks compare.",
+        "Codec",
+        &words("codec")[1..],
+    );
+    alias(
+        &mut text,
         "An instruction set the kernels may be held to.",
         "Isa",
         &words("isa"),

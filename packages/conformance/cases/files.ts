@@ -12,14 +12,17 @@ const sameForThreads: Case = {
   when: ({ backend }) => backend !== 'wasm',
   async run(env) {
     const counts = env.backend === 'native' ? [1, 2, 8] : [1, 2]
-    for (const metric of METRICS) {
-      const data = clustered(4000, 24, 21)
-      let first: Uint8Array | undefined
-      for (const threads of counts) {
-        await using index = await build(env, data, { dim: 24, kind: 'hnsw', metric, seed: 11, threads })
-        const bytes = await index.toBytes()
-        first ??= bytes
-        sameBytes(bytes, first, `${metric}, ${threads} threads against 1`)
+    for (const codec of ['f32', 'sq8']) {
+      for (const metric of METRICS) {
+        const data = clustered(4000, 24, 21)
+        let first: Uint8Array | undefined
+        for (const threads of counts) {
+          const options = { dim: 24, kind: 'hnsw', codec, metric, seed: 11, threads }
+          await using index = await build(env, data, options)
+          const bytes = await index.toBytes()
+          first ??= bytes
+          sameBytes(bytes, first, `${codec} ${metric}, ${threads} threads against 1`)
+        }
       }
     }
   },
@@ -157,6 +160,7 @@ const mutated: Case = {
       { kind: 'flat' },
       { kind: 'hnsw', keys: keyed },
       { kind: 'hnsw', keys: keyed.map((_, i) => i * 3) },
+      { kind: 'hnsw', codec: 'sq8' },
     ]) {
       await using index = await build(env, data, { dim: 12, ...options })
       sources.push(await index.toBytes())
@@ -195,7 +199,9 @@ const kinds = [
       keys: Array.from({ length: 800 }, (_, i) => `Schlüssel ${i}`),
     },
   },
-  { name: 'hnsw-l2', dim: 33, options: { kind: 'hnsw' } },
+  { name: 'hnsw-l2', dim: 33, options: { kind: 'hnsw', codec: 'f32' } },
+  { name: 'sq8-l2', dim: 33, options: { kind: 'hnsw', codec: 'sq8' } },
+  { name: 'sq8-ip', dim: 40, options: { kind: 'hnsw', codec: 'sq8', metric: 'ip' } },
 ] as const
 
 interface Told {

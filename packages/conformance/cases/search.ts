@@ -31,9 +31,12 @@ function matches(
   }
 }
 
-function exactCase(metric: Metric, kind: 'flat' | 'hnsw'): Case {
+type How = { readonly kind: 'flat' } | { readonly kind: 'hnsw'; readonly codec: 'f32' | 'sq8' }
+
+function exactCase(metric: Metric, how: How): Case {
+  const { kind, codec = 'f32' } = { codec: undefined, ...how }
   return {
-    name: `${kind} ${metric}: answers against exhaustion in f64`,
+    name: `${kind} ${codec} ${metric}: answers against exhaustion in f64`,
     async run(env) {
       // Rows of the same clusters, kept out of the index; and rows of other clusters, far from all that
       // is in it, where a graph walk finds less.
@@ -41,7 +44,8 @@ function exactCase(metric: Metric, kind: 'flat' | 'hnsw'): Case {
       const data = all.slice(0, ROWS * DIM)
       const queries = all.slice(ROWS * DIM)
       const strangers = clustered(QUERIES, DIM, 8)
-      await using index = await build(env, data, { dim: DIM, metric, kind })
+      await using index = await build(env, data, { dim: DIM, metric, ...how })
+      equal(index.stats().codec, codec, 'codec')
       equal(index.size, ROWS, 'size')
       equal(index.dim, DIM, 'dim')
       equal(index.metric, metric, 'metric')
@@ -253,6 +257,7 @@ const everyVector: Case = {
   async run(env) {
     const data = clustered(ROWS, DIM, 12, 6)
     await using index = await build(env, data, { dim: DIM, kind: 'hnsw' })
+    equal(index.stats().codec, 'sq8', 'codec that auto chose')
     const batch = await index.searchBatch(data, { k: 1 })
     for (let i = 0; i < ROWS; i++) equal(batch.distances[i], 0, `distance of row ${i} to its nearest`)
   },
@@ -303,7 +308,11 @@ const shapes: Case = {
 }
 
 export const searchCases: readonly Case[] = [
-  ...METRICS.flatMap((metric) => [exactCase(metric, 'flat'), exactCase(metric, 'hnsw')]),
+  ...METRICS.flatMap((metric) => [
+    exactCase(metric, { kind: 'flat' }),
+    exactCase(metric, { kind: 'hnsw', codec: 'f32' }),
+    exactCase(metric, { kind: 'hnsw', codec: 'sq8' }),
+  ]),
   forms,
   changingInputs,
   noBlocking,

@@ -22,7 +22,7 @@ export type BuilderHandle = number
 export type LoaderHandle = number
 export type IndexHandle = number
 
-export type Phase = 'prepare' | 'link' | 'repair' | 'done'
+export type Phase = 'prepare' | 'encode' | 'link' | 'repair' | 'done'
 export interface StepReport {
   readonly phase: Phase
   readonly done: number

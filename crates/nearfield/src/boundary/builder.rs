@@ -1,8 +1,9 @@
 //! A build in steps.
 //!
 //! ```text
-//! new ─► Prepare ─► Plan ─► Link … ─► Repair ─► Done ─► finish        hnsw
-//!              └──────────────────────────────► Done ─► finish        flat
+//! new ─► Prepare ─┬─► Encode ─┬─► Plan ─► Link … ─► Repair ─► Done ─► finish        hnsw
+//!                 ├───────────┘  codec f32
+//!                 └──────────────────────────────► Done ─► finish                  flat
 //! ```
 //!
 //! Invariant: a step is bounded by rows, not by the size of the data, and cut the same way for any
@@ -12,15 +13,18 @@ use super::options::{self, AUTO_FLAT_ROWS_MAX, BUILD};
 use super::query::Index;
 use super::{Phase, Progress, isa_limit};
 use crate::bytes::region::Region;
+use crate::codec::{Codec, Encoder, Stored, sq8};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::hnsw::{BuildPhase, FrozenArrays, HnswBuilder, HnswParams};
 use crate::ids::{KeyColumn, ROWS_MAX};
+use crate::index::codes::CodeSections;
 use crate::index::keys::Keys;
-use crate::index::{self, Params};
+use crate::index::{self, Params, Parts};
 use crate::kernels::{Isa, kernels};
-use crate::matrix::Matrix;
+use crate::matrix::{Matrix, stride};
 use crate::metric::Metric;
+use crate::search::trial;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -28,15 +32,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const STEP_NUMBERS: usize = 4 << 20;
 /// Rows one thread prepares at a time.
 const ROWS_GRAIN: usize = 64;
+/// What codes must find of sampled rows' neighbours for codec `auto` to walk by them.
+const AGREEMENT_MIN: f64 = 0.995;
 
 /// Builds one index in steps.
 #[derive(Debug)]
 pub struct Builder {
     params: Params,
     isa: Option<Isa>,
-    /// Why kind `auto` chose what it chose.
-    chosen: Option<String>,
+    /// What `auto` chose and why, kind first.
+    chosen: Vec<String>,
+    /// The codec that was asked for; `None` for `auto`.
+    codec: Option<Codec>,
     vectors: Matrix,
+    codes: Option<CodeSections>,
     keys: Keys,
     stage: Stage,
     poisoned: Option<String>,
@@ -46,7 +55,9 @@ pub struct Builder {
 enum Stage {
     /// This many rows are checked and normalised.
     Prepare(usize),
-    /// All rows are ready; twins and levels come next.
+    /// All rows are ready and are being coded.
+    Encode(Box<Encoder>),
+    /// All rows are ready, coded or not; twins and levels come next.
     Plan,
     Link(Box<HnswBuilder>),
     /// Every row is linked; reachability comes next.
@@ -85,8 +96,10 @@ impl Builder {
         Ok(Self {
             params,
             isa,
-            chosen,
+            chosen: chosen.into_iter().collect(),
+            codec: Codec::parse(values.word("codec")),
             vectors: copy,
+            codes: None,
             keys,
             stage,
             poisoned: None,
@@ -120,10 +133,15 @@ impl Builder {
                 "the build is not done: steps are left",
             ));
         };
-        let graph = arrays.map(|arrays| (*arrays).into());
-        let vectors = Region::new(std::sync::Arc::new(Stored(self.vectors)));
-        let index = index::Index::new(self.params, vectors, graph, self.keys, self.isa)?;
-        Ok(Index::new(index, self.chosen))
+        let parts = Parts {
+            vectors: Region::new(std::sync::Arc::new(Owned(self.vectors))),
+            codes: self.codes,
+            graph: arrays.map(|arrays| (*arrays).into()),
+            keys: self.keys,
+        };
+        let index = index::Index::new(self.params, parts, self.isa)?;
+        let chosen = (!self.chosen.is_empty()).then(|| self.chosen.join("; "));
+        Ok(Index::new(index, chosen))
     }
 
     fn advance(&mut self, exec: Exec<'_>) -> Result<Progress> {
@@ -135,10 +153,23 @@ impl Builder {
                 (Stage::Prepare(done), Phase::Prepare, done)
             }
             Stage::Prepare(_) if self.params.m == 0 => (Stage::Done(None), Phase::Done, rows),
+            Stage::Prepare(_) if self.tries_codes() => {
+                let encoder = Encoder::new(self.vectors.rows(), self.params.metric, exec)?;
+                (Stage::Encode(Box::new(encoder)), Phase::Encode, 0)
+            }
             Stage::Prepare(_) => (Stage::Plan, Phase::Link, 0),
+            Stage::Encode(mut encoder) => {
+                let done = encoder.step(self.vectors.rows(), exec);
+                if done < rows {
+                    (Stage::Encode(encoder), Phase::Encode, done)
+                } else {
+                    self.judge(*encoder, exec);
+                    (Stage::Plan, Phase::Link, 0)
+                }
+            }
             Stage::Plan => (Stage::Link(Box::new(self.plan(exec))), Phase::Link, 0),
             Stage::Link(mut graph) => {
-                let report = graph.step(self.vectors.rows(), exec)?;
+                let report = graph.step(self.stored(), exec)?;
                 // Twins have no links to wait for: they count as done with the rows that have.
                 let done = if report.done == report.total {
                     rows
@@ -149,6 +180,7 @@ impl Builder {
                 let next = if linking {
                     Stage::Link(graph)
                 } else {
+                    self.judge_again(&graph);
                     Stage::Repair(graph)
                 };
                 (
@@ -158,7 +190,7 @@ impl Builder {
                 )
             }
             Stage::Repair(mut graph) => {
-                let report = graph.step(self.vectors.rows(), exec)?;
+                let report = graph.step(self.stored(), exec)?;
                 match report.phase {
                     BuildPhase::Done => (
                         Stage::Done(Some(Box::new(graph.finish()))),
@@ -206,6 +238,52 @@ impl Builder {
         }
     }
 
+    fn stored(&self) -> Stored<'_> {
+        Stored {
+            rows: self.vectors.rows(),
+            codes: self.codes.as_ref().map(CodeSections::view),
+        }
+    }
+
+    /// Whether codes are asked for, or `auto` has something to gain by them.
+    fn tries_codes(&mut self) -> bool {
+        let dim = self.params.dim as usize;
+        let gains = sq8::stride(dim) * 2 <= stride(dim) * size_of::<f32>();
+        if self.codec.is_none() && !gains {
+            self.chosen
+                .push(format!("f32: codes of {dim} numbers are not half as long"));
+        }
+        self.codec.map_or(gains, |codec| codec == Codec::Sq8)
+    }
+
+    /// Keeps the codes if they are asked for or good.
+    fn judge(&mut self, encoder: Encoder, exec: Exec<'_>) {
+        let codes = CodeSections::from(encoder);
+        if self.codec.is_none() {
+            let (rows, metric) = (self.vectors.rows(), self.params.metric);
+            let found = trial::agreement(rows, codes.view(), metric, kernels(self.isa), exec);
+            let good = found >= AGREEMENT_MIN;
+            self.chosen.push(format!(
+                "{}: codes find {found:.3} of sampled rows' neighbours, {AGREEMENT_MIN} are enough",
+                if good { "sq8" } else { "f32" }
+            ));
+            if !good {
+                return;
+            }
+        }
+        self.codes = Some(codes);
+    }
+
+    /// Gives the codes up where linking met rows that they cannot tell apart.
+    fn judge_again(&mut self, graph: &HnswBuilder) {
+        if self.codec.is_none() && self.codes.is_some() && graph.crowded() {
+            self.codes = None;
+            self.chosen.pop();
+            self.chosen
+                .push("f32: some rows are too near to many others for codes".into());
+        }
+    }
+
     fn plan(&self, exec: Exec<'_>) -> HnswBuilder {
         let params = HnswParams {
             m: self.params.m as usize,
@@ -224,9 +302,9 @@ struct Pending<'r> {
 }
 
 /// A matrix as the bytes of the `vectors` section.
-struct Stored(Matrix);
+struct Owned(Matrix);
 
-impl AsRef<[u8]> for Stored {
+impl AsRef<[u8]> for Owned {
     fn as_ref(&self) -> &[u8] {
         bytemuck::cast_slice(self.0.as_floats())
     }

@@ -61,7 +61,7 @@ impl Loader {
 }
 
 impl Index {
-    /// Opens a mapped file: checked once; vectors stay in the map, graph and keys are copied out
+    /// Opens a mapped file: checked once; vectors and codes stay in the map, all else is copied out
     /// before they are checked.
     pub fn open_mapped(
         map: Arc<dyn AsRef<[u8]> + Send + Sync>,

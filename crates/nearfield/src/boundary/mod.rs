@@ -36,6 +36,8 @@ pub fn simd() -> &'static str {
 pub enum Phase {
     /// Checking and normalising rows.
     Prepare,
+    /// Making codes of rows.
+    Encode,
     /// Linking the graph.
     Link,
     /// Checking reachability and repairing.

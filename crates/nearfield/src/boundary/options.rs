@@ -15,7 +15,7 @@ use serde_json::Value;
 
 /// Neighbours returned when the caller does not say how many.
 pub const K_DEFAULT: u32 = 10;
-/// Candidates kept while walking when the caller does not say; raised to `k` where that is larger.
+/// Candidates of a walk when the caller does not say; raised to `k` where that is larger.
 pub const EF_DEFAULT: u32 = 100;
 /// The largest `ef`; more than this is a scan in disguise.
 pub const EF_MAX: u32 = 1_000_000;
@@ -127,6 +127,13 @@ pub const BUILD: &[OptionSpec] = &[
         doc: "Candidates kept while building: more makes a better graph and a slower build.",
     },
     OptionSpec {
+        name: "codec",
+        accepts: Accepts::Choice(&["auto", "f32", "sq8"]),
+        default: Default::Word("auto"),
+        kinds: Kinds::Graph,
+        doc: "What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.",
+    },
+    OptionSpec {
         name: "seed",
         accepts: Accepts::Integer {
             min: 0,
@@ -163,7 +170,7 @@ pub const SEARCH: &[OptionSpec] = &[
         },
         default: Default::Integer(EF_DEFAULT as u64),
         kinds: Kinds::Graph,
-        doc: "Candidates kept while walking, at least `k`: more finds more and takes longer.",
+        doc: "Candidates that a walk of the graph compares by their vectors, at least `k`: more finds more and takes longer. A walk by codes keeps half as many again.",
     },
     OptionSpec {
         name: "exact",
@@ -379,12 +386,12 @@ mod tests {
         assert_eq!(
             refusal(r#"{"dim": 3, "efconstruct": 9}"#),
             "OPTION: unknown option 'efconstruct' (did you mean efConstruction?); known options \
-             are dim, kind, metric, M, efConstruction, seed, isa"
+             are dim, kind, metric, M, efConstruction, codec, seed, isa"
         );
         assert_eq!(
             refusal(r#"{"dim": 3, "zzzzzzzz": 9}"#),
             "OPTION: unknown option 'zzzzzzzz'; known options are dim, kind, metric, M, \
-             efConstruction, seed, isa"
+             efConstruction, codec, seed, isa"
         );
         assert_eq!(
             refusal("{}"),

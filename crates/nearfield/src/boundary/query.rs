@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub struct Index {
     index: index::Index,
-    /// What kind `auto` chose and why, if it had to.
+    /// What `auto` chose for kind and codec and why, where it had to.
     chosen: Option<String>,
 }
 
@@ -31,9 +31,9 @@ impl Index {
         self.index.params().dim
     }
 
-    /// JSON: `{ size, dim, metric, kind, keys: "rows"|"numbers"|"text", isa, bytes, M,
-    /// efConstruction, levels, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
-    /// `M` and `efConstruction` are null for a flat index, `chosen` unless kind `auto` chose.
+    /// JSON: `{ size, dim, metric, kind, keys: "rows"|"numbers"|"text", codec, isa, bytes,
+    /// M, efConstruction, levels, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
+    /// `M` and `efConstruction` are null for a flat index, `chosen` where nothing was left to choose.
     pub fn info(&self) -> String {
         let params = self.index.params();
         let graph = self.index.graph();
@@ -55,6 +55,7 @@ impl Index {
             "efConstruction": graph.map(|_| params.ef_construction),
             "seed": params.seed,
             "levels": levels,
+            "codec": self.index.codec().name(),
             "isa": self.index.isa().name(),
             "bytes": self.file_bytes(),
             "sections": sections,

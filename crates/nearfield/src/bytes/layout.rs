@@ -37,11 +37,15 @@ pub enum Section {
     KeyOffsets = 7,
     /// The text of the keys.
     KeyText = 8,
+    /// Codes of the rows.
+    Codes = 9,
+    /// What the codes are centred on.
+    Centre = 10,
 }
 
 impl Section {
     /// Every section, in the order of the file.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Vectors,
         Self::Links0,
         Self::Levels,
@@ -50,6 +54,8 @@ impl Section {
         Self::Keys,
         Self::KeyOffsets,
         Self::KeyText,
+        Self::Codes,
+        Self::Centre,
     ];
 
     /// The section of an id.
@@ -68,15 +74,22 @@ impl Section {
             Self::Keys => "keys",
             Self::KeyOffsets => "key-offsets",
             Self::KeyText => "key-text",
+            Self::Codes => "codes",
+            Self::Centre => "centre",
         }
     }
 
     /// Bytes an element.
     pub const fn element_bytes(self) -> u32 {
         match self {
-            Self::Vectors | Self::Links0 | Self::Levels | Self::Links | Self::Twins => 4,
+            Self::Vectors
+            | Self::Links0
+            | Self::Levels
+            | Self::Links
+            | Self::Twins
+            | Self::Centre => 4,
             Self::Keys | Self::KeyOffsets => 8,
-            Self::KeyText => 1,
+            Self::KeyText | Self::Codes => 1,
         }
     }
 }

@@ -15,20 +15,23 @@ use super::prune::{Contender, Rule};
 use super::repair::{Repair, Site};
 use super::view::FrozenArrays;
 use super::{plan, twins, walk};
-use crate::codec::{F32Scorer, Scorer};
+use crate::codec::{F32Scorer, Scorer, Sq8Scorer, Stored};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::ids::{NO_SLOT, Slot};
 use crate::kernels::Kernels;
 use crate::matrix::Rows;
 use crate::metric::{Metric, ScorePair};
-use crate::search::{Candidate, Scratch, ScratchPool};
+use crate::search::{Buffers, Candidate, Pool, Scratch, ScratchPool};
 
 /// Rows a step handles at least, so that tiny early rounds do not make tiny steps.
 const STEP_ROWS_MIN: usize = 256;
 /// Nearest found nodes that a newcomer chooses its links from. Beyond these the rule keeps next to
 /// nothing, yet compares each with all that it kept.
 const CONTENDERS_MAX: usize = 100;
+/// Rows as near to a row as itself, by code, that make a crowd: a search for it may then miss it, for
+/// it judges no more than its pool by the vectors, and pools have at least twice as many.
+const CROWD_MIN: usize = 24;
 /// Neighbouring members that share a lease.
 const GRAIN: usize = 8;
 
@@ -69,8 +72,10 @@ pub struct StepReport {
 #[derive(Debug)]
 pub struct HnswBuilder {
     metric: Metric,
+    kernels: &'static Kernels,
     pair: ScorePair,
     rule: Rule,
+    crowded: bool,
     ef_construction: usize,
     phase: BuildPhase,
     order: Vec<Slot>,
@@ -126,8 +131,10 @@ impl HnswBuilder {
         let pair = metric.score_pair(kernels);
         Self {
             metric,
+            kernels,
             pair,
             rule: Rule::new(pair),
+            crowded: false,
             ef_construction: params.ef_construction.max(params.m),
             phase: BuildPhase::Link,
             order,
@@ -146,14 +153,20 @@ impl HnswBuilder {
         self.order.first().copied().unwrap_or(NO_SLOT)
     }
 
-    /// Does one bounded piece of work; the rows are those of [`new`](Self::new).
-    pub fn step(&mut self, rows: Rows<'_>, exec: Exec<'_>) -> Result<StepReport> {
+    /// Whether codes cannot tell some row from many others, so that walks by code may miss it.
+    pub const fn crowded(&self) -> bool {
+        self.crowded
+    }
+
+    /// Does one bounded piece of work; the rows are those of [`new`](Self::new). With codes, walks
+    /// go by these; links are chosen by the vectors.
+    pub fn step(&mut self, stored: Stored<'_>, exec: Exec<'_>) -> Result<StepReport> {
         let total = self.order.len();
         match self.phase {
             BuildPhase::Link => {
                 let start = self.inserted;
                 while self.inserted < total && self.inserted - start < STEP_ROWS_MIN {
-                    self.round(rows, exec)?;
+                    self.round(stored, exec)?;
                 }
                 if self.inserted == total {
                     self.phase = BuildPhase::Repair;
@@ -165,7 +178,7 @@ impl HnswBuilder {
                 });
             }
             BuildPhase::Repair => {
-                if let Some(done) = self.repair(rows, exec)? {
+                if let Some(done) = self.repair(stored, exec)? {
                     return Ok(StepReport {
                         phase: BuildPhase::Repair,
                         done,
@@ -185,7 +198,7 @@ impl HnswBuilder {
 
     /// One step of giving free places away, then of repairing: the rows in order, or `None` where
     /// nothing is left to do.
-    fn repair(&mut self, rows: Rows<'_>, exec: Exec<'_>) -> Result<Option<usize>> {
+    fn repair(&mut self, stored: Stored<'_>, exec: Exec<'_>) -> Result<Option<usize>> {
         if self.order.is_empty() {
             return Ok(None);
         }
@@ -201,8 +214,9 @@ impl HnswBuilder {
             (self.near, self.enrich) = (Near::new(0, 0), None);
         }
         let site = Site {
-            rows,
+            stored,
             metric: self.metric,
+            kernels: self.kernels,
             pair: self.pair,
             order,
             scratch: &self.scratch,
@@ -230,12 +244,12 @@ impl HnswBuilder {
         self.draft.freeze(self.twins, entry, level)
     }
 
-    fn round(&mut self, rows: Rows<'_>, exec: Exec<'_>) -> Result<()> {
+    fn round(&mut self, stored: Stored<'_>, exec: Exec<'_>) -> Result<()> {
         let len = plan::round_len(self.inserted, self.order.len());
         let members = self.inserted..self.inserted + len;
         if self.inserted > 0 {
-            self.propose(rows, exec, members.clone())?;
-            self.link(rows, exec, members.clone());
+            self.propose(stored, exec, members.clone())?;
+            self.link(stored.rows, exec, members.clone());
         }
         self.inserted = members.end;
         Ok(())
@@ -244,7 +258,7 @@ impl HnswBuilder {
     /// Chooses every member's own links, on the graph as it is.
     fn propose(
         &mut self,
-        rows: Rows<'_>,
+        stored: Stored<'_>,
         exec: Exec<'_>,
         members: std::ops::Range<usize>,
     ) -> Result<()> {
@@ -252,53 +266,87 @@ impl HnswBuilder {
         proposals.resize_with(members.len(), Vec::new);
         let this = &*self;
         let members = &this.order[members];
-        let mut failed: Vec<Result<()>> = vec![Ok(()); members.len()];
-        let mut out: Vec<_> = proposals.iter_mut().zip(&mut failed).collect();
+        let mut crowds: Vec<Result<bool>> = vec![Ok(false); members.len()];
+        let mut out: Vec<_> = proposals.iter_mut().zip(&mut crowds).collect();
         exec.fill(
             &mut out,
             GRAIN,
             || this.scratch.lease(),
-            |lease, at, (proposal, failed)| match lease {
-                Ok(scratch) => this.propose_one(rows, members[at], scratch, proposal),
-                Err(error) => **failed = Err(error.clone()),
+            |lease, at, (proposal, crowd)| {
+                **crowd = lease
+                    .as_mut()
+                    .map(|scratch| this.propose_one(stored, members[at], scratch, proposal))
+                    .map_err(|error| error.clone());
             },
         );
         drop(out);
         self.proposals = proposals;
-        failed.into_iter().collect()
+        for crowd in crowds {
+            self.crowded |= crowd?;
+        }
+        Ok(())
     }
 
+    /// One member's links; whether it stands in a crowd.
     fn propose_one(
         &self,
-        rows: Rows<'_>,
+        stored: Stored<'_>,
         slot: Slot,
         scratch: &mut Scratch,
         out: &mut Vec<Proposal>,
+    ) -> bool {
+        let Scratch { code, buffers, .. } = scratch;
+        let exact = F32Scorer::of_row(stored.rows, slot, self.pair);
+        let Some(codes) = stored.codes else {
+            self.propose_by(stored.rows, slot, &exact, |_| {}, buffers, out);
+            return false;
+        };
+        code.set(self.metric, stored.rows.row(slot), codes.centre());
+        let coded = Sq8Scorer::new(codes, code, self.kernels);
+        let own = coded.score(slot);
+        let mut crowded = false;
+        let judge = |pool: &mut Pool| {
+            let as_near = pool.entries().partition_point(|entry| entry.score() <= own);
+            crowded = as_near >= CROWD_MIN;
+            pool.rescore(&exact, self.contenders_max());
+        };
+        self.propose_by(stored.rows, slot, &coded, judge, buffers, out);
+        // The nearest by inner product need not be the row itself: there is nothing to find.
+        crowded && self.metric != Metric::Ip
+    }
+
+    /// Nearest found nodes that a newcomer chooses among.
+    fn contenders_max(&self) -> usize {
+        CONTENDERS_MAX.max(self.draft.width(0))
+    }
+
+    /// Walks by `scorer` and chooses among what `judge` leaves in the pool, scored by the vectors.
+    fn propose_by<S: Scorer>(
+        &self,
+        rows: Rows<'_>,
+        slot: Slot,
+        scorer: &S,
+        mut judge: impl FnMut(&mut Pool),
+        buffers: &mut Buffers,
+        out: &mut Vec<Proposal>,
     ) {
-        let scorer = F32Scorer::of_row(rows, slot, self.pair);
         let (entry, top) = (self.entry(), self.draft.level(self.entry()));
         let level = self.draft.level(slot);
         let start = Candidate::new(scorer.score(entry), entry);
-        let mut starts = vec![walk::descend(&self.draft, &scorer, start, top, level)];
+        let mut starts = vec![walk::descend(&self.draft, scorer, start, top, level)];
         out.clear();
         let mut contenders = Vec::new();
         for level in (0..=level.min(top)).rev() {
-            let buffers = &mut scratch.buffers;
-            walk::beam(
-                &self.draft,
-                &scorer,
-                &starts,
-                level,
-                self.ef_construction,
-                buffers,
-            );
+            let ef = self.ef_construction;
+            walk::beam(&self.draft, scorer, &starts, level, ef, buffers);
             starts.clear();
             starts.extend(buffers.pool.entries());
+            judge(&mut buffers.pool);
+            let met = buffers.pool.entries();
             contenders.clear();
             contenders.extend(
-                starts
-                    .iter()
-                    .take(CONTENDERS_MAX.max(self.draft.width(0)))
+                met.iter()
+                    .take(self.contenders_max())
                     .map(|&candidate| Contender {
                         candidate,
                         settled: false,
@@ -309,7 +357,7 @@ impl HnswBuilder {
                 .select(rows, &contenders, self.draft.width(1), &mut kept);
             settle(&mut kept);
             let near = match level {
-                0 => starts[..starts.len().min(self.near.width())].to_vec(),
+                0 => met[..met.len().min(self.near.width())].to_vec(),
                 _ => Vec::new(),
             };
             out.push(Proposal { level, kept, near });

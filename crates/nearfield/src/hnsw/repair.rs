@@ -16,13 +16,13 @@ use super::draft::Draft;
 use super::prune::Contender;
 use super::view::Links;
 use super::walk;
-use crate::codec::{F32Scorer, Scorer};
+use crate::codec::{F32Scorer, Scorer, Sq8Scorer, Stored};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::ids::{NO_SLOT, Slot};
-use crate::matrix::Rows;
+use crate::kernels::Kernels;
 use crate::metric::{Metric, ScorePair};
-use crate::search::{Buffers, Candidate, ScratchPool};
+use crate::search::{Buffers, Candidate, Scratch, ScratchPool};
 use std::collections::HashSet;
 
 /// The beam of a sweep's searches. Every wider search finds what this one does.
@@ -37,11 +37,13 @@ const GRAIN: usize = 8;
 
 /// What repairing reads and does not change.
 pub struct Site<'a> {
-    /// The vectors.
-    pub rows: Rows<'a>,
+    /// The vectors, and the codes that searches will go by.
+    pub stored: Stored<'a>,
     /// How they are compared.
     pub metric: Metric,
-    /// Its kernels.
+    /// What compares codes.
+    pub kernels: &'static Kernels,
+    /// What compares vectors.
     pub pair: ScorePair,
     /// Every slot of the graph, the entry first.
     pub order: &'a [Slot],
@@ -67,7 +69,7 @@ impl Repair {
     /// Makes every slot reachable.
     pub fn begin(draft: &mut Draft, site: &Site<'_>, ef: usize) -> Result<Self> {
         let mut scratch = site.scratch.lease()?;
-        let of = |slot| F32Scorer::of_row(site.rows, slot, site.pair);
+        let of = |slot| F32Scorer::of_row(site.stored.rows, slot, site.pair);
         let tree = reach_all(draft, site.order, of, ef, &mut scratch.buffers);
         Ok(Self {
             tree,
@@ -127,11 +129,7 @@ fn search_for(
             *out = lease
                 .as_mut()
                 .map_err(|error| error.clone())
-                .map(|scratch| {
-                    let scorer = F32Scorer::of_row(site.rows, slots[at], site.pair);
-                    let entry = site.order[0];
-                    missed(draft, entry, slots[at], &scorer, &mut scratch.buffers)
-                });
+                .map(|scratch| missed(draft, slots[at], site, scratch));
         },
     );
     out.into_iter().collect()
@@ -177,19 +175,42 @@ fn reach_all<S: Scorer>(
 }
 
 /// Searches for a slot with a beam of [`SWEEP_EF`]; where it is missed, the nodes found instead,
-/// nearest first.
-fn missed<S: Scorer>(
+/// nearest first, with the scores of their vectors.
+fn missed(
+    draft: &Draft,
+    slot: Slot,
+    site: &Site<'_>,
+    scratch: &mut Scratch,
+) -> Option<Vec<Candidate>> {
+    let Scratch { code, buffers, .. } = scratch;
+    let entry = site.order[0];
+    let Stored { rows, codes } = site.stored;
+    let exact = F32Scorer::of_row(rows, slot, site.pair);
+    let found = if let Some(codes) = codes {
+        code.set(site.metric, rows.row(slot), codes.centre());
+        let coded = Sq8Scorer::new(codes, code, site.kernels);
+        let found = finds(draft, entry, slot, &coded, buffers);
+        if !found {
+            buffers.pool.rescore(&exact, SWEEP_EF);
+        }
+        found
+    } else {
+        finds(draft, entry, slot, &exact, buffers)
+    };
+    (!found).then(|| buffers.pool.entries().to_vec())
+}
+
+/// Whether a search as users make it meets the slot.
+fn finds<S: Scorer>(
     draft: &Draft,
     entry: Slot,
     slot: Slot,
     scorer: &S,
     buffers: &mut Buffers,
-) -> Option<Vec<Candidate>> {
+) -> bool {
     let start = Candidate::new(scorer.score(entry), entry);
     let starts = walk::land(draft, scorer, start, draft.level(entry), buffers);
-    let starts = starts.as_slice();
-    let found = walk::beam_until(draft, scorer, starts, 0, SWEEP_EF, slot, buffers);
-    (!found).then(|| buffers.pool.entries().to_vec())
+    walk::beam_until(draft, scorer, starts.as_slice(), 0, SWEEP_EF, slot, buffers)
 }
 
 /// A breadth-first tree: the parent of every reached slot, the entry its own; and the links that

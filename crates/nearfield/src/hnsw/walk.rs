@@ -32,21 +32,42 @@ pub fn search<S: Scorer>(
     k: usize,
     buffers: &mut Buffers,
 ) {
+    fill_pool(view, scorer, ef, k, buffers);
+    answer(view, k, &buffers.pool, &mut buffers.results);
+}
+
+/// As [`search`], walking by `codes` and answering by `scorer`. Codes blur the order of candidates, so
+/// the walk keeps half as many again as `ef`, and the nearest `ef` of them are scored again.
+pub fn search_by_codes<C: Scorer, S: Scorer>(
+    view: &GraphView<'_>,
+    codes: &C,
+    scorer: &S,
+    (ef, k): (usize, usize),
+    buffers: &mut Buffers,
+) {
+    let ef = ef.max(k);
+    fill_pool(view, codes, ef.saturating_add(ef / 2), k, buffers);
+    buffers.pool.rescore(scorer, ef);
+    answer(view, k, &buffers.pool, &mut buffers.results);
+}
+
+/// Leaves in the pool the nearest that a walk from the entry finds.
+fn fill_pool<S: Scorer>(
+    view: &GraphView<'_>,
+    scorer: &S,
+    ef: usize,
+    k: usize,
+    buffers: &mut Buffers,
+) {
     buffers.results.clear();
     if view.entry == NO_SLOT || k == 0 {
+        buffers.pool.reset(0);
         return;
     }
+    let ef = ef.max(k).min(view.rows);
     let entry = Candidate::new(scorer.score(view.entry), view.entry);
     let starts = land(view, scorer, entry, view.level, buffers);
-    beam(
-        view,
-        scorer,
-        starts.as_slice(),
-        0,
-        ef.max(k).min(view.rows),
-        buffers,
-    );
-    answer(view, k, &buffers.pool, &mut buffers.results);
+    beam(view, scorer, starts.as_slice(), 0, ef, buffers);
 }
 
 /// Where a walk of level 0 starts.

@@ -5,6 +5,7 @@
 //! open     a file's bytes ─► Index, every check on the way
 //! image    Index ─► the file's bytes, in pieces
 //! graph    the graph's arrays as sections
+//! codes    the vectors' codes as sections
 //! keys     the callers' names for vectors
 //! unique   are any two equal, in little memory
 //! ```
@@ -12,6 +13,7 @@
 //! Invariants: an index never changes. Its sections are the arrays searches walk, whether they were
 //! built, loaded or mapped, so saving translates nothing and there is one form of everything.
 
+pub mod codes;
 pub mod graph;
 mod image;
 pub mod keys;
@@ -22,14 +24,15 @@ use crate::bytes::header::Header;
 use crate::bytes::layout::Section;
 use crate::bytes::region::Region;
 use crate::bytes::table::Layout;
-use crate::codec::F32Scorer;
+use crate::codec::{Codec, F32Scorer, Sq8Scorer};
 use crate::error::{Code, Error, Result};
 use crate::hnsw::walk;
 use crate::ids::{NO_SLOT, Slot};
 use crate::kernels::{Isa, Kernels, kernels};
 use crate::matrix::{Rows, stride};
 use crate::metric::{Metric, ScorePair};
-use crate::search::{ScratchPool, exact};
+use crate::search::{Scratch, ScratchPool, exact};
+use codes::CodeSections;
 use graph::Graph;
 use image::Image;
 use keys::Keys;
@@ -51,6 +54,30 @@ pub struct Params {
     pub ef_construction: u32,
 }
 
+/// What an index consists of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Section `vectors`.
+    pub vectors: Region,
+    /// The vectors' codes, if walks go by codes.
+    pub codes: Option<CodeSections>,
+    /// The graph, unless the index is flat.
+    pub graph: Option<Graph>,
+    /// The keys.
+    pub keys: Keys,
+}
+
+impl Parts {
+    /// In the order of the file.
+    fn sections(&self) -> Vec<(Section, Region)> {
+        let mut sections = vec![(Section::Vectors, self.vectors.clone())];
+        sections.extend(self.graph.iter().flat_map(Graph::sections));
+        sections.extend(self.keys.sections());
+        sections.extend(self.codes.iter().flat_map(CodeSections::sections));
+        sections
+    }
+}
+
 /// How a query is to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct How {
@@ -67,6 +94,7 @@ pub struct How {
 pub struct Index {
     params: Params,
     vectors: Region,
+    codes: Option<CodeSections>,
     graph: Option<Graph>,
     keys: Keys,
     kernels: &'static Kernels,
@@ -77,21 +105,19 @@ pub struct Index {
 
 impl Index {
     /// Joins parts that fit each other: built by this crate, or checked by [`open`].
-    pub fn new(
-        params: Params,
-        vectors: Region,
-        graph: Option<Graph>,
-        keys: Keys,
-        limit: Option<Isa>,
-    ) -> Result<Self> {
+    pub fn new(params: Params, parts: Parts, limit: Option<Isa>) -> Result<Self> {
         let kernels = kernels(limit);
-        let mut sections = vec![(Section::Vectors, vectors.clone())];
-        sections.extend(graph.iter().flat_map(Graph::sections));
-        sections.extend(keys.sections());
-        let image = Image::new(header(&params, graph.as_ref(), &keys), sections)?;
+        let image = Image::new(header(&params, &parts), parts.sections())?;
+        let Parts {
+            vectors,
+            codes,
+            graph,
+            keys,
+        } = parts;
         Ok(Self {
             params,
             vectors,
+            codes,
             graph,
             keys,
             kernels,
@@ -122,6 +148,14 @@ impl Index {
     /// The graph, unless the index is flat.
     pub const fn graph(&self) -> Option<&Graph> {
         self.graph.as_ref()
+    }
+
+    /// How walks see the vectors.
+    pub const fn codec(&self) -> Codec {
+        match self.codes {
+            Some(_) => Codec::Sq8,
+            None => Codec::F32,
+        }
     }
 
     /// The instruction set its kernels use.
@@ -155,16 +189,25 @@ impl Index {
     ) -> Result<usize> {
         let k = how.k.min(self.params.rows as usize);
         let mut lease = self.scratch.lease()?;
-        let scratch = &mut *lease;
-        let row = scratch.query.row_mut(0);
-        row.copy_from_slice(query);
-        self.params.metric.prepare(row);
+        let Scratch {
+            query: own,
+            code,
+            buffers,
+        } = &mut *lease;
+        own.row_mut(0).copy_from_slice(query);
+        self.params.metric.prepare(own.row_mut(0));
         let rows = self.rows();
-        let scorer = F32Scorer::new(rows, scratch.query.row(0), self.pair);
-        let buffers = &mut scratch.buffers;
-        match &self.graph {
-            Some(graph) if !how.exact => {
+        let scorer = F32Scorer::new(rows, own.row(0), self.pair);
+        match (&self.graph, &self.codes) {
+            (Some(graph), None) if !how.exact => {
                 walk::search(&graph.view(&self.params), &scorer, how.ef, k, buffers);
+            }
+            (Some(graph), Some(codes)) if !how.exact => {
+                let codes = codes.view();
+                code.set(self.params.metric, own.row(0), codes.centre());
+                let coded = Sq8Scorer::new(codes, code, self.kernels);
+                let view = graph.view(&self.params);
+                walk::search_by_codes(&view, &coded, &scorer, (how.ef, k), buffers);
             }
             _ => exact::search(&scorer, rows.len(), k, &mut buffers.results),
         }
@@ -180,6 +223,9 @@ impl Index {
     pub fn check(&self) -> Result<()> {
         let offset_of = |section| self.layout().find(section).map_or(0, |entry| entry.offset);
         self.keys.check_file(self.params.rows, offset_of)?;
+        if let Some(codes) = &self.codes {
+            codes.check(self.params.metric, self.rows(), offset_of)?;
+        }
         self.graph.as_ref().map_or(Ok(()), |graph| {
             graph.check(&self.params, self.rows(), offset_of)
         })
@@ -195,7 +241,20 @@ const fn metric_tag(metric: Metric) -> u8 {
     }
 }
 
-fn header(params: &Params, graph: Option<&Graph>, keys: &Keys) -> Header {
+/// The number the header has for a codec.
+const fn codec_tag(codec: Codec) -> u8 {
+    match codec {
+        Codec::F32 => 1,
+        Codec::Sq8 => 2,
+    }
+}
+
+fn header(params: &Params, parts: &Parts) -> Header {
+    let graph = parts.graph.as_ref();
+    let codec = match parts.codes {
+        Some(_) => Codec::Sq8,
+        None => Codec::F32,
+    };
     Header {
         sections: 0, // the image counts
         bytes: 0,    // the image knows
@@ -204,8 +263,8 @@ fn header(params: &Params, graph: Option<&Graph>, keys: &Keys) -> Header {
         stride: u32::try_from(stride(params.dim as usize)).expect("dim is at most DIM_MAX"),
         kind: if graph.is_some() { 2 } else { 1 },
         metric: metric_tag(params.metric),
-        codec: 1,
-        keys: keys.tag(),
+        codec: codec_tag(codec),
+        keys: parts.keys.tag(),
         seed: params.seed,
         m: params.m,
         ef_construction: params.ef_construction,

@@ -5,17 +5,20 @@
 //! ```
 //!
 //! Everything is checked once, here; walks and scans may then index what they find. Loaded bytes
-//! are borrowed where they are. A map may change under us, so of a mapped file only `vectors` stays
-//! in the map, where any bits are safe to score; the rest is copied out first and then checked.
+//! are borrowed where they are. A map may change under us, so of a mapped file only `vectors` and
+//! `codes` stay in the map, where any bits are safe to score; the rest is copied out first and then
+//! checked.
 
+use super::codes::CodeSections;
 use super::graph::Graph;
 use super::keys::Keys;
-use super::{Index, Params};
+use super::{Index, Params, Parts};
 use crate::bytes::header::Header;
 use crate::bytes::layout::Section;
 use crate::bytes::region::Region;
 use crate::bytes::table::Layout;
 use crate::bytes::{addressable, corrupt};
+use crate::codec::{Codec, sq8};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::ids::{DIM_MAX, NO_SLOT, ROWS_MAX, SAFE_INTEGER_MAX};
@@ -62,33 +65,49 @@ pub fn open(
     layout.check_front(front.as_bytes())?;
     let params = fields(&header)?;
     expect_sections(&header, &params, &layout)?;
-    let parts = Parts {
+    let source = Source {
         file,
         front: &front,
         layout: &layout,
         residence,
         exec,
     };
-    let vectors = parts.section(Section::Vectors)?;
-    check_vectors(
-        &vectors,
-        &params,
-        offset_of(&layout, Section::Vectors),
-        exec,
-    )?;
-    let graph = if params.m > 0 {
-        Some(graph(&parts, &header, &params, &vectors)?)
-    } else {
-        None
-    };
-    let keys = keys(&parts, header.keys)?;
-    keys.check_file(params.rows, |section| offset_of(&layout, section))?;
-    let index = Index::new(params, vectors, graph, keys, limit)?;
+    let index = Index::new(params, parts(&source, &header, &params)?, limit)?;
     Ok(index.with_front(front))
 }
 
+/// Everything a header implies, checked.
+fn parts(source: &Source<'_>, header: &Header, params: &Params) -> Result<Parts> {
+    let place = |section| offset_of(source.layout, section);
+    let vectors = source.section(Section::Vectors)?;
+    check_vectors(&vectors, params, place(Section::Vectors), source.exec)?;
+    let graph = if params.m > 0 {
+        Some(graph(source, header, params, &vectors)?)
+    } else {
+        None
+    };
+    let keys = keys(source, header.keys)?;
+    keys.check_file(params.rows, place)?;
+    let codes = if header.codec == super::codec_tag(Codec::Sq8) {
+        let codes = CodeSections {
+            codes: source.section(Section::Codes)?,
+            centre: source.section(Section::Centre)?,
+        };
+        codes.validate(place, source.exec)?;
+        Some(codes)
+    } else {
+        None
+    };
+    Ok(Parts {
+        vectors,
+        codes,
+        graph,
+        keys,
+    })
+}
+
 /// The file while its sections are taken out.
-struct Parts<'f> {
+struct Source<'f> {
     file: &'f Region,
     front: &'f Region,
     layout: &'f Layout,
@@ -96,15 +115,14 @@ struct Parts<'f> {
     exec: Exec<'f>,
 }
 
-impl Parts<'_> {
+impl Source<'_> {
     /// A section that the file has, checked against its sums.
     fn section(&self, section: Section) -> Result<Region> {
         let entry = self.layout.find(section).ok_or_else(|| missing(section))?;
         let padded = crate::bytes::table::align(entry.bytes).ok_or_else(|| missing(section))?;
-        let residence = if section == Section::Vectors {
-            Residence::Loaded
-        } else {
-            self.residence
+        let residence = match section {
+            Section::Vectors | Section::Codes => Residence::Loaded,
+            _ => self.residence,
         };
         let whole = keep(self.file, entry.offset, padded, residence)?;
         let (payload, padding) = whole.as_bytes().split_at(addressable(entry.bytes)?);
@@ -190,8 +208,13 @@ fn fields(header: &Header) -> Result<Params> {
     let Some(metric) = metric_of(header.metric) else {
         return at(41, format!("metric {}, expected 1 to 3", header.metric));
     };
-    if header.codec != 1 {
-        return at(42, format!("codec {}, expected 1", header.codec));
+    let codecs = if kind == 2 { 2 } else { 1 };
+    if !(1..=codecs).contains(&header.codec) {
+        let codec = header.codec;
+        return at(
+            42,
+            format!("codec {codec}, expected 1 to {codecs} for this kind"),
+        );
     }
     if header.keys > 2 {
         return at(43, format!("keys {}, expected 0 to 2", header.keys));
@@ -232,6 +255,7 @@ fn metric_of(tag: u8) -> Option<Metric> {
 /// The sections a header implies are there, no others, and as long as it implies.
 fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<()> {
     let (rows, graph) = (header.rows, params.m > 0);
+    let coded = header.codec == super::codec_tag(Codec::Sq8);
     let exactly = |elements: Option<u64>, section: Section| {
         elements.and_then(|elements| elements.checked_mul(u64::from(section.element_bytes())))
     };
@@ -245,6 +269,11 @@ fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<
             Section::Keys => (header.keys == 1, Some(Some(rows))),
             Section::KeyOffsets => (header.keys == 2, Some(rows.checked_add(1))),
             Section::KeyText => (header.keys == 2, None),
+            Section::Codes => {
+                let stride = sq8::stride(params.dim as usize) as u64;
+                (coded, Some(rows.checked_mul(stride)))
+            }
+            Section::Centre => (coded, Some(Some(params.dim.into()))),
         };
         let found = layout.find(section);
         match (wanted, found) {
@@ -313,32 +342,32 @@ fn check_vectors(vectors: &Region, params: &Params, offset: u64, exec: Exec<'_>)
     ))
 }
 
-fn graph(parts: &Parts<'_>, header: &Header, params: &Params, vectors: &Region) -> Result<Graph> {
-    let twins = match parts.layout.find(Section::Twins) {
-        Some(_) => Some(parts.section(Section::Twins)?),
+fn graph(source: &Source<'_>, header: &Header, params: &Params, vectors: &Region) -> Result<Graph> {
+    let twins = match source.layout.find(Section::Twins) {
+        Some(_) => Some(source.section(Section::Twins)?),
         None => None,
     };
     let graph = Graph {
-        links0: parts.section(Section::Links0)?,
-        levels: parts.section(Section::Levels)?,
-        links: parts.section(Section::Links)?,
+        links0: source.section(Section::Links0)?,
+        levels: source.section(Section::Levels)?,
+        links: source.section(Section::Links)?,
         twins,
         entry: header.entry,
         level: header.level,
     };
-    graph.validate(params, |section| offset_of(parts.layout, section))?;
+    graph.validate(params, |section| offset_of(source.layout, section))?;
     let rows = Rows::new(vectors.as_slice(), params.dim as usize);
-    graph.check_twins(rows, offset_of(parts.layout, Section::Twins))?;
+    graph.check_twins(rows, offset_of(source.layout, Section::Twins))?;
     Ok(graph)
 }
 
-fn keys(parts: &Parts<'_>, tag: u8) -> Result<Keys> {
+fn keys(source: &Source<'_>, tag: u8) -> Result<Keys> {
     Ok(match tag {
         0 => Keys::Rows,
-        1 => Keys::Numbers(parts.section(Section::Keys)?),
+        1 => Keys::Numbers(source.section(Section::Keys)?),
         _ => Keys::Text {
-            offsets: parts.section(Section::KeyOffsets)?,
-            text: parts.section(Section::KeyText)?,
+            offsets: source.section(Section::KeyOffsets)?,
+            text: source.section(Section::KeyText)?,
         },
     })
 }

@@ -118,7 +118,7 @@ fn padded(tail: &[f32]) -> [f32; 16] {
 /// instructions throughout or does not load.
 #[cfg(not(target_arch = "wasm32"))]
 macro_rules! table {
-    ($isa:expr, $lanes:ty, $features:literal) => {
+    ($isa:expr, $lanes:ty, $products:ty, $features:literal) => {
         /// The table of this set; reached through [`available`](super::super::available) alone.
         pub(in crate::kernels) static KERNELS: Kernels = Kernels {
             isa: $isa,
@@ -130,6 +130,10 @@ macro_rules! table {
             l2sq_f32_x4: |query, rows| unsafe { l2sq_x4(query, rows) },
             // SAFETY: as above.
             dot_f32_x4: |query, rows| unsafe { dot_x4(query, rows) },
+            // SAFETY: as above.
+            dot_u7i8: |query, row| unsafe { dot_codes(query, row) },
+            // SAFETY: as above.
+            dot_u7i8_x4: |query, rows| unsafe { dot_codes_x4(query, rows) },
         };
 
         #[target_feature(enable = $features)]
@@ -154,6 +158,18 @@ macro_rules! table {
         fn dot_x4(query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
             // SAFETY: as above.
             unsafe { lanes::sums::<$lanes, lanes::Dot, 4>(query, rows) }
+        }
+
+        #[target_feature(enable = $features)]
+        fn dot_codes(query: &[u8], row: &[i8]) -> i32 {
+            // SAFETY: this function's features are those of the products.
+            unsafe { products::dots::<$products, 1>(query, [row])[0] }
+        }
+
+        #[target_feature(enable = $features)]
+        fn dot_codes_x4(query: &[u8], rows: [&[i8]; 4]) -> [i32; 4] {
+            // SAFETY: as above.
+            unsafe { products::dots::<$products, 4>(query, rows) }
         }
     };
 }

@@ -1,15 +1,16 @@
-//! Distances between two equal-length slices of `f32`, one table per instruction set.
+//! Sums over two equal-length slices, of `f32` or of 8-bit codes, one table per instruction set.
 //!
 //! # The sum is part of the definition
 //! Element `i` is accumulated into lane `i % 16`; at the end lane `j` takes lane `j + 8`, then
 //! `j + 4`, `j + 2`, `j + 1`. The fused sets (AVX2+FMA, AVX-512, NEON) agree with each other bit for
-//! bit, and so do the unfused ones (scalar, WebAssembly simd128); the two groups differ by rounding.
+//! bit, and so do the unfused ones (scalar, WebAssembly simd128); the two groups differ by rounding. Sums over codes are integers: every set gives the same.
 //!
 //! # Layout
 //! ```text
 //! scalar            the definition, in plain Rust
-//! lanes             the one SIMD body, over a trait of sixteen lanes
-//! x86_64/avx2 …     one file a set: its lanes, its #[target_feature] entries, its table
+//! lanes             the one SIMD body over floats, on a trait of sixteen lanes
+//! products          the one SIMD body over codes, on a trait of products added in pairs
+//! x86_64/avx2 …     one file a set: its lanes and products, its #[target_feature] entries, its table
 //! prefetch          a hint for rows that will be scored soon
 //! tests             every table of this machine against the definition
 //! ```
@@ -31,6 +32,12 @@ mod aarch64;
 ))]
 mod lanes;
 mod prefetch;
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128"),
+))]
+mod products;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -60,6 +67,15 @@ fn tables() -> std::iter::Empty<&'static Kernels> {
 pub type Pair = fn(&[f32], &[f32]) -> f32;
 /// A kernel over one query and four rows, all of the same length (asserted); same bits as [`Pair`].
 pub type Quad = fn(&[f32], [&[f32]; 4]) -> [f32; 4];
+/// A kernel over a query of 7-bit codes (0 … 127) and a row of signed ones; both slices have the
+/// same length, a multiple of [`CODE_BLOCK`] (asserted). Two products then always fit the 16 bits
+/// that the fastest instructions of most sets add them in.
+pub type CodePair = fn(&[u8], &[i8]) -> i32;
+/// A kernel over one query and four rows of codes; the same sums as [`CodePair`].
+pub type CodeQuad = fn(&[u8], [&[i8]; 4]) -> [i32; 4];
+
+/// Codes a row has a multiple of: one cache line, the widest register of any set.
+pub const CODE_BLOCK: usize = 64;
 
 /// An instruction set with a table. Ordered: a later set is the better one where both run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,6 +137,10 @@ pub struct Kernels {
     pub l2sq_f32_x4: Quad,
     /// Four inner products.
     pub dot_f32_x4: Quad,
+    /// Inner product of codes.
+    pub dot_u7i8: CodePair,
+    /// Four inner products of codes.
+    pub dot_u7i8_x4: CodeQuad,
 }
 
 /// The best table this machine can run, or the best not above `limit`. A limit of another

@@ -1,7 +1,7 @@
 //! The definition: what every other table is replayed against. Whole chunks of sixteen let the
 //! compiler use whatever the target's baseline has; each lane still adds its terms one by one.
 
-use super::{Isa, Kernels};
+use super::{CODE_BLOCK, Isa, Kernels};
 
 pub static KERNELS: Kernels = Kernels {
     isa: Isa::Scalar,
@@ -9,6 +9,8 @@ pub static KERNELS: Kernels = Kernels {
     dot_f32,
     l2sq_f32_x4: |query, rows| rows.map(|row| l2sq_f32(query, row)),
     dot_f32_x4: |query, rows| rows.map(|row| dot_f32(query, row)),
+    dot_u7i8,
+    dot_u7i8_x4: |query, rows| rows.map(|row| dot_u7i8(query, row)),
 };
 
 fn l2sq_f32(query: &[f32], row: &[f32]) -> f32 {
@@ -17,6 +19,20 @@ fn l2sq_f32(query: &[f32], row: &[f32]) -> f32 {
 
 fn dot_f32(query: &[f32], row: &[f32]) -> f32 {
     sum(query, row, |x, y| x * y)
+}
+
+fn dot_u7i8(query: &[u8], row: &[i8]) -> i32 {
+    assert_eq!(query.len(), row.len(), "query and row differ in length");
+    assert!(
+        query.len().is_multiple_of(CODE_BLOCK),
+        "{} codes are no whole number of blocks",
+        query.len()
+    );
+    let products = query
+        .iter()
+        .zip(row)
+        .map(|(&q, &r)| i32::from(q) * i32::from(r));
+    products.sum()
 }
 
 #[inline]

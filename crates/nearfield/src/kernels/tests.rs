@@ -10,11 +10,12 @@
     reason = "exact equality is what is tested, on numbers small enough to convert exactly"
 )]
 
+mod codes;
 #[cfg(unix)]
 mod guard;
 mod values;
 
-use super::{Isa, Kernels, available, kernels, prefetch_row};
+use super::{CODE_BLOCK, Isa, Kernels, available, kernels, prefetch_row};
 use values::{Random, edges};
 
 /// Lengths replayed one by one: every tail, and past 1024.

@@ -7,6 +7,7 @@
 //! top         the k nearest of a stream
 //! exact       every row, for flat indexes and `exact: true`
 //! scratch     all of the above for one thread; leased and given back
+//! trial       do codes order rows as the vectors do
 //! ```
 
 mod candidate;
@@ -14,6 +15,7 @@ pub mod exact;
 mod pool;
 mod scratch;
 mod top;
+pub mod trial;
 mod visited;
 
 pub use candidate::Candidate;

@@ -8,6 +8,10 @@
 //! A binary search and a short move beat two heaps at the lengths walks use.
 
 use super::Candidate;
+use crate::codec::Scorer;
+
+/// Rows asked for ahead of the four being scored again.
+const RESCORE_AHEAD: usize = 8;
 
 /// A sorted list of at most `capacity` candidates.
 #[derive(Debug, Default)]
@@ -59,6 +63,35 @@ impl Pool {
         self.expanded[at] = true;
         self.next = at + 1;
         Some(self.entries[at])
+    }
+
+    /// Scores the nearest `count` again and forgets the rest: what a walk by codes found, judged by
+    /// the vectors. The pool is then read and no longer walked.
+    pub fn rescore<S: Scorer>(&mut self, scorer: &S, count: usize) {
+        self.entries.truncate(count);
+        self.expanded.clear();
+        for entry in self.entries.iter().take(RESCORE_AHEAD) {
+            scorer.prefetch(entry.slot());
+        }
+        for at in (0..self.entries.len()).step_by(4) {
+            for entry in self.entries.iter().skip(at + RESCORE_AHEAD).take(4) {
+                scorer.prefetch(entry.slot());
+            }
+            match &mut self.entries[at..] {
+                [a, b, c, d, ..] => {
+                    let slots = [a.slot(), b.slot(), c.slot(), d.slot()];
+                    let scores = scorer.score4(slots);
+                    [*a, *b, *c, *d] =
+                        std::array::from_fn(|at| Candidate::new(scores[at], slots[at]));
+                }
+                rest => {
+                    for entry in rest {
+                        *entry = Candidate::new(scorer.score(entry.slot()), entry.slot());
+                    }
+                }
+            }
+        }
+        self.entries.sort_unstable();
     }
 
     /// The candidates, nearest first.

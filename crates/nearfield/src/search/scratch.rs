@@ -5,6 +5,7 @@
 //! are as many scratches as there were ever searches at once.
 
 use super::{Candidate, Pool, Visited};
+use crate::codec::QueryCode;
 use crate::error::Result;
 use crate::ids::Slot;
 use crate::matrix::Matrix;
@@ -29,6 +30,8 @@ pub struct Buffers {
 pub struct Scratch {
     /// One row, aligned and padded as the index's.
     pub query: Matrix,
+    /// Its code, for walks by codes.
+    pub code: QueryCode,
     /// Everything the search writes.
     pub buffers: Buffers,
 }
@@ -63,6 +66,7 @@ impl ScratchPool {
             Some(scratch) => scratch,
             None => Box::new(Scratch {
                 query: Matrix::try_new(1, self.dim)?,
+                code: QueryCode::default(),
                 buffers: Buffers::default(),
             }),
         };

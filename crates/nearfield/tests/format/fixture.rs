@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// One of each: kinds, metrics and sorts of keys, with twins and without, and nothing at all.
 pub fn samples() -> Vec<(String, Index)> {
     let mut samples = Vec::new();
-    for kind in ["flat", "hnsw"] {
+    for kind in ["flat", "hnsw", "hnsw sq8"] {
         for metric in ["l2", "ip", "cosine"] {
             for keys in ["rows", "numbers", "text"] {
                 for rows in [0, 1, 40] {
@@ -24,14 +24,16 @@ pub fn samples() -> Vec<(String, Index)> {
     samples
 }
 
-/// An index of `rows` vectors of 5 numbers; from row 30 on they repeat the first ones.
+/// An index of `rows` vectors of 5 numbers; from row 30 on they repeat the first ones. A codec may
+/// follow the kind.
 pub fn sample(kind: &str, metric: &str, keys: &str, rows: usize) -> Index {
     let mut vectors = data::clustered(rows.min(30), 5, 3, 1);
     vectors.extend_from_within(..rows.saturating_sub(30) * 5);
+    let (kind, codec) = kind.split_once(' ').unwrap_or((kind, "f32"));
     let graph = if kind == "hnsw" {
-        r#","M":3,"efConstruction":20"#
+        format!(r#","M":3,"efConstruction":20,"codec":"{codec}""#)
     } else {
-        ""
+        String::new()
     };
     let options = format!(r#"{{"dim":5,"kind":"{kind}","metric":"{metric}","seed":7{graph}}}"#);
     build(&vectors, &options, column(keys, rows))

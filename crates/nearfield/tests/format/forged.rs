@@ -13,6 +13,7 @@ fn bases() -> Vec<Vec<u8>> {
         ("hnsw", "l2", "numbers"),
         ("hnsw", "cosine", "text"),
         ("hnsw", "ip", "rows"),
+        ("hnsw sq8", "l2", "numbers"),
     ] {
         bases.push(file(&sample(kind, metric, keys, 40)));
     }
@@ -261,7 +262,57 @@ fn what_a_forged_file_is_refused_for() {
         "CORRUPT: header at offset 40: kind 3, expected 1 or 2"
     );
     assert_eq!(
+        refusal(42, &[3]),
+        "CORRUPT: header at offset 42: codec 3, expected 1 to 2 for this kind"
+    );
+    assert_eq!(
+        refusal(42, &[2]),
+        "CORRUPT: table at offset 128: section codes is missing"
+    );
+    assert_eq!(
         refusal(8, &[9]),
         "FORMAT: header at offset 8: file version 9 cannot be read; this build reads version 1"
     );
+}
+
+#[test]
+fn codes_that_are_none_are_refused_and_wrong_ones_found_by_check() {
+    let coded = file(&sample("hnsw sq8", "l2", "rows", 40));
+    let places = sections(&coded); // vectors, links0, levels, links, twins, codes, centre
+    let (codes, centre) = (places[5].0, places[6].0);
+    let forged = |at: usize, value: &[u8]| {
+        let mut file = coded.clone();
+        file[at..at + value.len()].copy_from_slice(value);
+        seal(&mut file);
+        survive("forged", &file)
+    };
+    let refusal = |at, value: &[u8]| forged(at, value).expect_err("refused").to_string();
+    let (row, nan) = (codes + 2 * 64, f32::NAN.to_le_bytes());
+    let wanted = "row 2: terms are no numbers or its padding is not zero";
+    for (at, value) in [
+        (row + 52, &nan),
+        (row + 52, &(-1.0_f32).to_le_bytes()),
+        (row + 56, &nan),
+        (row + 5, &[1, 0, 0, 0]),
+        (row + 48, &[0, 0, 0, 9]),
+    ] {
+        assert_eq!(
+            refusal(at, value),
+            format!("CORRUPT: codes at offset {row}: {wanted}")
+        );
+    }
+    assert_eq!(
+        refusal(centre + 8, &nan),
+        format!(
+            "CORRUPT: centre at offset {}: column 2 is not finite",
+            centre + 8
+        )
+    );
+    for (at, value) in [(row, [3; 4]), (row + 60, [9, 0, 0, 0])] {
+        let index = forged(at, &value).expect("codes may be any");
+        assert_eq!(
+            index.check().expect_err("found").to_string(),
+            format!("CORRUPT: codes at offset {row}: row 2: code is not that of its vector")
+        );
+    }
 }

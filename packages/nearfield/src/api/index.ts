@@ -6,7 +6,7 @@
  */
 import type { BackendInfo, IndexHandle, RawHits, SearchParams, SyncCalls } from '../backend.ts'
 import type { Chosen } from '../backends/choose.ts'
-import type { Kind, Metric } from '../generated/options.ts'
+import type { Codec, Kind, Metric } from '../generated/options.ts'
 import { NearfieldError, shown } from './errors.ts'
 import { BatchCollector, type BatchHits, type Hit, toHits } from './hits.ts'
 import type { Files, Host } from './host.ts'
@@ -32,6 +32,8 @@ export interface IndexStats {
   readonly metric: Metric
   readonly kind: Kind
   readonly keys: 'rows' | 'numbers' | 'text'
+  /** What walks compare; answers are always judged by the vectors. */
+  readonly codec: Codec
   /** Instruction set of the kernels. */
   readonly isa: string
   /** Length of the file. */

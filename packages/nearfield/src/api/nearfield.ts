@@ -8,7 +8,7 @@ import type { BuildOptions, OpenOptions } from './options.ts'
 import type { Vectors } from './vectors.ts'
 
 export type { BackendInfo, BackendKind } from '../backend.ts'
-export type { Isa, Kind, Metric } from '../generated/options.ts'
+export type { Codec, Isa, Kind, Metric } from '../generated/options.ts'
 export type { Capabilities } from './capabilities.ts'
 export { type ErrorCode, NearfieldError } from './errors.ts'
 export type { BatchHits, Hit } from './hits.ts'

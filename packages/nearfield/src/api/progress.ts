@@ -5,7 +5,7 @@
  */
 import type { Phase as BuildPhase } from '../backend.ts'
 
-/** Building (`prepare`, `link`, `repair`, `done`), opening, saving, answering a batch. */
+/** Building (`prepare`, `encode`, `link`, `repair`, `done`), opening, saving, answering a batch. */
 export type Phase = BuildPhase | 'read' | 'write' | 'search'
 
 /** How far a call is. `done` never falls within a phase. */

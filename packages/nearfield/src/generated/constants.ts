@@ -6,6 +6,7 @@ export const DEFAULTS = {
   metric: 'l2',
   M: 16,
   efConstruction: 200,
+  codec: 'auto',
   seed: 0,
   isa: 'auto',
 } as const

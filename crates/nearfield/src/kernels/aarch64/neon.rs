@@ -1,13 +1,15 @@
-//! NEON: sixteen lanes in four registers. Fused.
+//! NEON: sixteen lanes in four registers, fused; codes 16 a step.
 
 use crate::kernels::lanes::{self, Lanes, table};
+use crate::kernels::products::{self, Products};
 use crate::kernels::{Isa, Kernels};
 use std::arch::aarch64::{
-    float32x4_t, vadd_f32, vaddq_f32, vdupq_n_f32, vfmaq_f32, vget_high_f32, vget_lane_f32,
-    vget_low_f32, vld1q_f32, vsubq_f32,
+    float32x4_t, int8x16_t, int32x4_t, vadd_f32, vaddq_f32, vaddvq_s32, vdupq_n_f32, vdupq_n_s32,
+    vfmaq_f32, vget_high_f32, vget_lane_f32, vget_low_f32, vget_low_s8, vld1q_f32, vld1q_s8,
+    vmlal_high_s8, vmull_s8, vpadalq_s16, vsubq_f32,
 };
 
-table!(Isa::Neon, Neon, "neon");
+table!(Isa::Neon, Neon, CodesNeon, "neon");
 
 /// Lanes 0 … 3, 4 … 7, 8 … 11 and 12 … 15.
 #[derive(Clone, Copy)]
@@ -71,5 +73,45 @@ impl Lanes for Neon {
             let two = vadd_f32(vget_low_f32(four), vget_high_f32(four));
             vget_lane_f32::<0>(two) + vget_lane_f32::<1>(two)
         }
+    }
+}
+
+/// Four sums.
+#[derive(Clone, Copy)]
+struct CodesNeon(int32x4_t);
+
+// SAFETY (all blocks): the caller of a `Products` method has NEON, and loads where it may.
+impl Products for CodesNeon {
+    const STEP: usize = 16;
+    /// Seven bits are the same number signed.
+    type Query = int8x16_t;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(vdupq_n_s32(0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn query(at: *const u8) -> int8x16_t {
+        // SAFETY: see the impl.
+        unsafe { vld1q_s8(at.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, query: int8x16_t, row: *const i8) -> Self {
+        // SAFETY: see the impl. Two products are at most 2 · 127 · 128 = 32,512 either way: the
+        // 16-bit sums do not wrap.
+        unsafe {
+            let row = vld1q_s8(row);
+            let low = vmull_s8(vget_low_s8(query), vget_low_s8(row));
+            Self(vpadalq_s16(self.0, vmlal_high_s8(low, query, row)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn fold(self) -> i32 {
+        // SAFETY: see the impl.
+        unsafe { vaddvq_s32(self.0) }
     }
 }

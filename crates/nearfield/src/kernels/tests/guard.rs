@@ -1,7 +1,7 @@
 //! Slices that end, and slices that begin, exactly at memory nobody may touch: a kernel that reads
 //! one byte outside ends the test process.
 
-use super::{LEN_MAX, SUMS, replay, values::Random};
+use super::{CODE_BLOCK, LEN_MAX, SUMS, replay, values::Random};
 
 /// Readable pages between two forbidden ones.
 struct Guarded {
@@ -73,6 +73,32 @@ fn nothing_outside_a_slice_is_read() {
                         assert_eq!(sum.one(table, query, row).to_bits(), got.to_bits(), "{len}");
                     }
                 }
+            }
+        }
+    });
+}
+
+#[test]
+fn nothing_outside_codes_is_read() {
+    replay(|table| {
+        let mut random = Random(8);
+        let mut pages = [(); 5].map(|()| Guarded::new(LEN_MAX));
+        for floats in (0..=LEN_MAX).step_by(CODE_BLOCK / 4) {
+            // Any bits will do, halved for the query.
+            let data = [(); 5].map(|()| random.ordinary(floats));
+            for at_end in [true, false] {
+                let mut data = data.iter();
+                let [query, rows @ ..]: [&[f32]; 5] = pages
+                    .each_mut()
+                    .map(|pages| pages.place(data.next().unwrap(), at_end));
+                let query: &[u8] = bytemuck::cast_slice(query);
+                let rows = rows.map(bytemuck::cast_slice::<f32, i8>);
+                let four = (table.dot_u7i8_x4)(query, rows);
+                assert_eq!(
+                    rows.map(|row| (table.dot_u7i8)(query, row)),
+                    four,
+                    "{floats}"
+                );
             }
         }
     });

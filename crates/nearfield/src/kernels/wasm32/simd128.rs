@@ -2,10 +2,12 @@
 //! the relaxed one may round either way, so these sums have the scalar table's very bits.
 
 use crate::kernels::lanes::{self, Lanes};
+use crate::kernels::products::{self, Products};
 use crate::kernels::{Isa, Kernels};
 use std::arch::wasm32::{
-    f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, f32x4_sub, i32x4_shuffle, v128,
-    v128_load,
+    f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, f32x4_sub, i16x8_extend_high_i8x16,
+    i16x8_extend_high_u8x16, i16x8_extend_low_i8x16, i16x8_extend_low_u8x16, i32x4_add,
+    i32x4_dot_i16x8, i32x4_extract_lane, i32x4_shuffle, i32x4_splat, v128, v128_load,
 };
 
 /// The table of this set. Four rows go two by two: on the x86-64 engines this runs on, four times
@@ -18,6 +20,10 @@ pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     dot_f32: |query, row| unsafe { lanes::sums::<Simd128, lanes::Dot, 1>(query, [row])[0] },
     l2sq_f32_x4: two_by_two::<lanes::L2sq>,
     dot_f32_x4: two_by_two::<lanes::Dot>,
+    // SAFETY: as above.
+    dot_u7i8: |query, row| unsafe { products::dots::<Codes128, 1>(query, [row])[0] },
+    // SAFETY: as above.
+    dot_u7i8_x4: |query, rows| unsafe { products::dots::<Codes128, 4>(query, rows) },
 };
 
 fn two_by_two<T: lanes::Term>(query: &[f32], [a, b, c, d]: [&[f32]; 4]) -> [f32; 4] {
@@ -80,5 +86,45 @@ impl Lanes for Simd128 {
         let four = f32x4_add(f32x4_add(self.0, self.2), f32x4_add(self.1, self.3));
         let two = f32x4_add(four, i32x4_shuffle::<2, 3, 2, 3>(four, four));
         f32x4_extract_lane::<0>(two) + f32x4_extract_lane::<1>(two)
+    }
+}
+
+/// Four sums.
+#[derive(Clone, Copy)]
+struct Codes128(v128);
+
+impl Products for Codes128 {
+    const STEP: usize = 16;
+    /// Widened to sixteen bits, once for all rows.
+    type Query = (v128, v128);
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Self(i32x4_splat(0))
+    }
+
+    #[inline(always)]
+    unsafe fn query(at: *const u8) -> (v128, v128) {
+        // SAFETY: the caller can read sixteen codes from here; a v128 load needs no alignment.
+        let codes = unsafe { v128_load(at.cast()) };
+        (
+            i16x8_extend_low_u8x16(codes),
+            i16x8_extend_high_u8x16(codes),
+        )
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, (low, high): (v128, v128), row: *const i8) -> Self {
+        // SAFETY: as above.
+        let row = unsafe { v128_load(row.cast()) };
+        let low = i32x4_dot_i16x8(low, i16x8_extend_low_i8x16(row));
+        let high = i32x4_dot_i16x8(high, i16x8_extend_high_i8x16(row));
+        Self(i32x4_add(self.0, i32x4_add(low, high)))
+    }
+
+    #[inline(always)]
+    unsafe fn fold(self) -> i32 {
+        let two = i32x4_add(self.0, i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0));
+        i32x4_extract_lane::<0>(two) + i32x4_extract_lane::<1>(two)
     }
 }

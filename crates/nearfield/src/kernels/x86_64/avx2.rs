@@ -1,14 +1,18 @@
-//! AVX2 with FMA: sixteen lanes in two 256-bit registers. Fused.
+//! AVX2 with FMA: sixteen lanes in two 256-bit registers, fused; codes 32 a step.
 
 use crate::kernels::lanes::{self, Lanes, table};
+use crate::kernels::products::{self, Products};
 use crate::kernels::{Isa, Kernels};
 use std::arch::x86_64::{
-    __m256, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehdup_ps, _mm_movehl_ps, _mm256_add_ps,
-    _mm256_castps256_ps128, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_setzero_ps, _mm256_sub_ps,
+    __m256, __m256i, _mm_add_epi32, _mm_add_ps, _mm_add_ss, _mm_cvtsi128_si32, _mm_cvtss_f32,
+    _mm_movehdup_ps, _mm_movehl_ps, _mm_shuffle_epi32, _mm256_add_epi32, _mm256_add_ps,
+    _mm256_castps256_ps128, _mm256_castsi256_si128, _mm256_extractf128_ps,
+    _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_setzero_ps,
+    _mm256_setzero_si256, _mm256_sub_ps,
 };
 
-table!(Isa::Avx2, Avx2, "avx2,fma");
+table!(Isa::Avx2, Avx2, CodesAvx2, "avx2,fma");
 
 /// Lanes 0 … 7 and 8 … 15.
 #[derive(Clone, Copy)]
@@ -71,5 +75,51 @@ pub(super) unsafe fn fold_eight(lanes: __m256) -> f32 {
         );
         let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
         _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+    }
+}
+
+/// Eight sums.
+#[derive(Clone, Copy)]
+pub(super) struct CodesAvx2(__m256i);
+
+// SAFETY (all blocks): the caller of a `Products` method has AVX2, and loads where it may.
+impl Products for CodesAvx2 {
+    const STEP: usize = 32;
+    type Query = __m256i;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm256_setzero_si256()) }
+    }
+
+    #[inline(always)]
+    unsafe fn query(at: *const u8) -> __m256i {
+        // SAFETY: see the impl.
+        unsafe { _mm256_loadu_si256(at.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, query: __m256i, row: *const i8) -> Self {
+        // SAFETY: see the impl. Two products are at most 2 · 127 · 128 = 32,512 either way: the
+        // 16-bit sums do not saturate.
+        unsafe {
+            let pairs = _mm256_maddubs_epi16(query, _mm256_loadu_si256(row.cast()));
+            let fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+            Self(_mm256_add_epi32(self.0, fours))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn fold(self) -> i32 {
+        // SAFETY: see the impl.
+        unsafe {
+            let four = _mm_add_epi32(
+                _mm256_castsi256_si128(self.0),
+                _mm256_extracti128_si256::<1>(self.0),
+            );
+            let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
+            _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two)))
+        }
     }
 }

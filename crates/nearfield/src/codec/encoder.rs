@@ -1,0 +1,104 @@
+//! Coding all rows, in steps.
+//!
+//! ```text
+//! new ─► centre: the mean of a sample ─► step, step, … ─► finish: the file's sections
+//! ```
+//! Invariant: sums run over fixed blocks of rows in a fixed order, so the centre, and with it every
+//! code, is the same for any number of threads.
+
+use super::sq8::{self, Codes};
+use crate::bytes::region::AlignedBytes;
+use crate::error::Result;
+use crate::exec::Exec;
+use crate::matrix::Rows;
+use crate::metric::Metric;
+
+/// Rows the centre is taken from at most, evenly spread.
+const SAMPLE_MAX: usize = 16_384;
+/// Sampled rows of one block of sums.
+const BLOCK_ROWS: usize = 256;
+/// Numbers a step codes: some milliseconds of work, whatever the dimension.
+const STEP_NUMBERS: usize = 4 << 20;
+/// Rows one thread codes at a time.
+const GRAIN: usize = 64;
+
+/// Codes in the making.
+#[derive(Debug)]
+pub struct Encoder {
+    metric: Metric,
+    centre: Vec<f32>,
+    bytes: AlignedBytes,
+    done: usize,
+}
+
+impl Encoder {
+    /// Takes the centre of prepared rows and reserves their codes.
+    pub fn new(rows: Rows<'_>, metric: Metric, exec: Exec<'_>) -> Result<Self> {
+        let bytes = (rows.len() as u64).saturating_mul(sq8::stride(rows.dim()) as u64);
+        Ok(Self {
+            metric,
+            centre: centre(rows, exec),
+            bytes: AlignedBytes::try_new(bytes)?,
+            done: 0,
+        })
+    }
+
+    /// Codes the next rows; how many are done.
+    pub fn step(&mut self, rows: Rows<'_>, exec: Exec<'_>) -> usize {
+        let stride = sq8::stride(rows.dim());
+        let start = self.done;
+        self.done = rows.len().min(start + (STEP_NUMBERS / rows.dim()).max(1));
+        let bytes = &mut self.bytes.as_mut_slice()[start * stride..self.done * stride];
+        let mut out: Vec<&mut [u8]> = bytes.chunks_exact_mut(stride).collect();
+        let (metric, centre) = (self.metric, &self.centre[..]);
+        let vectors = &rows.as_floats()[start * rows.stride()..];
+        exec.fill(
+            &mut out,
+            GRAIN,
+            || (),
+            |(), at, out| {
+                let vector = &vectors[at * rows.stride()..][..centre.len()];
+                sq8::encode(metric, vector, centre, out);
+            },
+        );
+        self.done
+    }
+
+    /// The codes so far; zeros after them.
+    pub fn codes(&self) -> Codes<'_> {
+        Codes::new(self.bytes.as_ref(), &self.centre)
+    }
+
+    /// The sections `codes` and `centre`.
+    pub fn finish(self) -> (AlignedBytes, Vec<f32>) {
+        (self.bytes, self.centre)
+    }
+}
+
+/// The mean of evenly spread rows.
+fn centre(rows: Rows<'_>, exec: Exec<'_>) -> Vec<f32> {
+    let spread = rows.len().div_ceil(SAMPLE_MAX).max(1);
+    let sampled: Vec<_> = (0..).take(rows.len()).step_by(spread).collect();
+    let blocks: Vec<_> = sampled.chunks(BLOCK_ROWS).collect();
+    let mut sums = vec![Vec::new(); blocks.len()];
+    exec.fill(
+        &mut sums,
+        1,
+        || (),
+        |(), block, sums| {
+            *sums = vec![0.0f64; rows.dim()];
+            for &slot in blocks[block] {
+                for (sum, x) in sums.iter_mut().zip(rows.row(slot)) {
+                    *sum += f64::from(*x);
+                }
+            }
+        },
+    );
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
+    // a mean of f32 fits one
+    let mean = |column: usize| {
+        let sum: f64 = sums.iter().map(|sums| sums[column]).sum();
+        (sum / sampled.len().max(1) as f64) as f32
+    };
+    (0..rows.dim()).map(mean).collect()
+}

@@ -1,0 +1,107 @@
+//! Kernels over codes against sums in 64 bits: equal on every set, at every length and alignment, at
+//! the largest products two of which must fit 16 bits.
+
+use super::values::Random;
+use super::{CODE_BLOCK, Kernels, replay};
+use crate::ids::DIM_MAX;
+
+/// Blocks replayed one by one, past 1,100 codes.
+const BLOCKS_MAX: usize = 18;
+
+fn exact(query: &[u8], row: &[i8]) -> i32 {
+    let products = query
+        .iter()
+        .zip(row)
+        .map(|(&q, &r)| i64::from(q) * i64::from(r));
+    i32::try_from(products.sum::<i64>()).expect("fits by the limit on dim")
+}
+
+/// Pair and quad, every row at every place of the quad.
+fn assert_exact(table: &Kernels, query: &[u8], rows: [&[i8]; 4], what: &str) {
+    let expected = rows.map(|row| exact(query, row));
+    for turn in 0..4 {
+        let (mut turned, mut wanted) = (rows, expected);
+        turned.rotate_left(turn);
+        wanted.rotate_left(turn);
+        let four = (table.dot_u7i8_x4)(query, turned);
+        let ones = turned.map(|row| (table.dot_u7i8)(query, row));
+        assert_eq!((four, ones), (wanted, wanted), "{:?} {what}", table.isa);
+    }
+}
+
+fn queries(random: &mut Random, len: usize) -> Vec<u8> {
+    let numbers = random.whole(len, 63).into_iter();
+    numbers
+        .map(|x| u8::try_from(x + 64).expect("1 … 127"))
+        .collect()
+}
+
+fn rows(random: &mut Random, len: usize) -> Vec<i8> {
+    let numbers = random.whole(len, 127).into_iter();
+    numbers.map(|x| i8::try_from(x).expect("±127")).collect()
+}
+
+#[test]
+fn sums_are_exact_at_every_length_and_alignment() {
+    replay(|table| {
+        let mut random = Random(11);
+        for len in (0..=BLOCKS_MAX).map(|blocks| blocks * CODE_BLOCK) {
+            let query = queries(&mut random, len);
+            let row = [(); 4].map(|()| rows(&mut random, len));
+            for offset in 0..64 {
+                // What lies around the slices is large: one code too many shows in the sum.
+                let mut around = vec![127_u8; len + 128];
+                around[offset..offset + len].copy_from_slice(&query);
+                let mut beside = [(); 4].map(|()| vec![127_i8; len + 128]);
+                let starts = [1, 3, 17, 32].map(|step| (offset * step + step) % 64);
+                for at in 0..4 {
+                    beside[at][starts[at]..starts[at] + len].copy_from_slice(&row[at]);
+                }
+                let placed = std::array::from_fn(|at| &beside[at][starts[at]..starts[at] + len]);
+                let query = &around[offset..offset + len];
+                assert_exact(table, query, placed, &format!("{len} at {offset}"));
+            }
+        }
+    });
+}
+
+#[test]
+fn the_largest_products_neither_saturate_nor_wrap() {
+    replay(|table| {
+        for len in [CODE_BLOCK, 1024, DIM_MAX as usize] {
+            let query = vec![127; len];
+            let alternating: Vec<i8> = (0..len).map(|at| [127, -127][at % 2]).collect();
+            let paired: Vec<i8> = (0..len).map(|at| [127, 127, -127, -127][at % 4]).collect();
+            let (high, low) = (vec![127; len], vec![-128; len]);
+            assert_exact(
+                table,
+                &query,
+                [&high, &low, &alternating, &paired],
+                "extremes",
+            );
+            assert_exact(table, &vec![0; len], [&high, &low, &high, &low], "zeros");
+        }
+    });
+}
+
+#[test]
+fn lengths_that_differ_or_are_no_blocks_are_refused() {
+    let refused = |call: &dyn Fn() -> i32| {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err()
+    };
+    replay(|table| {
+        let (long, short, odd) = ([1_i8; 128], [1_i8; 64], [1_i8; 65]);
+        let name = table.isa;
+        assert!(refused(&|| (table.dot_u7i8)(&[1; 128], &short)), "{name:?}");
+        assert!(refused(&|| (table.dot_u7i8)(&[1; 64], &long)), "{name:?}");
+        assert!(refused(&|| (table.dot_u7i8)(&[1; 65], &odd)), "{name:?}");
+        for at in 0..4 {
+            let mut rows: [&[i8]; 4] = [&long; 4];
+            rows[at] = &short;
+            assert!(
+                refused(&|| (table.dot_u7i8_x4)(&[1; 128], rows)[0]),
+                "{name:?} row {at}"
+            );
+        }
+    });
+}

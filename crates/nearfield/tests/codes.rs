@@ -1,0 +1,410 @@
+//! Codes against an independent oracle: what a byte a number keeps, that every instruction set scores
+//! the same, that searches by codes lose nothing, and that `auto` gives codes up where they would.
+
+use nearfield::boundary::{Builder, Index, Phase, SearchParams};
+use nearfield::codec::{Codes, QueryCode, Scorer, Sq8Scorer, sq8};
+use nearfield::exec::Exec;
+use nearfield::kernels::available;
+use nearfield::metric::Metric;
+use testkit::data;
+use testkit::oracle::{self, Measure};
+use testkit::random::Random;
+
+const MEASURES: [(Metric, Measure); 3] = [
+    (Metric::L2, Measure::L2),
+    (Metric::Ip, Measure::Ip),
+    (Metric::Cosine, Measure::Cosine),
+];
+
+fn build(vectors: &[f32], options: &str) -> Index {
+    build_with(vectors, options, Exec::Serial)
+}
+
+fn build_with(vectors: &[f32], options: &str, exec: Exec<'_>) -> Index {
+    let mut builder = Builder::new(vectors, options, None).expect("good");
+    while builder.step(exec).expect("good").phase != Phase::Done {}
+    let index = builder.finish().expect("done");
+    index.check().expect("sound");
+    index
+}
+
+fn file(index: &Index) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(index.file_bytes()).expect("small")];
+    index.read_file(0, &mut bytes).expect("in range");
+    bytes
+}
+
+fn info(index: &Index, field: &str) -> String {
+    let info: serde_json::Value = serde_json::from_str(&index.info()).expect("JSON");
+    info[field].as_str().expect("text").to_owned()
+}
+
+fn options(dim: usize, metric: Metric, codec: &str) -> String {
+    let metric = metric.name();
+    format!(r#"{{"dim":{dim},"kind":"hnsw","metric":"{metric}","codec":"{codec}"}}"#)
+}
+
+fn search(index: &Index, query: &[f32], k: u32, ef: u32) -> Vec<u32> {
+    let params = SearchParams {
+        k,
+        ef,
+        exact: false,
+    };
+    let (mut slots, mut distances) = (vec![0; k as usize], vec![0.0; k as usize]);
+    let found = index.search_into(query, params, &mut slots, &mut distances);
+    slots.truncate(found.expect("good"));
+    slots
+}
+
+/// The share of rows whose nearest, asked for themselves, is as near as they are.
+#[allow(clippy::cast_precision_loss)] // thousands
+fn self_recall(index: &Index, vectors: &[f32], measure: Measure) -> f64 {
+    let dim = index.dim() as usize;
+    // 1 − cos is rounded to f32 from a number near 1; a squared difference is exact where it is 0.
+    let slack = if measure == Measure::L2 { 0.0 } else { 1e-6 };
+    let found = vectors.chunks_exact(dim).filter(|row| {
+        let nearest = search(index, row, 10, 100)[0] as usize;
+        let distance = |other: &[f32]| oracle::distance(measure, row, other);
+        distance(&vectors[nearest * dim..][..dim]) <= distance(row) + slack
+    });
+    found.count() as f64 / f64::from(index.size())
+}
+
+/// What a stored row stands for, as the documentation has it.
+fn decoded(codes: Codes<'_>, slot: u32) -> Vec<f64> {
+    let scale = f64::from(codes.terms(slot).scale);
+    let row = codes.row(slot).iter().zip(codes.centre());
+    row.map(|(code, centre)| f64::from(*centre) + scale * f64::from(code.cast_signed()))
+        .collect()
+}
+
+/// Codes of rows around their first, which is no row's mean but a centre all the same.
+fn encoded(metric: Metric, vectors: &[f32], centre: &[f32]) -> Vec<u8> {
+    let stride = sq8::stride(centre.len());
+    let mut bytes = vec![0xaa; vectors.len() / centre.len() * stride];
+    for (vector, out) in vectors
+        .chunks_exact(centre.len())
+        .zip(bytes.chunks_exact_mut(stride))
+    {
+        sq8::encode(metric, vector, centre, out);
+    }
+    bytes
+}
+
+#[test]
+fn a_code_is_its_vector_within_half_a_step() {
+    for dim in [1, 3, 52, 53, 64, 100, 116, 117, 256, 1536] {
+        let vectors = data::clustered(60, dim, 5, dim as u64);
+        for (metric, _) in MEASURES {
+            let bytes = encoded(metric, &vectors, &vectors[..dim]);
+            let codes = Codes::new(&bytes, &vectors[..dim]);
+            assert_eq!(codes.len(), 60);
+            for (slot, vector) in (0..).zip(vectors.chunks_exact(dim)) {
+                let (row, terms) = (codes.row(slot), codes.terms(slot));
+                for (x, kept) in vector.iter().zip(decoded(codes, slot)) {
+                    let error = (f64::from(*x) - kept).abs();
+                    let step = f64::from(terms.scale);
+                    assert!(error <= step * 0.501 + 1e-6, "{metric:?} {dim}: {x} {kept}");
+                }
+                let numbers = || row[..dim].iter().map(|code| i32::from(code.cast_signed()));
+                assert_eq!(terms.sum, numbers().sum::<i32>());
+                assert!(
+                    slot == 0 || numbers().any(|code| code.abs() == 127),
+                    "{dim}"
+                );
+                let padding = &row[dim..row.len() - sq8::TERMS_BYTES];
+                assert!(padding.iter().all(|byte| *byte == 0));
+                let squares: f64 = numbers().map(|code| f64::from(code * code)).sum();
+                let bias = f64::from(terms.scale).powi(2) * squares;
+                let wanted = if metric == Metric::Ip { 0.0 } else { bias };
+                let error = (f64::from(terms.bias) - wanted).abs();
+                assert!(error <= 1e-6 * wanted, "{metric:?} {dim}: {terms:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_of_codes_byte_for_byte() {
+    let mut row = [0xaa; 64];
+    sq8::encode(Metric::L2, &[1.0, 2.0, 0.5], &[0.0; 3], &mut row);
+    let mut expected = [0; 64];
+    // 63.5, 127 and 31.75 steps of 2 / 127.
+    expected[..3].copy_from_slice(&[64, 127, 32]);
+    let scale: f32 = 2.0 / 127.0;
+    let squares = 64.0 * 64.0 + 127.0 * 127.0 + 32.0 * 32.0;
+    expected[52..56].copy_from_slice(&scale.to_le_bytes());
+    expected[56..60].copy_from_slice(&(scale * scale * squares).to_le_bytes());
+    expected[60..].copy_from_slice(&(64 + 127 + 32_i32).to_le_bytes());
+    assert_eq!(row, expected);
+}
+
+/// The score's definition, in f64 and from decoded rows; the query is quantised here again.
+fn score(metric: Metric, query: &[f32], codes: Codes<'_>, slot: u32) -> f64 {
+    let centre = codes.centre().iter().map(|x| f64::from(*x));
+    let from: Vec<f64> = match metric {
+        Metric::Ip => vec![0.0; query.len()],
+        _ => centre.clone().collect(),
+    };
+    let query = query
+        .iter()
+        .zip(&from)
+        .map(|(x, from)| f64::from(*x) - from);
+    let largest = query.clone().fold(0.0, |most: f64, x| most.max(x.abs()));
+    let step = largest / 63.0;
+    let quantised = query.map(|x| (x / step).round() * step);
+    let row = decoded(codes, slot).into_iter().zip(centre);
+    let pairs = quantised.zip(row.map(|(x, centre)| x - centre));
+    match metric {
+        Metric::Ip => pairs.map(|(q, v)| -q * v).sum(),
+        _ => pairs.map(|(q, v)| v * v - 2.0 * q * v).sum(),
+    }
+}
+
+#[test]
+fn scores_are_the_definition_and_the_same_on_every_instruction_set() {
+    for dim in [5, 52, 60, 64, 100, 300] {
+        let vectors = data::clustered(43, dim, 4, 3);
+        for (metric, _) in MEASURES {
+            let bytes = encoded(metric, &vectors, &vectors[..dim]);
+            let codes = Codes::new(&bytes, &vectors[..dim]);
+            let mut query = QueryCode::default();
+            for row in [1, 17, 42] {
+                let vector = &vectors[row * dim..][..dim];
+                query.set(metric, vector, codes.centre());
+                let mut bits: Option<Vec<u32>> = None;
+                for kernels in available() {
+                    let scorer = Sq8Scorer::new(codes, &query, kernels);
+                    let ones: Vec<f32> = (0..43).map(|slot| scorer.score(slot)).collect();
+                    for at in 0..40 {
+                        let slots = [at, at + 3, 42 - at, 7];
+                        let wanted = slots.map(|slot| ones[slot as usize].to_bits());
+                        assert_eq!(scorer.score4(slots).map(f32::to_bits), wanted);
+                    }
+                    for (slot, found) in (0..).zip(&ones) {
+                        let wanted = score(metric, vector, codes, slot);
+                        let error = (f64::from(*found) - wanted).abs();
+                        let size = f64::from(codes.terms(slot).bias).abs() + wanted.abs();
+                        assert!(
+                            error <= 1e-3 * size.max(1e-3),
+                            "{metric:?} {found} {wanted}"
+                        );
+                    }
+                    let these = ones.iter().map(|score| score.to_bits()).collect();
+                    let first = bits.get_or_insert_with(|| Vec::clone(&these));
+                    assert_eq!(*first, these, "{:?}", kernels.isa);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn any_bytes_and_any_query_are_safe_to_score() {
+    let mut random = Random::new(4);
+    let numbers = [
+        0.0,
+        -1.0,
+        1e-45,
+        1e-20,
+        3e38,
+        -3e38,
+        f32::MAX,
+        f32::MIN,
+        1.0,
+    ];
+    for round in 0..400 {
+        let dim = 1 + random.below(80);
+        let mut pick = |_| numbers[random.below(numbers.len())];
+        let vectors: Vec<f32> = (0..dim * 4).map(&mut pick).collect();
+        let (centre, query): (Vec<f32>, Vec<f32>) = (
+            (0..dim).map(&mut pick).collect(),
+            (0..dim).map(&mut pick).collect(),
+        );
+        let (metric, _) = MEASURES[round % 3];
+        let mut bytes = encoded(metric, &vectors, &centre);
+        if round % 2 == 1 {
+            bytes
+                .iter_mut()
+                .for_each(|byte| *byte = random.bits().to_le_bytes()[0]);
+        }
+        let codes = Codes::new(&bytes, &centre);
+        let mut code = QueryCode::default();
+        code.set(metric, &query, &centre);
+        let scores = available().into_iter().map(|kernels| {
+            let scorer = Sq8Scorer::new(codes, &code, kernels);
+            let all = scorer.score4([0, 1, 2, 3]).map(f32::to_bits);
+            all.map(|bits| {
+                if f32::from_bits(bits).is_nan() {
+                    0
+                } else {
+                    bits
+                }
+            })
+        });
+        let scores: Vec<_> = scores.collect();
+        assert!(
+            scores.windows(2).all(|pair| pair[0] == pair[1]),
+            "{scores:x?}"
+        );
+    }
+}
+
+#[test]
+fn searches_by_codes_find_what_searches_by_vectors_find() {
+    let (rows, dim) = (6000, 48);
+    let all = data::clustered(rows + 100, dim, 40, 5);
+    let (base, queries) = all.split_at(rows * dim);
+    for (metric, measure) in MEASURES {
+        let recall = |codec| {
+            let index = build(base, &options(dim, metric, codec));
+            assert_eq!(info(&index, "codec"), codec);
+            let shares = queries.chunks_exact(dim).map(|query| {
+                let truth = oracle::nearest(measure, base, query, 10);
+                oracle::recall(
+                    measure,
+                    base,
+                    query,
+                    &truth,
+                    &search(&index, query, 10, 100),
+                )
+            });
+            shares.sum::<f64>() / 100.0
+        };
+        let (exact, coded) = (recall("f32"), recall("sq8"));
+        assert!(
+            coded >= 0.98 && coded >= exact - 0.005,
+            "{metric:?}: {coded} by codes, {exact} by vectors"
+        );
+    }
+}
+
+#[test]
+fn codes_are_the_same_bytes_for_any_number_of_threads() {
+    let base = data::clustered(3000, 24, 10, 9);
+    for (metric, _) in MEASURES {
+        let options = options(24, metric, "sq8");
+        let serial = file(&build(&base, &options));
+        for threads in [1, 2, 8] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let pool = pool.expect("pool");
+            let pooled = file(&build_with(&base, &options, Exec::Pool(&pool)));
+            assert!(pooled == serial, "{metric:?}, {threads}");
+        }
+    }
+}
+
+#[test]
+fn auto_says_what_it_chose_and_why() {
+    let chosen = |vectors: &[f32], dim, codec| {
+        let index = build(vectors, &options(dim, Metric::L2, codec));
+        let chosen = serde_json::from_str::<serde_json::Value>(&index.info()).expect("JSON");
+        (info(&index, "codec"), chosen["chosen"].clone())
+    };
+    let base = data::clustered(2000, 32, 10, 9);
+    let (codec, why) = chosen(&base, 32, "auto");
+    assert_eq!(codec, "sq8");
+    assert_eq!(
+        why,
+        "sq8: codes find 1.000 of sampled rows' neighbours, 0.995 are enough"
+    );
+    assert_eq!(
+        chosen(&base, 32, "sq8"),
+        ("sq8".into(), serde_json::Value::Null)
+    );
+    assert_eq!(
+        chosen(&base, 32, "f32"),
+        ("f32".into(), serde_json::Value::Null)
+    );
+    let (codec, why) = chosen(&base[..16 * 100], 16, "auto");
+    assert_eq!(codec, "f32");
+    assert_eq!(why, "f32: codes of 16 numbers are not half as long");
+    // A thousand times farther apart than wide: no neighbour within a step of the codes.
+    let far = data::far_clusters(3000, 32, 5, 4);
+    let (codec, why) = chosen(&far, 32, "auto");
+    assert_eq!(codec, "f32");
+    assert!(
+        why.as_str()
+            .expect("text")
+            .starts_with("f32: codes find 0."),
+        "{why}"
+    );
+}
+
+/// Rows so near to each other that codes cannot tell them apart, where no sampled row is among them.
+#[test]
+fn a_crowd_that_the_sample_misses_is_met_while_linking() {
+    let (rows, dim) = (6000, 32);
+    let mut base = data::clustered(rows, dim, 40, 6);
+    let mut random = Random::new(2);
+    let first = base[dim..2 * dim].to_vec();
+    for row in (1..330).filter(|row| row % 94 != 0) {
+        for (x, first) in base[row * dim..][..dim].iter_mut().zip(&first) {
+            #[allow(clippy::cast_possible_truncation)] // noise
+            let noise = (1e-5 * random.normal()) as f32;
+            *x = first + noise;
+        }
+    }
+    let index = build(&base, &options(dim, Metric::L2, "auto"));
+    assert_eq!(
+        info(&index, "chosen"),
+        "f32: some rows are too near to many others for codes"
+    );
+    let share = self_recall(&index, &base, Measure::L2);
+    assert!((share - 1.0).abs() < f64::EPSILON, "{share}");
+    let forced = build(&base, &options(dim, Metric::L2, "sq8"));
+    let share = self_recall(&forced, &base, Measure::L2);
+    assert!(share < 1.0, "there was nothing to be met");
+}
+
+#[test]
+fn every_row_finds_itself_whatever_was_chosen() {
+    let mut copies = data::clustered(2200, 32, 5, 1);
+    let copy = copies[..32].to_vec();
+    copies[..2000 * 32]
+        .chunks_exact_mut(32)
+        .for_each(|row| row.copy_from_slice(&copy));
+    let mut heavy = data::clustered(3000, 32, 30, 5);
+    for (at, row) in heavy.chunks_exact_mut(32).enumerate() {
+        let scale = [1.0, 1.0, 1.0, 100.0][at % 4];
+        row.iter_mut().for_each(|x| *x *= scale);
+    }
+    let sets: [(&str, usize, Vec<f32>); 7] = [
+        ("far clusters", 32, data::far_clusters(4000, 32, 20, 3)),
+        ("copies", 32, copies),
+        ("zeros", 40, vec![0.0; 500 * 40]),
+        ("curve", 40, data::curve(3000, 40)),
+        ("grid", 20, data::grid(3000, 20, 3, 4)),
+        ("clustered", 48, data::clustered(3000, 48, 30, 5)),
+        ("heavy tails", 32, heavy),
+    ];
+    for (name, dim, base) in sets {
+        for (metric, measure) in [MEASURES[0], MEASURES[2]] {
+            let index = build(&base, &options(dim, metric, "auto"));
+            let share = self_recall(&index, &base, measure);
+            let codec = info(&index, "codec");
+            println!("{name} {metric:?}: {codec}, {}", info(&index, "chosen"));
+            assert!(
+                (share - 1.0).abs() < f64::EPSILON,
+                "{name} {metric:?} {codec}: {share}"
+            );
+        }
+    }
+}
+
+#[test]
+fn few_rows_have_codes_too() {
+    for rows in [0, 1, 2, 3, 5, 40] {
+        let base = data::clustered(rows, 6, 3, 8);
+        for (metric, measure) in MEASURES {
+            for codec in ["sq8", "auto"] {
+                let index = build(&base, &options(6, metric, codec));
+                let found = search(&index, &[0.5; 6], 50, 50);
+                let truth = oracle::nearest(measure, &base, &[0.5; 6], 50);
+                let truth: Vec<_> = truth.iter().map(|hit| hit.0).collect();
+                let found: Vec<_> = found.iter().map(|slot| *slot as usize).collect();
+                assert_eq!(found, truth, "{metric:?} {codec} {rows}");
+            }
+        }
+    }
+}
