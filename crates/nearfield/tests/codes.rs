@@ -224,9 +224,9 @@ fn any_bytes_and_any_query_are_safe_to_score() {
         let (metric, _) = MEASURES[round % 3];
         let mut bytes = encoded(metric, &vectors, &centre);
         if round % 2 == 1 {
-            bytes
-                .iter_mut()
-                .for_each(|byte| *byte = random.bits().to_le_bytes()[0]);
+            for byte in &mut bytes {
+                *byte = random.bits().to_le_bytes()[0];
+            }
         }
         let codes = Codes::new(&bytes, &centre);
         let mut code = QueryCode::default();
@@ -367,7 +367,9 @@ fn every_row_finds_itself_whatever_was_chosen() {
     let mut heavy = data::clustered(3000, 32, 30, 5);
     for (at, row) in heavy.chunks_exact_mut(32).enumerate() {
         let scale = [1.0, 1.0, 1.0, 100.0][at % 4];
-        row.iter_mut().for_each(|x| *x *= scale);
+        for x in row {
+            *x *= scale;
+        }
     }
     let sets: [(&str, usize, Vec<f32>); 7] = [
         ("far clusters", 32, data::far_clusters(4000, 32, 20, 3)),

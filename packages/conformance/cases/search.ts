@@ -144,6 +144,21 @@ const forms: Case = {
   },
 }
 
+const timersRun: Case = {
+  name: 'a long line of awaited searches keeps no timer waiting',
+  async run(env) {
+    const data = clustered(ROWS, DIM, 14)
+    await using index = await build(env, data, { dim: DIM, kind: 'hnsw' })
+    let ran = false
+    setTimeout(() => {
+      ran = true
+    }, 1)
+    // Without a turn of the event loop the timer could never run, however long this takes.
+    for (let at = 0; at < 200_000 && !ran; at++) await index.search(row(data, DIM, at % ROWS))
+    ok(ran, 'expected a timer of 1 ms to run among 200,000 searches, it did not')
+  },
+}
+
 /** A page's thread may not block; everything else may. */
 export const blocking = ({ runtime }: Env) =>
   !runtime.startsWith('chromium') && !runtime.startsWith('firefox')
@@ -314,6 +329,7 @@ export const searchCases: readonly Case[] = [
     exactCase(metric, { kind: 'hnsw', codec: 'sq8' }),
   ]),
   forms,
+  timersRun,
   changingInputs,
   noBlocking,
   oddSizes,

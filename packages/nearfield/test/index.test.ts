@@ -183,9 +183,33 @@ describe('aborting', () => {
   })
 })
 
+describe('short searches', () => {
+  it('answer on this thread, until the turn of the event loop has had enough', async () => {
+    const { backend, buildIndex } = house()
+    const index = await buildIndex(line(30), { dim: 4 })
+    await new Promise((done) => setTimeout(done, 1)) // a fresh turn
+    expect((await index.search(query, { k: 1 }))[0]!.key).toBe(2)
+    expect(backend.calls).not.toContain('search')
+    let ran = false
+    setTimeout(() => {
+      ran = true
+    })
+    for (let at = 0; at < 1e6 && !ran; at++) await index.search(query, { k: 1 })
+    expect(ran).toBe(true)
+    expect(backend.calls).toContain('search')
+  })
+
+  it('are left to the backend where they are long', async () => {
+    const { backend, buildIndex } = house()
+    const index = await buildIndex(line(2000, 2048), { dim: 2048 })
+    await index.search(new Float32Array(2048), { k: 1 })
+    expect(backend.calls).toContain('search')
+  })
+})
+
 describe('closing', () => {
   it('lets calls finish, then frees, then refuses', async () => {
-    const { backend, buildIndex } = house()
+    const { backend, buildIndex } = house(model({ sync: false }))
     const index = await buildIndex(line(30), { dim: 4 })
     let open = () => {}
     backend.gate = () => new Promise<void>((done) => (open = done))

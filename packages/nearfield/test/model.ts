@@ -45,7 +45,9 @@ export function model({ sync = true }: { sync?: boolean } = {}): Model {
   }
   const sees: SyncCalls = {
     searchInto(index, query, k, _ef, _exact, slots, distances) {
-      const found = nearest(at(indexes, index), query, k)
+      const stored = at(indexes, index)
+      rowsOf(query, stored.dim, 'query')
+      const found = nearest(stored, query, k)
       found.forEach(([distance, slot], i) => {
         slots[i] = slot
         distances[i] = distance
@@ -112,6 +114,7 @@ export function model({ sync = true }: { sync?: boolean } = {}): Model {
     },
     keys: async (index) => structuredClone(at(indexes, index).keys), // what a backend returns is the caller's
     async search(index, query, params) {
+      calls.push('search')
       const copy = query.slice()
       await self.gate()
       return batch(at(indexes, index), copy, params)

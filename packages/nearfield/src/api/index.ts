@@ -6,6 +6,7 @@
  */
 import type { BackendInfo, IndexHandle, RawHits, SearchParams, SyncCalls } from '../backend.ts'
 import type { Chosen } from '../backends/choose.ts'
+import { EF_DEFAULT } from '../generated/constants.ts'
 import type { Codec, Kind, Metric } from '../generated/options.ts'
 import { NearfieldError, shown } from './errors.ts'
 import { BatchCollector, type BatchHits, type Hit, toHits } from './hits.ts'
@@ -23,6 +24,7 @@ import {
 import { Meter, type RunOptions } from './progress.ts'
 import { type Tally, tally } from './recall.ts'
 import { type Image, saveTo, type Target, toBytes } from './save.ts'
+import { hasTime, isShort, nextTurn, runShort } from './short-work.ts'
 import { type Query, toMatrix, toQuery, type Vectors } from './vectors.ts'
 
 /** What the core tells of an index; more fields may come. */
@@ -110,9 +112,19 @@ export class Index implements AsyncDisposable {
     options.signal?.throwIfAborted()
     const vector = toQuery(query, this.dim)
     const { backend, handle } = this.#lease
+    const { sync } = backend
+    if (sync && hasTime() && isShort(this.dim, this.#extent(params))) {
+      this.#lease.check()
+      const hits = runShort(() => this.#hitsNow(sync, vector, params))
+      if (!options.signal) return hits
+      await undefined // whoever aborts as soon as the call has returned means this search too
+      options.signal.throwIfAborted()
+      return hits
+    }
     const found = await this.#lease.use(() =>
       abortable(backend.search(handle, vector, params), options.signal),
     )
+    await nextTurn()
     return toHits(this.#table, found.slots, found.distances, 0, found.counts[0] ?? 0)
   }
 
@@ -121,10 +133,7 @@ export class Index implements AsyncDisposable {
     checkOptions(options, 'searchSync')
     const params = searchParams(options, this.size)
     const sync = this.#sync('searchSync')
-    const vector = toQuery(query, this.dim)
-    this.#reserve(params.k)
-    const count = this.#searchInto(sync, vector, params, this.#slots, this.#distances)
-    return toHits(this.#table, this.#slots, this.#distances, 0, count)
+    return this.#hitsNow(sync, toQuery(query, this.dim), params)
   }
 
   /**
@@ -266,6 +275,18 @@ export class Index implements AsyncDisposable {
       'BLOCKING',
       `${call} would block the page; use search, or call it in a worker of your own`,
     )
+  }
+
+  #hitsNow(sync: SyncCalls, query: Float32Array, params: SearchParams): Hit[] {
+    this.#reserve(params.k)
+    const count = this.#searchInto(sync, query, params, this.#slots, this.#distances)
+    return toHits(this.#table, this.#slots, this.#distances, 0, count)
+  }
+
+  /** What a search goes over: all rows, or a walk's candidates. */
+  #extent({ k, ef, exact }: SearchParams): { rows: number } | { candidates: number } {
+    if (this.kind === 'flat' || exact) return { rows: this.size }
+    return { candidates: Math.min(this.size, Math.max(k, ef || EF_DEFAULT)) }
   }
 
   #searchInto(

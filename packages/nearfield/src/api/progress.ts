@@ -81,7 +81,7 @@ export class Meter {
 }
 
 /** One whole turn, not a microtask: timers, messages and signals get their chance. */
-function turnOfTheLoop(): Promise<void> {
+export function turnOfTheLoop(): Promise<void> {
   const immediate = (globalThis as { setImmediate?: (done: () => void) => unknown }).setImmediate
   if (immediate) return new Promise((done) => void immediate(done))
   return new Promise((done) => {
