@@ -15,7 +15,8 @@ import { loadEmbedder, loadVerses } from '../examples/verses/embedder/load-node.
 import { embedTexts, heldOutQuestions } from '../examples/verses/embedder/verses.ts'
 import { startBrowser } from '../packages/conformance/browsers.ts'
 import { serve } from '../packages/conformance/server.ts'
-import { type Spread, spread } from './curve.ts'
+import type { Spread } from './harness/contract.ts'
+import { spread } from './harness/statistics.ts'
 import { type Ask, measureRates, type Rates } from './page/rates.ts'
 
 const { values } = parseArgs({

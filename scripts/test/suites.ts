@@ -112,7 +112,7 @@ const typescript: readonly Suite[] = [
       count: check,
     }),
   ),
-  ...['packages/nearfield', 'examples/verses'].map(
+  ...['packages/nearfield', 'examples/verses', 'bench'].map(
     (folder): Suite => ({
       name: `units-${folder.split('/').at(-1)}`,
       group: 'units',

@@ -1,0 +1,194 @@
+/**
+ * The figures nearfield was founded on, hnswlib measured now, and ours, side by side in one run:
+ * `npm run bench -- --suite founding`. The noted figures are of other machines: ratios count, times do not.
+ */
+import { availableParallelism } from 'node:os'
+import { prepare } from '../data/catalogue.ts'
+import { type Loaded, loadDataset, recallOf } from '../data/recall.ts'
+import type { Built, Dataset, Found } from '../harness/contract.ts'
+import { chosen, launch, python } from '../harness/engines.ts'
+import type { Options } from '../harness/options.ts'
+import { EngineProcess, Unsupported } from '../harness/process.ts'
+import { spread } from '../harness/statistics.ts'
+
+const K = 10
+const M = 16
+const EF_CONSTRUCTION = 200
+const SECONDS = 0.5
+const ALL = availableParallelism()
+const BATCHES = [100, 500, 1000, 2000, 5000, 10_000, 100_000]
+const CHUNKS_MIB = [4, 16, 64, 256]
+const GENERATED_BYTES = 4 * 2 ** 30
+const ENGINES = ['hnswlib', 'nearfield hnsw']
+
+export async function founding({ protocol: { rounds } }: Options): Promise<void> {
+  console.log(`medians of ${rounds} rounds in turns, ${ALL} threads there are; noted: other machines`)
+  await graph(rounds)
+  await small(rounds)
+  await inserts()
+  await generator(rounds)
+}
+
+/** The engines on a data set, built. */
+async function started(dataset: Dataset): Promise<AsyncDisposable & { readonly engines: EngineProcess[] }> {
+  const engines: EngineProcess[] = []
+  const { paths, rows, dim, metric } = dataset
+  for (const name of ENGINES) {
+    const [spec] = chosen([name], false)
+    const engine = await launch(spec!)
+    engines.push(engine)
+    const { base, queries } = paths
+    await engine.ask({ do: 'start', base, queries, rows, dim, metric, variant: spec!.variant, isa: 'auto' })
+  }
+  return {
+    engines,
+    async [Symbol.asyncDispose]() {
+      for (const engine of engines) await engine[Symbol.asyncDispose]()
+    },
+  }
+}
+
+type Measures = Record<string, number[]>
+
+/** `body` for every engine in every round, the order turned round each time; medians by engine. */
+async function inTurns(
+  engines: readonly EngineProcess[],
+  rounds: number,
+  body: (engine: EngineProcess, note: (what: string, value: number) => void) => Promise<void>,
+): Promise<Map<string, Record<string, string>>> {
+  const all = new Map<string, Measures>(engines.map(({ name }) => [name, {}]))
+  for (let round = 0; round < rounds; round++) {
+    for (const engine of round % 2 ? engines.toReversed() : engines) {
+      const measures = all.get(engine.name)!
+      await body(engine, (what, value) => {
+        measures[what] = [...(measures[what] ?? []), value]
+      })
+    }
+  }
+  const text = (values: readonly number[]) => {
+    const { median, min, max } = spread(values)
+    return `${digits(median)} (${digits(min)}–${digits(max)})`
+  }
+  return new Map(
+    [...all].map(([name, measures]) => [
+      name,
+      Object.fromEntries(Object.entries(measures).map(([what, values]) => [what, text(values)])),
+    ]),
+  )
+}
+
+function digits(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3)
+}
+
+async function graph(rounds: number): Promise<void> {
+  const dataset = await prepare('verses768')
+  const truth = await loadDataset(dataset)
+  await using side = await started(dataset)
+  const measured = await inTurns(side.engines, rounds, async (engine, note) => {
+    const ask = <T>(request: { do: string; [name: string]: unknown }) => engine.ask<T>({ k: K, ...request })
+    const build = { do: 'build', threads: ALL, M, efConstruction: EF_CONSTRUCTION }
+    note('build s', (await ask<Built>(build)).seconds)
+    const one = await ask<Found>({ do: 'search', effort: 50, seconds: SECONDS })
+    note('QPS, 1 thread', one.qps)
+    note('recall@10', recallOf(truth, one.slots, K))
+    const many = { do: 'searchBatch', effort: 50, seconds: SECONDS, threads: ALL }
+    note(`QPS, ${ALL} threads`, (await ask<Found>(many)).qps)
+  })
+  const noted = {
+    'noted: hnswlib': { 'build s': '25–30', 'QPS, 1 thread': '1,000–1,250' },
+    'noted: a JVM port': { 'build s': '215', 'QPS, 1 thread': '834', [`QPS, ${ALL} threads`]: '4,719' },
+  }
+  print(`${size(dataset)}, M ${M}, efConstruction ${EF_CONSTRUCTION}, ef 50`, {
+    ...noted,
+    ...Object.fromEntries(measured),
+  })
+}
+
+/** At which recall a setting of each answers how fast. */
+async function small(rounds: number): Promise<void> {
+  const dataset = await prepare('clusters-10k-128')
+  const truth = await loadDataset(dataset)
+  await using side = await started(dataset)
+  const efforts = new Map<string, number>()
+  const measured = await inTurns(side.engines, rounds, async (engine, note) => {
+    const build = { do: 'build', threads: ALL, M, efConstruction: EF_CONSTRUCTION }
+    note('build s', (await engine.ask<Built>(build)).seconds)
+    const effort = efforts.get(engine.name) ?? (await effortFor(engine, truth, 0.989))
+    efforts.set(engine.name, effort)
+    const found = await engine.ask<Found>({ do: 'search', effort, k: K, seconds: SECONDS })
+    note('ms a query', 1000 / found.qps)
+    note('recall@10', recallOf(truth, found.slots, K))
+  })
+  print(`${size(dataset)}, the least ef with recall@10 ≥ 0.989`, {
+    'noted: a graph': { 'build s': '0.27', 'ms a query': '0.167', 'recall@10': '0.967' },
+    'noted: zones, plain scan': { 'ms a query': '2.906', 'recall@10': '0.989' },
+    'noted: zones, the wish': { 'ms a query': '0.15–0.20', 'recall@10': '0.989' },
+    ...Object.fromEntries(measured),
+    'nearfield zones': { 'ms a query': 'not in nearfield yet' },
+  })
+}
+
+async function effortFor(engine: EngineProcess, truth: Loaded, recall: number): Promise<number> {
+  for (let effort = K; effort < 2000; effort = Math.ceil(effort * 1.15)) {
+    const { slots } = await engine.ask<Found>({ do: 'search', effort, k: K, seconds: 0 })
+    if (recallOf(truth, slots, K) >= recall) return effort
+  }
+  throw new Error(`${engine.name} does not reach recall ${recall} with ef 2000`)
+}
+
+async function inserts(): Promise<void> {
+  const dataset = await prepare('clusters-10k-128')
+  await using side = await started(dataset)
+  const rows: Record<string, Record<string, string>> = {
+    noted: { '100 … 5,000': '427 … 9,504', '10,000': '1,510', '100,000': 'wanted: 25,000' },
+  }
+  for (const engine of side.engines) {
+    const row: Record<string, string> = {}
+    for (const batch of BATCHES.filter((batch) => batch <= dataset.rows)) {
+      const request = { do: 'insert', batch, threads: ALL, M, efConstruction: EF_CONSTRUCTION }
+      try {
+        const { seconds } = await engine.ask<Built>(request)
+        row[batch.toLocaleString('en')] = digits(dataset.rows / seconds)
+      } catch (error) {
+        if (!(error instanceof Unsupported)) throw error
+        row[batch.toLocaleString('en')] = 'not yet'
+      }
+    }
+    rows[engine.name] = row
+  }
+  print(`${size(dataset)} inserted, vectors per second by batch size, ${ALL} threads`, rows)
+}
+
+async function generator(rounds: number): Promise<void> {
+  const rows: Record<string, Record<string, string>> = {
+    'noted, 12 cores': { '4 MiB': '30', '16 MiB': '38', '64 MiB': '43', '256 MiB': '45' },
+  }
+  const host = new URL('../engines/python/dgen.py', import.meta.url).pathname
+  try {
+    await using engine = new EngineProcess('dgen-py', [await python(['dgen-py==0.3.0']), host], {})
+    const row: Record<string, string> = {}
+    for (const mib of CHUNKS_MIB) {
+      const rates: number[] = []
+      for (let round = 0; round < Math.min(rounds, 3); round++) {
+        const request = { do: 'generate', bytes: GENERATED_BYTES, chunk: mib * 2 ** 20, threads: ALL }
+        const { seconds } = await engine.ask<Built>(request)
+        rates.push(GENERATED_BYTES / seconds / 1e9)
+      }
+      row[`${mib} MiB`] = digits(spread(rates).median)
+    }
+    rows[`dgen-py, ${ALL} threads`] = row
+  } catch (error) {
+    rows['dgen-py'] = { '4 MiB': `left out: ${(error as Error).message}` }
+  }
+  rows['nearfield'] = { '4 MiB': 'not in nearfield yet' }
+  print(`generator, GB/s by chunk, 3 runs of ${GENERATED_BYTES / 2 ** 30} GiB`, rows)
+}
+
+const size = ({ name, rows, dim, metric }: Dataset) =>
+  `${name}: ${rows.toLocaleString('en')} × ${dim}, ${metric}`
+
+function print(title: string, rows: Record<string, Record<string, string>>): void {
+  console.log(`\n${title}`)
+  console.table(rows)
+}
