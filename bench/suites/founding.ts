@@ -86,14 +86,13 @@ async function graph(rounds: number): Promise<void> {
   const truth = await loadDataset(dataset)
   await using side = await started(dataset)
   const measured = await inTurns(side.engines, rounds, async (engine, note) => {
-    const ask = <T>(request: { do: string; [name: string]: unknown }) => engine.ask<T>({ k: K, ...request })
     const build = { do: 'build', threads: ALL, M, efConstruction: EF_CONSTRUCTION }
-    note('build s', (await ask<Built>(build)).seconds)
-    const one = await ask<Found>({ do: 'search', effort: 50, seconds: SECONDS })
+    note('build s', (await engine.ask<Built>(build)).seconds)
+    const one = await engine.ask<Found>({ do: 'search', effort: 50, k: K, seconds: SECONDS })
     note('QPS, 1 thread', one.qps)
     note('recall@10', recallOf(truth, one.slots, K))
-    const many = { do: 'searchBatch', effort: 50, seconds: SECONDS, threads: ALL }
-    note(`QPS, ${ALL} threads`, (await ask<Found>(many)).qps)
+    const many = { do: 'searchBatch', effort: 50, k: K, seconds: SECONDS, threads: ALL }
+    note(`QPS, ${ALL} threads`, (await engine.ask<Found>(many)).qps)
   })
   const noted = {
     'noted: hnswlib': { 'build s': '25–30', 'QPS, 1 thread': '1,000–1,250' },
@@ -141,7 +140,7 @@ async function inserts(): Promise<void> {
   const dataset = await prepare('clusters-10k-128')
   await using side = await started(dataset)
   const rows: Record<string, Record<string, string>> = {
-    noted: { '100 … 5,000': '427 … 9,504', '10,000': '1,510', '100,000': 'wanted: 25,000' },
+    noted: { 'by 100': '427', 'by 5,000': '9,504', 'by 10,000': '1,510', 'by 100,000': 'wanted: 25,000' },
   }
   for (const engine of side.engines) {
     const row: Record<string, string> = {}
@@ -149,10 +148,10 @@ async function inserts(): Promise<void> {
       const request = { do: 'insert', batch, threads: ALL, M, efConstruction: EF_CONSTRUCTION }
       try {
         const { seconds } = await engine.ask<Built>(request)
-        row[batch.toLocaleString('en')] = digits(dataset.rows / seconds)
+        row[`by ${batch.toLocaleString('en')}`] = digits(dataset.rows / seconds)
       } catch (error) {
         if (!(error instanceof Unsupported)) throw error
-        row[batch.toLocaleString('en')] = 'not yet'
+        row[`by ${batch.toLocaleString('en')}`] = 'not yet'
       }
     }
     rows[engine.name] = row
