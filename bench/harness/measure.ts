@@ -60,7 +60,7 @@ export type Launch = (spec: EngineSpec) => Promise<EngineProcess>
 
 /** Recalls between which a curve is worth measuring. */
 const CURVE_FROM = 0.8
-const CURVE_TO = 0.997
+const CURVE_TO = 0.995
 
 const none = () => 0
 
