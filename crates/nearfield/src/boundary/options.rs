@@ -170,7 +170,7 @@ pub const SEARCH: &[OptionSpec] = &[
         },
         default: Default::Integer(EF_DEFAULT as u64),
         kinds: Kinds::Graph,
-        doc: "Candidates that a walk of the graph compares by their vectors, at least `k`: more finds more and takes longer. A walk by codes keeps half as many again.",
+        doc: "Candidates that a walk of the graph compares by their vectors, at least `k`: more finds more and takes longer. A walk by codes keeps twice as many.",
     },
     OptionSpec {
         name: "exact",

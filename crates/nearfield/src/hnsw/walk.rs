@@ -36,8 +36,8 @@ pub fn search<S: Scorer>(
     answer(view, k, &buffers.pool, &mut buffers.results);
 }
 
-/// As [`search`], walking by `codes` and answering by `scorer`. Codes blur the order of candidates, so
-/// the walk keeps half as many again as `ef`, and the nearest `ef` of them are scored again.
+/// As [`search`], walking by `codes` and answering by `scorer`. Codes blur the order of candidates and
+/// cost little, so the walk keeps twice `ef` of them, and the nearest `ef` are scored again.
 pub fn search_by_codes<C: Scorer, S: Scorer>(
     view: &GraphView<'_>,
     codes: &C,
@@ -46,7 +46,7 @@ pub fn search_by_codes<C: Scorer, S: Scorer>(
     buffers: &mut Buffers,
 ) {
     let ef = ef.max(k);
-    fill_pool(view, codes, ef.saturating_add(ef / 2), k, buffers);
+    fill_pool(view, codes, ef.saturating_mul(2), k, buffers);
     buffers.pool.rescore(scorer, ef);
     answer(view, k, &buffers.pool, &mut buffers.results);
 }

@@ -100,7 +100,7 @@ export interface CoreSearchOptions {
    */
   readonly k?: number
   /**
-   * Candidates that a walk of the graph compares by their vectors, at least `k`: more finds more and takes longer. A walk by codes keeps half as many again.
+   * Candidates that a walk of the graph compares by their vectors, at least `k`: more finds more and takes longer. A walk by codes keeps twice as many.
    * An integer, 1 … 1000000.
    * @default 100
    */
