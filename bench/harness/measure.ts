@@ -26,7 +26,7 @@ import type {
   Saved,
   Started,
 } from './contract.ts'
-import { type EngineProcess, Unsupported } from './process.ts'
+import { type EngineProcess, startOf, Unsupported } from './process.ts'
 import type { Progress } from './progress.ts'
 import { type Point, qpsAt, ratios, spread, spreadOf } from './statistics.ts'
 
@@ -117,7 +117,6 @@ export class Measurement {
   }
 
   async #start(specs: readonly EngineSpec[], launch: Launch): Promise<void> {
-    const { paths, rows, dim, metric } = this.#dataset
     for (const spec of specs) {
       const impossible = this.#impossible(spec)
       if (impossible !== undefined) {
@@ -127,16 +126,7 @@ export class Measurement {
       let process: EngineProcess | undefined
       try {
         process = await launch(spec)
-        const started = await process.ask<Started>({
-          do: 'start',
-          base: paths.base,
-          queries: paths.queries,
-          rows,
-          dim,
-          metric,
-          variant: spec.variant,
-          isa: this.#protocol.isa,
-        })
+        const started = await process.ask<Started>(startOf(spec, this.#dataset, this.#protocol.isa))
         const before = await process.ask<Memory>({ do: 'memory' })
         this.#runners.push({
           spec,

@@ -7,7 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import type { Refused, Request } from './contract.ts'
+import type { Dataset, EngineSpec, Refused, Request } from './contract.ts'
 
 /** The longest a request may take: the slowest build of a peer that is still worth waiting for. */
 const REQUEST_MS_MAX = 20 * 60_000
@@ -15,6 +15,12 @@ const SAID_CHARACTERS_MAX = 2000
 
 /** The engine has no such thing; not a failure. */
 export class Unsupported extends Error {}
+
+/** What an engine is asked first. */
+export function startOf(spec: EngineSpec, { paths, rows, dim, metric }: Dataset, isa: string): Request {
+  const { base, queries } = paths
+  return { do: 'start', base, queries, rows, dim, metric, variant: spec.variant, isa }
+}
 
 interface Waiting {
   readonly resolve: (line: string) => void

@@ -10,6 +10,7 @@ import { firstQueries } from '../data/first.ts'
 import type { Dataset, Found } from '../harness/contract.ts'
 import { chosen, launch, python } from '../harness/engines.ts'
 import type { Options } from '../harness/options.ts'
+import { startOf } from '../harness/process.ts'
 import { spread } from '../harness/statistics.ts'
 
 const EFS = [10, 20, 40, 80, 160]
@@ -23,19 +24,8 @@ const TOLERANCE = 0.05
 export async function direct({ datasets }: Options): Promise<void> {
   const [spec] = chosen(['hnswlib'], false)
   const dataset = await firstQueries(await prepare(datasets?.[0] ?? 'verses'), QUERIES)
-  const { paths, rows, dim, metric } = dataset
   await using harness = await launch(spec!)
-  const { variant } = spec!
-  await harness.ask({
-    do: 'start',
-    base: paths.base,
-    queries: paths.queries,
-    rows,
-    dim,
-    metric,
-    variant,
-    isa: 'auto',
-  })
+  await harness.ask(startOf(spec!, dataset, 'auto'))
   await harness.ask({ do: 'build', threads: 1, M: 16, efConstruction: 200 })
   using script = new Script(await python(spec!.packages), dataset)
   const ratios = new Map<number, number[]>(EFS.map((ef) => [ef, []]))

@@ -8,7 +8,7 @@ import { type Loaded, loadDataset, recallOf } from '../data/recall.ts'
 import type { Built, Dataset, Found } from '../harness/contract.ts'
 import { chosen, launch, python } from '../harness/engines.ts'
 import type { Options } from '../harness/options.ts'
-import { EngineProcess, Unsupported } from '../harness/process.ts'
+import { EngineProcess, startOf, Unsupported } from '../harness/process.ts'
 import { spread } from '../harness/statistics.ts'
 
 const K = 10
@@ -32,13 +32,11 @@ export async function founding({ protocol: { rounds } }: Options): Promise<void>
 /** The engines on a data set, built. */
 async function started(dataset: Dataset): Promise<AsyncDisposable & { readonly engines: EngineProcess[] }> {
   const engines: EngineProcess[] = []
-  const { paths, rows, dim, metric } = dataset
   for (const name of ENGINES) {
     const [spec] = chosen([name], false)
     const engine = await launch(spec!)
     engines.push(engine)
-    const { base, queries } = paths
-    await engine.ask({ do: 'start', base, queries, rows, dim, metric, variant: spec!.variant, isa: 'auto' })
+    await engine.ask(startOf(spec!, dataset, 'auto'))
   }
   return {
     engines,
