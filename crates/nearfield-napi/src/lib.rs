@@ -69,8 +69,8 @@ impl Index {
             let refused = |e| Error::from_reason(format!("IO: cannot map {path}: {e}"));
             let file = std::fs::File::open(&path).map_err(refused)?;
             // SAFETY: the map is read-only and lives as long as the Arc the index holds. Another
-            // process may still write the file: the core leaves only vectors in the map, of which
-            // every bit pattern is a valid f32, and copies the rest out before checking it.
+            // process may still write the file: the core leaves only vectors and codes in the map,
+            // of which every bit pattern is safe to score, and copies the rest out before checking it.
             let map = unsafe { memmap2::Mmap::map(&file) }.map_err(refused)?;
             let index = boundary::Index::open_mapped(Arc::new(map), &options, pool.exec());
             Ok(Index::of(index.map_err(refuse)?))

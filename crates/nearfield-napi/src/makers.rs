@@ -11,7 +11,7 @@ use nearfield::boundary;
 /// Where a build stands.
 #[napi(object)]
 pub struct Step {
-    /// `prepare`, `link`, `repair` or `done`.
+    /// `prepare`, `encode`, `link`, `repair` or `done`.
     pub phase: String,
     /// Rows finished in this phase.
     pub done: f64,

@@ -15,6 +15,12 @@ pub const DIM_MAX: u32 = 65_536;
 /// The largest integer that every JavaScript number up to it holds exactly; keys and seeds stop here.
 pub const SAFE_INTEGER_MAX: u64 = (1 << 53) - 1;
 
+/// At most `limit` slots below `rows`, evenly spread: a sample that is the same everywhere.
+pub fn spread(rows: usize, limit: usize) -> Vec<Slot> {
+    let step = rows.div_ceil(limit).max(1);
+    (0..).take(rows).step_by(step).collect()
+}
+
 /// Keys, the callers' own names for vectors, as a column; row numbers when they gave none.
 #[derive(Clone, Debug, PartialEq)]
 pub enum KeyColumn {

@@ -6,10 +6,11 @@
 //! Invariant: sums run over fixed blocks of rows in a fixed order, so the centre, and with it every
 //! code, is the same for any number of threads.
 
-use super::sq8::{self, Codes};
+use super::sq8;
 use crate::bytes::region::AlignedBytes;
 use crate::error::Result;
 use crate::exec::Exec;
+use crate::ids::spread;
 use crate::matrix::Rows;
 use crate::metric::Metric;
 
@@ -64,11 +65,6 @@ impl Encoder {
         self.done
     }
 
-    /// The codes so far; zeros after them.
-    pub fn codes(&self) -> Codes<'_> {
-        Codes::new(self.bytes.as_ref(), &self.centre)
-    }
-
     /// The sections `codes` and `centre`.
     pub fn finish(self) -> (AlignedBytes, Vec<f32>) {
         (self.bytes, self.centre)
@@ -77,8 +73,7 @@ impl Encoder {
 
 /// The mean of evenly spread rows.
 fn centre(rows: Rows<'_>, exec: Exec<'_>) -> Vec<f32> {
-    let spread = rows.len().div_ceil(SAMPLE_MAX).max(1);
-    let sampled: Vec<_> = (0..).take(rows.len()).step_by(spread).collect();
+    let sampled = spread(rows.len(), SAMPLE_MAX);
     let blocks: Vec<_> = sampled.chunks(BLOCK_ROWS).collect();
     let mut sums = vec![Vec::new(); blocks.len()];
     exec.fill(

@@ -29,7 +29,7 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// Every codec, by its number in the file less one.
+    /// Every codec.
     pub const ALL: [Self; 2] = [Self::F32, Self::Sq8];
 
     /// The name options and `stats()` use.

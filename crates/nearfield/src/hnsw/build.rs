@@ -29,8 +29,9 @@ const STEP_ROWS_MIN: usize = 256;
 /// Nearest found nodes that a newcomer chooses its links from. Beyond these the rule keeps next to
 /// nothing, yet compares each with all that it kept.
 const CONTENDERS_MAX: usize = 100;
-/// Rows as near to a row as itself, by code, that make a crowd: a search for it may then miss it, for
-/// it judges no more than its pool by the vectors, and pools have at least twice as many.
+/// Rows as near to a row as itself, by code, that make a crowd: a search with a small `ef` may then
+/// miss it, for it judges no more than `ef` by the vectors. Far below the default, since a row meets
+/// only those that were inserted before it.
 const CROWD_MIN: usize = 24;
 /// Neighbouring members that share a lease.
 const GRAIN: usize = 8;

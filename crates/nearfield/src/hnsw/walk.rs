@@ -1,5 +1,5 @@
 //! Walking the graph: greedy on the upper levels, a short beam on level 1, a beam on level 0, then
-//! the answer.
+//! the answer, which after a walk by codes is scored again by the vectors.
 //!
 //! ```text
 //! pop the nearest unexpanded ─► gather its unseen neighbours ─► prefetch ─► score in fours ─► insert

@@ -152,10 +152,7 @@ impl Index {
 
     /// How walks see the vectors.
     pub const fn codec(&self) -> Codec {
-        match self.codes {
-            Some(_) => Codec::Sq8,
-            None => Codec::F32,
-        }
+        codec_of(self.codes.as_ref())
     }
 
     /// The instruction set its kernels use.
@@ -241,6 +238,13 @@ const fn metric_tag(metric: Metric) -> u8 {
     }
 }
 
+const fn codec_of(codes: Option<&CodeSections>) -> Codec {
+    match codes {
+        Some(_) => Codec::Sq8,
+        None => Codec::F32,
+    }
+}
+
 /// The number the header has for a codec.
 const fn codec_tag(codec: Codec) -> u8 {
     match codec {
@@ -251,10 +255,6 @@ const fn codec_tag(codec: Codec) -> u8 {
 
 fn header(params: &Params, parts: &Parts) -> Header {
     let graph = parts.graph.as_ref();
-    let codec = match parts.codes {
-        Some(_) => Codec::Sq8,
-        None => Codec::F32,
-    };
     Header {
         sections: 0, // the image counts
         bytes: 0,    // the image knows
@@ -263,7 +263,7 @@ fn header(params: &Params, parts: &Parts) -> Header {
         stride: u32::try_from(stride(params.dim as usize)).expect("dim is at most DIM_MAX"),
         kind: if graph.is_some() { 2 } else { 1 },
         metric: metric_tag(params.metric),
-        codec: codec_tag(codec),
+        codec: codec_tag(codec_of(parts.codes.as_ref())),
         keys: parts.keys.tag(),
         seed: params.seed,
         m: params.m,

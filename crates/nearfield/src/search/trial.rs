@@ -6,7 +6,7 @@
 use super::{Candidate, Top};
 use crate::codec::{Codes, F32Scorer, QueryCode, Scorer, Sq8Scorer};
 use crate::exec::Exec;
-use crate::ids::Slot;
+use crate::ids::{Slot, spread};
 use crate::kernels::Kernels;
 use crate::matrix::Rows;
 use crate::metric::Metric;
@@ -47,12 +47,6 @@ pub fn agreement(
     }
 }
 
-/// At most `limit` numbers below `len`, evenly spread.
-fn spread(len: usize, limit: usize) -> Vec<Slot> {
-    let step = len.div_ceil(limit).max(1);
-    (0..).take(len).step_by(step).collect()
-}
-
 /// The share of one row's nearest.
 fn found<E: Scorer, C: Scorer>(exact: &E, coded: &C, asks: Slot, sample: &[Slot]) -> f64 {
     let (mut near, mut by_code) = (Vec::new(), Vec::new());
@@ -64,7 +58,8 @@ fn found<E: Scorer, C: Scorer>(exact: &E, coded: &C, asks: Slot, sample: &[Slot]
     let good = |candidate: &&Candidate| exact.score(candidate.slot()) <= farthest.score();
     let good = by_code.iter().filter(good).count();
     #[allow(clippy::cast_precision_loss)] // at most K
-    return good.min(near.len()) as f64 / near.len() as f64;
+    let share = good.min(near.len()) as f64 / near.len() as f64;
+    share
 }
 
 fn nearest<S: Scorer>(scorer: &S, asks: Slot, sample: &[Slot], k: usize, out: &mut Vec<Candidate>) {
