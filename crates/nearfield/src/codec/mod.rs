@@ -5,11 +5,13 @@
 //! Scorer          what a walk or scan asks: one score, four scores, a hint
 //! ├ F32Scorer     float     rows as they came, one kernel call per one or four rows
 //! └ Sq8Scorer     sq8       a byte a number; Encoder makes them
+//! pairs           rows of codes against each other, in tiles
 //! Stored          all that is kept of the vectors: rows, and codes where there are any
 //! ```
 
 mod encoder;
 mod float;
+pub mod pairs;
 pub mod sq8;
 
 pub use encoder::Encoder;

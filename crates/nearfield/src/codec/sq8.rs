@@ -115,6 +115,20 @@ impl<'a> Codes<'a> {
         &self.bytes[at * self.stride..][..self.stride]
     }
 
+    /// The codes of a row, without zeros and terms.
+    ///
+    /// # Panics
+    /// Where there is no such slot.
+    #[inline]
+    pub fn numbers(&self, slot: Slot) -> &'a [i8] {
+        bytemuck::cast_slice(&self.row(slot)[..self.dim()])
+    }
+
+    /// Codes a row.
+    pub const fn dim(&self) -> usize {
+        self.centre.len()
+    }
+
     /// How many rows there are.
     pub const fn len(&self) -> usize {
         self.bytes.len() / self.stride

@@ -13,6 +13,7 @@
 //! | `twins` | rows equal bit for bit, and their chains |
 //! | `plan` | levels, insertion order and rounds: functions of seed and number, not of threads |
 //! | `build` | [`HnswBuilder`]: the steps |
+//! | `bulk` | whole levels at once, where there are codes |
 //! | `draft` | the growing graph with its link scores |
 //! | `prune` | which neighbours to keep |
 //! | `enrich` | free places for the slots fewest link to |
@@ -21,6 +22,7 @@
 //! | `check` | what opening and `check()` ask of the arrays |
 
 mod build;
+mod bulk;
 pub mod check;
 mod draft;
 mod enrich;
@@ -30,6 +32,11 @@ mod repair;
 mod twins;
 mod view;
 pub mod walk;
+
+/// Rows as near to a row as itself, by code, that make a crowd: a search with a small `ef` may then
+/// miss it, for it judges no more than `ef` by the vectors. Far below the default, since a row meets
+/// only some of those there are.
+const CROWD_MIN: usize = 24;
 
 pub use build::{BuildPhase, HnswBuilder, HnswParams, StepReport};
 pub use view::{FrozenArrays, GraphView, Links};

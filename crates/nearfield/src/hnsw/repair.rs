@@ -175,7 +175,7 @@ fn reach_all<S: Scorer>(
 }
 
 /// Searches for a slot with a beam of [`SWEEP_EF`]; where it is missed, the nodes found instead,
-/// nearest first, with the scores of their vectors.
+/// nearest first, with the scores that searches go by.
 fn missed(
     draft: &Draft,
     slot: Slot,
@@ -185,16 +185,13 @@ fn missed(
     let Scratch { code, buffers, .. } = scratch;
     let entry = site.order[0];
     let Stored { rows, codes } = site.stored;
-    let exact = F32Scorer::of_row(rows, slot, site.pair);
     let found = if let Some(codes) = codes {
         code.set(site.metric, rows.row(slot), codes.centre());
+        // By codes to the end: their scores are the same on every processor, and so are the links.
         let coded = Sq8Scorer::new(codes, code, site.kernels);
-        let found = finds(draft, entry, slot, &coded, buffers);
-        if !found {
-            buffers.pool.rescore(&exact, SWEEP_EF);
-        }
-        found
+        finds(draft, entry, slot, &coded, buffers)
     } else {
+        let exact = F32Scorer::of_row(rows, slot, site.pair);
         finds(draft, entry, slot, &exact, buffers)
     };
     (!found).then(|| buffers.pool.entries().to_vec())

@@ -118,7 +118,7 @@ fn padded(tail: &[f32]) -> [f32; 16] {
 /// instructions throughout or does not load.
 #[cfg(not(target_arch = "wasm32"))]
 macro_rules! table {
-    ($isa:expr, $lanes:ty, $products:ty, $features:literal) => {
+    ($isa:expr, $lanes:ty, $products:ty, $columns:ty, $features:literal) => {
         /// The table of this set; reached through [`available`](super::super::available) alone.
         pub(in crate::kernels) static KERNELS: Kernels = Kernels {
             isa: $isa,
@@ -134,6 +134,8 @@ macro_rules! table {
             dot_u7i8: |query, row| unsafe { dot_codes(query, row) },
             // SAFETY: as above.
             dot_u7i8_x4: |query, rows| unsafe { dot_codes_x4(query, rows) },
+            // SAFETY: as above.
+            tile_u7i8: |rows, panel, out| unsafe { tile_codes(rows, panel, out) },
         };
 
         #[target_feature(enable = $features)]
@@ -170,6 +172,18 @@ macro_rules! table {
         fn dot_codes_x4(query: &[u8], rows: [&[i8]; 4]) -> [i32; 4] {
             // SAFETY: as above.
             unsafe { products::dots::<$products, 4>(query, rows) }
+        }
+
+        #[target_feature(enable = $features)]
+        fn tile_codes(
+            rows: &[u8],
+            panel: &[i8],
+            out: &mut [i32; crate::kernels::TILE_ROWS * crate::kernels::TILE_COLUMNS],
+        ) {
+            // SAFETY: this function's features are those of the columns.
+            unsafe {
+                tiles::tile::<$columns, { <$columns as tiles::Columns>::ROWS }>(rows, panel, out);
+            }
         }
     };
 }

@@ -11,6 +11,7 @@
 //! lanes             the one SIMD body over floats, on a trait of sixteen lanes
 //! products          the one SIMD body over codes, on a trait of products added in pairs
 //! x86_64/avx2 …     one file a set: its lanes and products, its #[target_feature] entries, its table
+//! tiles             the one body over tiles of codes, on a trait of a few of its columns
 //! prefetch          a hint for rows that will be scored soon
 //! tests             every table of this machine against the definition
 //! ```
@@ -41,6 +42,12 @@ mod products;
 mod scalar;
 #[cfg(test)]
 mod tests;
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128"),
+))]
+mod tiles;
 #[cfg(target_arch = "wasm32")]
 mod wasm32;
 #[cfg(target_arch = "x86_64")]
@@ -73,6 +80,18 @@ pub type Quad = fn(&[f32], [&[f32]; 4]) -> [f32; 4];
 pub type CodePair = fn(&[u8], &[i8]) -> i32;
 /// A kernel over one query and four rows of codes; the same sums as [`CodePair`].
 pub type CodeQuad = fn(&[u8], [&[i8]; 4]) -> [i32; 4];
+
+/// A kernel over [`TILE_ROWS`] rows of 7-bit codes, one after the other, and a panel of
+/// [`TILE_COLUMNS`] rows of signed ones, side by side by [`TILE_STEP`]: the product of the two, row
+/// after row. Rows are whole steps and as long as the panel's (asserted).
+pub type CodeTile = fn(&[u8], &[i8], &mut [i32; TILE_ROWS * TILE_COLUMNS]);
+
+/// Rows of a tile.
+pub const TILE_ROWS: usize = 8;
+/// Columns of a tile: a panel's rows.
+pub const TILE_COLUMNS: usize = 16;
+/// Codes of one row that lie together in a panel, which most sets multiply and add as one.
+pub const TILE_STEP: usize = 4;
 
 /// Codes a row has a multiple of: one cache line, the widest register of any set.
 pub const CODE_BLOCK: usize = 64;
@@ -141,6 +160,8 @@ pub struct Kernels {
     pub dot_u7i8: CodePair,
     /// Four inner products of codes.
     pub dot_u7i8_x4: CodeQuad,
+    /// A tile of inner products of codes.
+    pub tile_u7i8: CodeTile,
 }
 
 /// The best table this machine can run, or the best not above `limit`. A limit of another
@@ -148,6 +169,22 @@ pub struct Kernels {
 pub fn kernels(limit: Option<Isa>) -> &'static Kernels {
     let within = |table: &&Kernels| limit.is_none_or(|limit| table.isa <= limit);
     tables().find(within).unwrap_or(&scalar::KERNELS)
+}
+
+/// Codes of each row of a tile.
+fn tile_depth(rows: &[u8], panel: &[i8]) -> usize {
+    let depth = rows.len() / TILE_ROWS;
+    assert_eq!(rows.len(), depth * TILE_ROWS, "a tile has {TILE_ROWS} rows");
+    assert_eq!(
+        panel.len(),
+        depth * TILE_COLUMNS,
+        "rows and panel differ in length"
+    );
+    assert!(
+        depth.is_multiple_of(TILE_STEP),
+        "{depth} codes are no whole steps"
+    );
+    depth
 }
 
 /// Every table this machine can run, the best first and scalar last.

@@ -15,7 +15,9 @@ mod codes;
 mod guard;
 mod values;
 
-use super::{CODE_BLOCK, Isa, Kernels, available, kernels, prefetch_row};
+use super::{
+    CODE_BLOCK, Isa, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP, available, kernels, prefetch_row,
+};
 use values::{Random, edges};
 
 /// Lengths replayed one by one: every tail, and past 1024.

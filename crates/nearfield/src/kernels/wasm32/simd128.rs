@@ -3,11 +3,12 @@
 
 use crate::kernels::lanes::{self, Lanes};
 use crate::kernels::products::{self, Products};
+use crate::kernels::tiles::{self, Columns};
 use crate::kernels::{Isa, Kernels};
 use std::arch::wasm32::{
     f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, f32x4_sub, i16x8_extend_high_i8x16,
     i16x8_extend_high_u8x16, i16x8_extend_low_i8x16, i16x8_extend_low_u8x16, i32x4_add,
-    i32x4_dot_i16x8, i32x4_extract_lane, i32x4_shuffle, i32x4_splat, v128, v128_load,
+    i32x4_dot_i16x8, i32x4_extract_lane, i32x4_shuffle, i32x4_splat, v128, v128_load, v128_store,
 };
 
 /// The table of this set. Four rows go two by two: on the x86-64 engines this runs on, four times
@@ -24,6 +25,8 @@ pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     dot_u7i8: |query, row| unsafe { products::dots::<Codes128, 1>(query, [row])[0] },
     // SAFETY: as above.
     dot_u7i8_x4: |query, rows| unsafe { products::dots::<Codes128, 4>(query, rows) },
+    // SAFETY: as above.
+    tile_u7i8: |rows, panel, out| unsafe { tiles::tile::<Columns128, 1>(rows, panel, out) },
 };
 
 fn two_by_two<T: lanes::Term>(query: &[f32], [a, b, c, d]: [&[f32]; 4]) -> [f32; 4] {
@@ -126,5 +129,55 @@ impl Products for Codes128 {
     unsafe fn fold(self) -> i32 {
         let two = i32x4_add(self.0, i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0));
         i32x4_extract_lane::<0>(two) + i32x4_extract_lane::<1>(two)
+    }
+}
+
+/// Of columns 2 i and 2 i + 1 the even and the odd pairs of products; folded when they are stored.
+#[derive(Clone, Copy)]
+struct Columns128([v128; 8]);
+
+impl Columns for Columns128 {
+    /// One: its sums and a widened step of the panel take all registers of the engines' machines.
+    const ROWS: usize = 1;
+    /// Widened to sixteen bits.
+    type Panel = [v128; 8];
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Self([i32x4_splat(0); 8])
+    }
+
+    #[inline(always)]
+    unsafe fn panel(at: *const i8) -> [v128; 8] {
+        let mut wide = [i32x4_splat(0); 8];
+        for (quarter, wide) in wide.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+            // SAFETY: the caller can read 64 codes from here; a v128 load needs no alignment.
+            let columns = unsafe { v128_load(at.add(16 * quarter).cast()) };
+            *wide = [
+                i16x8_extend_low_i8x16(columns),
+                i16x8_extend_high_i8x16(columns),
+            ];
+        }
+        wide
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, row: i32, panel: [v128; 8]) -> Self {
+        let row = i16x8_extend_low_u8x16(i32x4_splat(row));
+        let mut sums = self.0;
+        for (sum, columns) in sums.iter_mut().zip(panel) {
+            *sum = i32x4_add(*sum, i32x4_dot_i16x8(row, columns));
+        }
+        Self(sums)
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, out: *mut i32) {
+        for (at, [a, b]) in self.0.as_chunks::<2>().0.iter().enumerate() {
+            let even = i32x4_shuffle::<0, 2, 4, 6>(*a, *b);
+            let odd = i32x4_shuffle::<1, 3, 5, 7>(*a, *b);
+            // SAFETY: the caller can write sixteen sums from here.
+            unsafe { v128_store(out.add(4 * at).cast(), i32x4_add(even, odd)) };
+        }
     }
 }
