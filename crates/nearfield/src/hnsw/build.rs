@@ -15,7 +15,7 @@ use super::prune::{Contender, Rule};
 use super::repair::{Repair, Site};
 use super::view::FrozenArrays;
 use super::{plan, twins, walk};
-use crate::codec::{F32Scorer, Scorer, Sq8Scorer, Stored};
+use crate::codec::{F32Scorer, Scorer, Stored, by_code};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::ids::{NO_SLOT, Slot};
@@ -32,7 +32,7 @@ const CONTENDERS_MAX: usize = 100;
 /// Rows as near to a row as itself, by code, that make a crowd: a search with a small `ef` may then
 /// miss it, for it judges no more than `ef` by the vectors. Far below the default, since a row meets
 /// only those that were inserted before it.
-const CROWD_MIN: usize = 24;
+pub(super) const CROWD_MIN: usize = 24;
 /// Neighbouring members that share a lease.
 const GRAIN: usize = 8;
 
@@ -154,9 +154,18 @@ impl HnswBuilder {
         self.order.first().copied().unwrap_or(NO_SLOT)
     }
 
-    /// Whether codes cannot tell some row from many others, so that walks by code may miss it.
-    pub const fn crowded(&self) -> bool {
-        self.crowded
+    /// Whether codes cannot tell some row from many others, so that walks by code may miss it. Known
+    /// of the codes rows were linked by once all are, and while repairing of those it has.
+    pub fn crowded(&self) -> bool {
+        self.crowded || self.repair.as_ref().is_some_and(Repair::crowded)
+    }
+
+    /// Forgets what was met with codes that are given up; repairing searches for every row again.
+    pub fn repair_again(&mut self) {
+        self.crowded = false;
+        if let Some(repair) = &mut self.repair {
+            repair.again(&self.order);
+        }
     }
 
     /// Does one bounded piece of work; the rows are those of [`new`](Self::new). With codes, walks
@@ -302,16 +311,16 @@ impl HnswBuilder {
             self.propose_by(stored.rows, slot, &exact, |_| {}, buffers, out);
             return false;
         };
-        code.set(self.metric, stored.rows.row(slot), codes.centre());
-        let coded = Sq8Scorer::new(codes, code, self.kernels);
-        let own = coded.score(slot);
+        code.set(self.metric, stored.rows.row(slot), codes);
         let mut crowded = false;
-        let judge = |pool: &mut Pool| {
-            let as_near = pool.entries().partition_point(|entry| entry.score() <= own);
-            crowded = as_near >= CROWD_MIN;
-            pool.rescore(&exact, self.contenders_max());
-        };
-        self.propose_by(stored.rows, slot, &coded, judge, buffers, out);
+        by_code!(codes, code, self.kernels, |coded| {
+            let own = coded.score(slot);
+            let judge = |pool: &mut Pool| {
+                crowded = pool.within(own) >= CROWD_MIN;
+                pool.rescore(&exact, self.contenders_max());
+            };
+            self.propose_by(stored.rows, slot, &coded, judge, buffers, out);
+        });
         // The nearest by inner product need not be the row itself: there is nothing to find.
         crowded && self.metric != Metric::Ip
     }
