@@ -217,7 +217,7 @@ fn a_row_of_four_bit_codes_byte_for_byte() {
     let scale: f32 = 3.0 / 15.0;
     let mut expected = [0; 64];
     // Levels 10, 15, 5: the first two in the low halves, the third above the first.
-    expected[..2].copy_from_slice(&[5 << 4 | 10, 15]);
+    expected[..2].copy_from_slice(&[0x5a, 15]);
     expected[52..56].copy_from_slice(&scale.to_le_bytes());
     expected[56..60].copy_from_slice(&(scale * scale * 275.0).to_le_bytes());
     expected[60..].copy_from_slice(&15_i32.to_le_bytes());

@@ -334,7 +334,7 @@ fn codes_of_four_bits_that_are_none_are_refused_and_wrong_ones_found_by_check() 
     for (at, value) in [
         (row + 52, &nan[..]),
         (row + 56, &nan),
-        (row + 2, &[coded[row + 2] | 1 << 4]),
+        (row + 2, &[coded[row + 2] | 0x10]),
         (row + 3, &[1]),
         (row + 51, &[9]),
     ] {
