@@ -10,7 +10,8 @@
 //! Reaching ends: every turn reaches at least one slot more and loses none. A node to link from
 //! always exists, since a leaf of the tree has no tree links to keep. Sweeping is bounded: a link
 //! given for one slot may cost another its way, so the slots that lost a link are asked again, a
-//! fixed number of times.
+//! fixed number of times. Where a sweep goes by codes it also looks whether they tell the slot from its
+//! neighbours: met is not yet found, if too many score as near.
 
 use super::build::CROWD_MIN;
 use super::draft::Draft;
