@@ -98,6 +98,45 @@ fn replay_codes(scalar: &Kernels, table: &Kernels) -> Result<u32, JsError> {
     Ok(compared)
 }
 
+fn nibble_dots(table: &Kernels, query: &[u8], rows: [&[u8]; 4]) -> [i32; 5] {
+    let [a, b, c, d] = (table.dot_u7u4_x4)(query, rows);
+    [(table.dot_u7u4)(query, rows[0]), a, b, c, d]
+}
+
+/// The same for kernels over codes of four bits.
+fn replay_nibbles(scalar: &Kernels, table: &Kernels) -> Result<u32, JsError> {
+    let whole = LEN_MAX.next_multiple_of(CODE_BLOCK);
+    // Every fourth byte of either side is the largest there is.
+    let bytes = |stream, len: usize, largest: u8| -> Vec<u8> {
+        let bits = (0..len).map(move |at| rng::value(stream, 1, at as u64));
+        bits.map(|bits| match bits % 4 {
+            0 => largest,
+            _ => (bits >> 8) as u8 & largest,
+        })
+        .collect()
+    };
+    let query = bytes(3, 2 * whole + CODE_BLOCK, 127);
+    let rows = bytes(4, 8 * whole, 255);
+    let mut compared = 0;
+    for len in (0..=whole).step_by(CODE_BLOCK) {
+        for offset in 0..CODE_BLOCK {
+            let query = &query[(offset * 7) % CODE_BLOCK..][..2 * len];
+            let rows: [&[u8]; 4] =
+                std::array::from_fn(|row| &rows[(row + 1) * whole + offset..][..len]);
+            let expected = nibble_dots(scalar, query, rows);
+            let found = nibble_dots(table, query, rows);
+            if expected != found {
+                let name = table.isa.name();
+                return Err(JsError::new(&format!(
+                    "{name}, {len} bytes of nibbles, offset {offset}: expected {expected:?}, got {found:?}"
+                )));
+            }
+            compared += 5;
+        }
+    }
+    Ok(compared)
+}
+
 /// How many comparisons agreed; an error at the first that does not.
 #[wasm_bindgen]
 pub fn replay_kernels() -> Result<u32, JsError> {
@@ -113,6 +152,7 @@ pub fn replay_kernels() -> Result<u32, JsError> {
     let mut compared = 0;
     for table in tables.iter().filter(|table| table.isa != Isa::Scalar) {
         compared += replay_codes(scalar, table)?;
+        compared += replay_nibbles(scalar, table)?;
     }
     for len in 0..=LEN_MAX {
         for offset in 0..OFFSETS {

@@ -11,7 +11,8 @@ fn build(base: &[f32], options: &str, exec: Exec<'_>) -> Index {
     loop {
         let report = builder.step(exec).expect("a step");
         if report.phase == Phase::Link {
-            assert!((before..=report.total).contains(&report.done), "{report:?}");
+            // Back to nothing where codes are given up, and rows linked again without.
+            assert!(report.done == 0 || (before..=report.total).contains(&report.done));
             before = report.done;
         }
         if report.phase == Phase::Done {

@@ -4,6 +4,7 @@
 //! ```text
 //! options   names, ranges, defaults: one table
 //! builder   Builder: vectors ─ step, step, … ─► Index
+//! coding    the codes a builder makes and keeps
 //! loader    Loader: chunks ─► Index, and opening a map
 //! query     Index: search, batch, keys, description, file bytes
 //! ```
@@ -15,6 +16,7 @@
 //! [`Error`]: crate::error::Error
 
 mod builder;
+mod coding;
 mod loader;
 pub mod options;
 mod query;

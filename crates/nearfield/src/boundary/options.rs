@@ -128,10 +128,10 @@ pub const BUILD: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "codec",
-        accepts: Accepts::Choice(&["auto", "f32", "sq8"]),
+        accepts: Accepts::Choice(&["auto", "f32", "sq8", "sq4"]),
         default: Default::Word("auto"),
         kinds: Kinds::Graph,
-        doc: "What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.",
+        doc: "What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.",
     },
     OptionSpec {
         name: "seed",

@@ -13,7 +13,8 @@
 //! Invariants: Σ u c is an exact integer and the rest a handful of `f32` operations that no set
 //! fuses: scores have the same bits everywhere.
 
-use super::sq8::{Codes, Terms};
+use super::codes::{Codes, Terms};
+use super::sq8;
 use crate::ids::Slot;
 use crate::kernels::{CODE_BLOCK, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP};
 
@@ -49,7 +50,7 @@ pub struct NarrowRow {
 impl NarrowRow {
     /// Takes a row; allocates only to grow.
     pub fn set(&mut self, codes: Codes<'_>, slot: Slot) {
-        let (row, terms) = (codes.numbers(slot), codes.terms(slot));
+        let (row, terms) = (sq8::numbers(codes, slot), codes.terms(slot));
         self.codes.clear();
         self.codes.extend(row.iter().map(|&code| narrowed(code)));
         // Zero beyond the codes, where other rows have their terms.
@@ -96,7 +97,7 @@ impl RowBlock {
         self.codes.clear();
         self.terms.clear();
         for slot in slots {
-            let (row, terms) = (codes.numbers(slot), codes.terms(slot));
+            let (row, terms) = (sq8::numbers(codes, slot), codes.terms(slot));
             self.codes.extend(row.iter().map(|&code| narrowed(code)));
             self.codes.resize((self.terms.len() + 1) * depth, 0);
             self.terms.push((terms.bias, terms.scale));
@@ -122,7 +123,7 @@ impl ColumnBlock {
         self.codes.clear();
         self.terms.clear();
         for slot in slots {
-            let (row, terms) = (codes.numbers(slot), codes.terms(slot));
+            let (row, terms) = (sq8::numbers(codes, slot), codes.terms(slot));
             let (panel, column) = (
                 self.terms.len() / TILE_COLUMNS,
                 self.terms.len() % TILE_COLUMNS,
@@ -173,5 +174,5 @@ pub fn tile(
 
 /// Codes of a row in a block: whole steps.
 const fn depth(codes: Codes<'_>) -> usize {
-    codes.dim().next_multiple_of(TILE_STEP)
+    codes.centre().len().next_multiple_of(TILE_STEP)
 }

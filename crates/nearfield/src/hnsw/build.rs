@@ -16,7 +16,7 @@ use super::prune::{Contender, Rule};
 use super::repair::{Repair, Site};
 use super::view::FrozenArrays;
 use super::{CROWD_MIN, plan, twins, walk};
-use crate::codec::{F32Scorer, Scorer, Sq8Scorer, Stored};
+use crate::codec::{F32Scorer, Scorer, Stored, by_code};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::ids::{NO_SLOT, Slot};
@@ -86,7 +86,9 @@ pub struct HnswBuilder {
     bulk: Option<Bulk>,
     enrich: Option<Enrich>,
     repair: Option<Repair>,
+    linked_by_codes: bool,
     m: usize,
+    seed: u64,
 }
 
 /// One level of one member: the neighbours it chose.
@@ -147,7 +149,9 @@ impl HnswBuilder {
                 .then(|| Bulk::new(params.seed, params.m, params.ef_construction)),
             enrich: None,
             repair: None,
+            linked_by_codes: false,
             m: params.m,
+            seed: params.seed,
             order,
         }
     }
@@ -156,9 +160,33 @@ impl HnswBuilder {
         self.order.first().copied().unwrap_or(NO_SLOT)
     }
 
-    /// Whether codes cannot tell some row from many others, so that walks by code may miss it.
-    pub const fn crowded(&self) -> bool {
-        self.crowded
+    /// Whether codes cannot tell some row from many others, so that walks by code may miss it. Known
+    /// of the codes rows were linked by once all are, and while repairing of those it has.
+    pub fn crowded(&self) -> bool {
+        self.crowded || self.repair.as_ref().is_some_and(Repair::crowded)
+    }
+
+    /// Whether links were chosen by codes alone, so that without these rows are to be linked again.
+    pub const fn linked_by_codes(&self) -> bool {
+        self.linked_by_codes
+    }
+
+    /// Takes all links back; rows are then inserted by what steps are given.
+    pub fn link_again(&mut self) {
+        self.order.sort_unstable();
+        self.order = plan::order(self.seed, &self.order, self.m);
+        self.draft.clear();
+        (self.bulk, self.repair) = (None, None);
+        (self.inserted, self.phase) = (0, BuildPhase::Link);
+        (self.crowded, self.linked_by_codes) = (false, false);
+    }
+
+    /// Forgets what was met with codes that are given up; repairing searches for every row again.
+    pub fn repair_again(&mut self) {
+        self.crowded = false;
+        if let Some(repair) = &mut self.repair {
+            repair.again(&self.order);
+        }
     }
 
     /// Does one bounded piece of work; the rows are those of [`new`](Self::new). With codes, walks
@@ -226,6 +254,7 @@ impl HnswBuilder {
                 let entry = self.entry();
                 self.order = self.bulk.take()?.into_order(entry);
                 self.phase = BuildPhase::Repair;
+                self.linked_by_codes = true;
                 total
             }
             Turn::Crowded => {
@@ -346,16 +375,16 @@ impl HnswBuilder {
             self.propose_by(stored.rows, slot, &exact, |_| {}, buffers, out);
             return false;
         };
-        code.set(self.metric, stored.rows.row(slot), codes.centre());
-        let coded = Sq8Scorer::new(codes, code, self.kernels);
-        let own = coded.score(slot);
+        code.set(self.metric, stored.rows.row(slot), codes);
         let mut crowded = false;
-        let judge = |pool: &mut Pool| {
-            let as_near = pool.entries().partition_point(|entry| entry.score() <= own);
-            crowded = as_near >= CROWD_MIN;
-            pool.rescore(&exact, self.contenders_max());
-        };
-        self.propose_by(stored.rows, slot, &coded, judge, buffers, out);
+        by_code!(codes, code, self.kernels, |coded| {
+            let own = coded.score(slot);
+            let judge = |pool: &mut Pool| {
+                crowded = pool.within(own) >= CROWD_MIN;
+                pool.rescore(&exact, self.contenders_max());
+            };
+            self.propose_by(stored.rows, slot, &coded, judge, buffers, out);
+        });
         // The nearest by inner product need not be the row itself: there is nothing to find.
         crowded && self.metric != Metric::Ip
     }

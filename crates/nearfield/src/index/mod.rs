@@ -24,7 +24,7 @@ use crate::bytes::header::Header;
 use crate::bytes::layout::Section;
 use crate::bytes::region::Region;
 use crate::bytes::table::Layout;
-use crate::codec::{Codec, F32Scorer, Sq8Scorer};
+use crate::codec::{Codec, F32Scorer, by_code};
 use crate::error::{Code, Error, Result};
 use crate::hnsw::walk;
 use crate::ids::{NO_SLOT, Slot};
@@ -201,10 +201,11 @@ impl Index {
             }
             (Some(graph), Some(codes)) if !how.exact => {
                 let codes = codes.view();
-                code.set(self.params.metric, own.row(0), codes.centre());
-                let coded = Sq8Scorer::new(codes, code, self.kernels);
+                code.set(self.params.metric, own.row(0), codes);
                 let view = graph.view(&self.params);
-                walk::search_by_codes(&view, &coded, &scorer, (how.ef, k), buffers);
+                by_code!(codes, code, self.kernels, |coded| {
+                    walk::search_by_codes(&view, &coded, &scorer, (how.ef, k), buffers);
+                });
             }
             _ => exact::search(&scorer, rows.len(), k, &mut buffers.results),
         }
@@ -240,7 +241,7 @@ const fn metric_tag(metric: Metric) -> u8 {
 
 const fn codec_of(codes: Option<&CodeSections>) -> Codec {
     match codes {
-        Some(_) => Codec::Sq8,
+        Some(codes) => codes.form.codec(),
         None => Codec::F32,
     }
 }
@@ -250,6 +251,7 @@ const fn codec_tag(codec: Codec) -> u8 {
     match codec {
         Codec::F32 => 1,
         Codec::Sq8 => 2,
+        Codec::Sq4 => 3,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sums over two equal-length slices, of `f32` or of 8-bit codes, one table per instruction set.
+//! Sums over two slices, of `f32` or of codes of eight or four bits, one table per instruction set.
 //!
 //! # The sum is part of the definition
 //! Element `i` is accumulated into lane `i % 16`; at the end lane `j` takes lane `j + 8`, then
@@ -10,6 +10,7 @@
 //! scalar            the definition, in plain Rust
 //! lanes             the one SIMD body over floats, on a trait of sixteen lanes
 //! products          the one SIMD body over codes, on a trait of products added in pairs
+//! nibbles           the one over codes of four bits, two a byte
 //! x86_64/avx2 …     one file a set: its lanes and products, its #[target_feature] entries, its table
 //! tiles             the one body over tiles of codes, on a trait of a few of its columns
 //! prefetch          a hint for rows that will be scored soon
@@ -32,6 +33,12 @@ mod aarch64;
     all(target_arch = "wasm32", target_feature = "simd128"),
 ))]
 mod lanes;
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128"),
+))]
+mod nibbles;
 mod prefetch;
 #[cfg(any(
     target_arch = "x86_64",
@@ -93,7 +100,14 @@ pub const TILE_COLUMNS: usize = 16;
 /// Codes of one row that lie together in a panel, which most sets multiply and add as one.
 pub const TILE_STEP: usize = 4;
 
-/// Codes a row has a multiple of: one cache line, the widest register of any set.
+/// A kernel over a query of 7-bit codes (0 … 127) and a row of four-bit ones, two a byte: the low four
+/// bits of byte `j` are multiplied with `query[j]`, the high four with `query[row.len() + j]`. The row's
+/// length is a multiple of [`CODE_BLOCK`], the query's twice that (asserted).
+pub type NibblePair = fn(&[u8], &[u8]) -> i32;
+/// A kernel over one query and four rows of four-bit codes; the same sums as [`NibblePair`].
+pub type NibbleQuad = fn(&[u8], [&[u8]; 4]) -> [i32; 4];
+
+/// Bytes a row of codes has a multiple of: one cache line, the widest register of any set.
 pub const CODE_BLOCK: usize = 64;
 
 /// An instruction set with a table. Ordered: a later set is the better one where both run.
@@ -162,6 +176,10 @@ pub struct Kernels {
     pub dot_u7i8_x4: CodeQuad,
     /// A tile of inner products of codes.
     pub tile_u7i8: CodeTile,
+    /// Inner product of codes of four bits.
+    pub dot_u7u4: NibblePair,
+    /// Four inner products of codes of four bits.
+    pub dot_u7u4_x4: NibbleQuad,
 }
 
 /// The best table this machine can run, or the best not above `limit`. A limit of another

@@ -12,6 +12,8 @@ pub static KERNELS: Kernels = Kernels {
     dot_u7i8,
     dot_u7i8_x4: |query, rows| rows.map(|row| dot_u7i8(query, row)),
     tile_u7i8,
+    dot_u7u4,
+    dot_u7u4_x4: |query, rows| rows.map(|row| dot_u7u4(query, row)),
 };
 
 fn l2sq_f32(query: &[f32], row: &[f32]) -> f32 {
@@ -49,6 +51,25 @@ fn tile_u7i8(rows: &[u8], panel: &[i8], out: &mut [i32; TILE_ROWS * TILE_COLUMNS
             }
         }
     }
+}
+
+fn dot_u7u4(query: &[u8], row: &[u8]) -> i32 {
+    assert!(
+        query.len().is_multiple_of(2 * CODE_BLOCK),
+        "{} codes are no whole number of blocks",
+        query.len()
+    );
+    assert_eq!(
+        query.len() / 2,
+        row.len(),
+        "query is not twice as long as the row"
+    );
+    let (low, high) = query.split_at(row.len());
+    let products = low.iter().zip(high).zip(row);
+    let products = products.map(|((&low, &high), &row)| {
+        i32::from(low) * i32::from(row & 15) + i32::from(high) * i32::from(row >> 4)
+    });
+    products.sum()
 }
 
 #[inline]

@@ -13,6 +13,7 @@
 mod codes;
 #[cfg(unix)]
 mod guard;
+mod nibbles;
 mod values;
 
 use super::{

@@ -7,7 +7,7 @@ export type Metric = 'l2' | 'ip' | 'cosine'
 export type Kind = 'flat' | 'hnsw'
 
 /** What walks compare. */
-export type Codec = 'f32' | 'sq8'
+export type Codec = 'f32' | 'sq8' | 'sq4'
 
 /** An instruction set the kernels may be held to. */
 export type Isa = 'auto' | 'scalar' | 'simd128' | 'neon' | 'avx2' | 'avx512'
@@ -58,10 +58,10 @@ export interface GraphOptions {
    */
   readonly efConstruction?: number
   /**
-   * What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.
+   * What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.
    * @default 'auto'
    */
-  readonly codec?: 'auto' | 'f32' | 'sq8'
+  readonly codec?: 'auto' | 'f32' | 'sq8' | 'sq4'
 }
 
 /** An index that walks a graph. */

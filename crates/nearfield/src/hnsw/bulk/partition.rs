@@ -187,7 +187,7 @@ pub fn split(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::Encoder;
+    use crate::codec::{Encoder, Form};
     use crate::exec::Exec;
     use crate::index::codes::CodeSections;
     use crate::kernels::kernels;
@@ -203,7 +203,7 @@ mod tests {
                 .enumerate()
                 .for_each(|(column, x)| *x = value(row, column));
         }
-        let mut encoder = Encoder::new(matrix.rows(), Metric::L2, Exec::Serial).unwrap();
+        let mut encoder = Encoder::new(Form::Sq8, matrix.rows(), Metric::L2, Exec::Serial).unwrap();
         while encoder.step(matrix.rows(), Exec::Serial) < rows {}
         let codes = CodeSections::from(encoder);
         let slots: Vec<Slot> = (0..5000).collect();

@@ -74,12 +74,13 @@ pub fn crowded(site: &Site<'_>, slot: Slot, scratch: &mut TrimScratch) -> bool {
     // leave out is below dim times the scale squared. Most rows are far beyond both.
     let terms = site.codes.terms(slot);
     #[allow(clippy::cast_precision_loss)] // at most DIM_MAX
-    let blur = terms.scale * (4.0 * terms.bias.sqrt() + site.codes.dim() as f32 * terms.scale);
+    let blur =
+        terms.scale * (4.0 * terms.bias.sqrt() + site.codes.centre().len() as f32 * terms.scale);
     if met.last().is_none_or(|last| last.score() > blur) {
         return false;
     }
     let vector = site.stored.rows.row(slot);
-    scratch.query.set(site.metric, vector, site.codes.centre());
+    scratch.query.set(site.metric, vector, site.codes);
     let scorer = Sq8Scorer::new(site.codes, &scratch.query, site.kernels);
     let own = scorer.score(slot);
     met.iter().all(|other| scorer.score(other.slot()) <= own)

@@ -1,6 +1,7 @@
 //! AArch64: Advanced SIMD, which every such processor has.
 
 pub(super) mod neon;
+mod neon_nibbles;
 
 use super::Kernels;
 use std::arch::is_aarch64_feature_detected as detected;

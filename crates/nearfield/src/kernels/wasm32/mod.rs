@@ -3,6 +3,8 @@
 
 #[cfg(target_feature = "simd128")]
 pub(super) mod simd128;
+#[cfg(target_feature = "simd128")]
+mod simd128_nibbles;
 
 use super::Kernels;
 

@@ -1,6 +1,7 @@
 //! simd128: sixteen lanes in four registers. Unfused: fixed-width SIMD has no fused multiply-add, and
 //! the relaxed one may round either way, so these sums have the scalar table's very bits.
 
+use super::simd128_nibbles::{dot_nibbles, dot_nibbles_x4};
 use crate::kernels::lanes::{self, Lanes};
 use crate::kernels::products::{self, Products};
 use crate::kernels::tiles::{self, Columns};
@@ -27,6 +28,8 @@ pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     dot_u7i8_x4: |query, rows| unsafe { products::dots::<Codes128, 4>(query, rows) },
     // SAFETY: as above.
     tile_u7i8: |rows, panel, out| unsafe { tiles::tile::<Columns128, 1>(rows, panel, out) },
+    dot_u7u4: dot_nibbles,
+    dot_u7u4_x4: dot_nibbles_x4,
 };
 
 fn two_by_two<T: lanes::Term>(query: &[f32], [a, b, c, d]: [&[f32]; 4]) -> [f32; 4] {

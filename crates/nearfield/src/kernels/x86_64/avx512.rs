@@ -2,7 +2,9 @@
 //! codes go as with AVX2.
 
 use super::avx2::{CodesAvx2, ColumnsAvx2, fold_eight};
+use super::avx2_nibbles::NibblesAvx2;
 use crate::kernels::lanes::{self, Lanes, table};
+use crate::kernels::nibbles::{self, nibble_entries};
 use crate::kernels::{Isa, Kernels, products, tiles};
 use std::arch::x86_64::{
     __m512, _mm256_add_ps, _mm256_castpd_ps, _mm512_castps_pd, _mm512_castps512_ps256,
@@ -16,6 +18,7 @@ table!(
     ColumnsAvx2,
     "avx512f,avx2,fma"
 );
+nibble_entries!(NibblesAvx2, "avx512f,avx2,fma");
 
 /// All sixteen.
 #[derive(Clone, Copy)]

@@ -1,6 +1,7 @@
 //! x86-64: AVX2 with FMA, and AVX-512.
 
 pub(super) mod avx2;
+mod avx2_nibbles;
 pub(super) mod avx512;
 
 use super::Kernels;
