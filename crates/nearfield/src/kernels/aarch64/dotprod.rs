@@ -1,0 +1,69 @@
+//! NEON with the dot product of bytes (`FEAT_DotProd`): codes 16 a step, multiplied and added to
+//! 32-bit sums by one instruction. Floats go as with NEON.
+
+use super::neon;
+use crate::kernels::products::{self, Products, table_of_codes};
+use crate::kernels::{Isa, Kernels};
+use std::arch::aarch64::{int8x16_t, int32x4_t, vaddvq_s32, vdupq_n_s32, vld1q_s8};
+use std::arch::asm;
+
+table_of_codes!(
+    Isa::NeonDotprod,
+    CodesDotprod,
+    "neon,dotprod",
+    neon::KERNELS
+);
+
+/// `sums`, each with the four products of its bytes added. The intrinsic of this instruction is not
+/// stable Rust yet.
+#[target_feature(enable = "neon,dotprod")]
+#[inline]
+fn sdot(mut sums: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
+    // SAFETY: the features above have the instruction; it reads and writes these registers alone.
+    unsafe {
+        asm!(
+            "sdot {sums:v}.4s, {a:v}.16b, {b:v}.16b",
+            sums = inout(vreg) sums,
+            a = in(vreg) a,
+            b = in(vreg) b,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sums
+}
+
+/// Four sums.
+#[derive(Clone, Copy)]
+struct CodesDotprod(int32x4_t);
+
+// SAFETY (all blocks): the caller of a `Products` method has NEON with dot products, and loads where
+// it may.
+impl Products for CodesDotprod {
+    const STEP: usize = 16;
+    /// Seven bits are the same number signed.
+    type Query = int8x16_t;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(vdupq_n_s32(0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn query(at: *const u8) -> int8x16_t {
+        // SAFETY: see the impl.
+        unsafe { vld1q_s8(at.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, query: int8x16_t, row: *const i8) -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(sdot(self.0, query, vld1q_s8(row))) }
+    }
+
+    #[inline(always)]
+    unsafe fn fold(self) -> i32 {
+        // SAFETY: see the impl.
+        unsafe { vaddvq_s32(self.0) }
+    }
+}
