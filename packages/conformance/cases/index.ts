@@ -4,9 +4,10 @@ import { errorCases } from './errors.ts'
 import { faultCases } from './faults.ts'
 import { fileCases, readCases, writeCases } from './files.ts'
 import { searchCases } from './search.ts'
+import { setCases } from './sets.ts'
 
 /** `write` first in every runtime, then `read` in every runtime, when all files are there. */
 export const passes: Readonly<Record<'write' | 'read', readonly Case[]>> = {
   write: writeCases,
-  read: [...readCases, ...searchCases, ...errorCases, ...fileCases, ...faultCases],
+  read: [...readCases, ...searchCases, ...setCases, ...errorCases, ...fileCases, ...faultCases],
 }

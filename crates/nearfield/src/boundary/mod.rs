@@ -27,8 +27,7 @@ pub use query::Index;
 
 use crate::kernels::{Isa, kernels};
 
-/// The best instruction set of this machine, as `info()` spells it: `avx512`, `avx2`, `neon`,
-/// `simd128` or `scalar`.
+/// The best instruction set of this machine, as `info()` spells it: a word of the option `isa`.
 pub fn simd() -> &'static str {
     kernels(None).isa.name()
 }

@@ -179,17 +179,7 @@ macro_rules! table {
             unsafe { products::dots::<$products, 4>(query, rows) }
         }
 
-        #[target_feature(enable = $features)]
-        fn tile_codes(
-            rows: &[u8],
-            panel: &[i8],
-            out: &mut [i32; crate::kernels::TILE_ROWS * crate::kernels::TILE_COLUMNS],
-        ) {
-            // SAFETY: this function's features are those of the columns.
-            unsafe {
-                tiles::tile::<$columns, { <$columns as tiles::Columns>::ROWS }>(rows, panel, out);
-            }
-        }
+        tiles::tile_entry!($columns, $features);
     };
 }
 #[cfg(not(target_arch = "wasm32"))]

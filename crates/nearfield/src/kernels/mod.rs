@@ -110,29 +110,39 @@ pub type NibbleQuad = fn(&[u8], [&[u8]; 4]) -> [i32; 4];
 /// Bytes a row of codes has a multiple of: one cache line, the widest register of any set.
 pub const CODE_BLOCK: usize = 64;
 
-/// An instruction set with a table. Ordered: a later set is the better one where both run.
+/// An instruction set with a table. Ordered: a later set is the better one where both run. Two of one
+/// family differ in their sums over codes alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Isa {
     /// Plain Rust: the definition of every kernel.
     Scalar,
     /// WebAssembly fixed-width SIMD.
     Simd128,
+    /// The same with the dot product of relaxed SIMD.
+    RelaxedSimd,
     /// ARM Advanced SIMD.
     Neon,
+    /// The same with `FEAT_DotProd`.
+    NeonDotprod,
     /// x86-64 AVX2 with FMA.
     Avx2,
     /// x86-64 AVX-512 F.
     Avx512,
+    /// The same with VNNI.
+    Avx512Vnni,
 }
 
 impl Isa {
     /// Every set there is a table for, on some machine.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Scalar,
         Self::Simd128,
+        Self::RelaxedSimd,
         Self::Neon,
+        Self::NeonDotprod,
         Self::Avx2,
         Self::Avx512,
+        Self::Avx512Vnni,
     ];
 
     /// The name options and `stats()` use.
@@ -140,9 +150,12 @@ impl Isa {
         match self {
             Self::Scalar => "scalar",
             Self::Simd128 => "simd128",
+            Self::RelaxedSimd => "relaxed-simd",
             Self::Neon => "neon",
+            Self::NeonDotprod => "neon-dotprod",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Avx512Vnni => "avx512-vnni",
         }
     }
 
@@ -153,7 +166,10 @@ impl Isa {
 
     /// Whether products are added without rounding in between; sets of one kind agree in every bit.
     pub const fn fused(self) -> bool {
-        matches!(self, Self::Neon | Self::Avx2 | Self::Avx512)
+        matches!(
+            self,
+            Self::Neon | Self::NeonDotprod | Self::Avx2 | Self::Avx512 | Self::Avx512Vnni
+        )
     }
 }
 

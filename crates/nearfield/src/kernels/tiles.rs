@@ -74,3 +74,23 @@ pub(super) unsafe fn tile<C: Columns, const ROWS: usize>(
         }
     }
 }
+
+/// The entry of one instruction set; reached through its table alone.
+#[cfg(not(target_arch = "wasm32"))]
+macro_rules! tile_entry {
+    ($columns:ty, $features:literal) => {
+        #[target_feature(enable = $features)]
+        fn tile_codes(
+            rows: &[u8],
+            panel: &[i8],
+            out: &mut [i32; crate::kernels::TILE_ROWS * crate::kernels::TILE_COLUMNS],
+        ) {
+            // SAFETY: this function's features are those of the columns.
+            unsafe {
+                tiles::tile::<$columns, { <$columns as tiles::Columns>::ROWS }>(rows, panel, out);
+            }
+        }
+    };
+}
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use tile_entry;

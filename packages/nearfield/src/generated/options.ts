@@ -10,7 +10,7 @@ export type Kind = 'flat' | 'hnsw'
 export type Codec = 'f32' | 'sq8' | 'sq4'
 
 /** An instruction set the kernels may be held to. */
-export type Isa = 'auto' | 'scalar' | 'simd128' | 'neon' | 'avx2' | 'avx512'
+export type Isa = 'auto' | 'scalar' | 'simd128' | 'relaxed-simd' | 'neon' | 'neon-dotprod' | 'avx2' | 'avx512' | 'avx512-vnni'
 
 /** Options of every kind of index. */
 export interface CommonOptions {

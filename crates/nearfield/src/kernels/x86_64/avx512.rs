@@ -1,5 +1,5 @@
-//! AVX-512 F: sixteen lanes in one register, fused. It has no products of bytes (BW and VNNI do):
-//! codes go as with AVX2.
+//! AVX-512 F: sixteen lanes in one register, fused. It has no products of bytes:
+//! codes go as with AVX2, and with VNNI in a set of their own.
 
 use super::avx2::{CodesAvx2, ColumnsAvx2, fold_eight};
 use super::avx2_nibbles::NibblesAvx2;
