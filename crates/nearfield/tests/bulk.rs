@@ -110,7 +110,9 @@ fn data_that_leaders_cannot_part_is_linked_all_the_same() {
     let mut heavy = data::clustered(rows, dim, 30, 5);
     for (at, row) in heavy.chunks_exact_mut(dim).enumerate() {
         let scale = [1.0, 1.0, 1.0, 100.0][at % 4];
-        row.iter_mut().for_each(|x| *x *= scale);
+        for x in row {
+            *x *= scale;
+        }
     }
     let mut line = vec![0.0; rows * dim];
     for (row, x) in (0_u16..).zip(line.iter_mut().step_by(dim)) {

@@ -143,6 +143,9 @@ impl ColumnBlock {
 
 /// The scores of rows `at …` with the columns of a panel, row after row. Rows and columns beyond
 /// those that were gathered have scores that say nothing.
+///
+/// # Panics
+/// Where there is no such tile, or the blocks are of rows of different lengths.
 pub fn tile(
     (rows, at): (&RowBlock, usize),
     (columns, panel): (&ColumnBlock, usize),

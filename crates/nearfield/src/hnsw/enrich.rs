@@ -153,7 +153,7 @@ mod tests {
         }
         let slots = |slot| {
             let met = (0..3).map_while(|at| near.nth(slot, at));
-            met.map(|c| c.slot()).collect::<Vec<_>>()
+            met.map(Candidate::slot).collect::<Vec<_>>()
         };
         assert_eq!(slots(0), [2, 4, 3]);
         assert_eq!(slots(5), [0]);

@@ -93,7 +93,8 @@ impl LeafScratch {
         let own = self.limits[row];
         let mut near_enough = 0u32;
         for (column, (score, limit)) in scores.iter().zip(limits).enumerate() {
-            near_enough |= u32::from((*score <= *limit) | (*score <= own)) << column;
+            let limit = limit.max(own);
+            near_enough |= u32::from(*score <= limit) << column;
         }
         // The row itself, those below it, which met it already, and those beyond the members.
         let from = (row + 1).saturating_sub(first).min(TILE_COLUMNS);

@@ -44,7 +44,7 @@ const SHARES: [usize; 3] = [100, 600, 299];
 /// One level under construction.
 #[derive(Debug)]
 pub struct Level {
-    level: u32,
+    number: u32,
     slots: Vec<Slot>,
     plan: Plan,
     /// Neighbours that members of a leaf meet.
@@ -72,7 +72,7 @@ enum Stage {
 
 impl Level {
     /// A level of these slots, at least two and ascending.
-    pub fn new(level: u32, slots: Vec<Slot>, mut plan: Plan, codes: Codes<'_>) -> Self {
+    pub fn new(number: u32, slots: Vec<Slot>, mut plan: Plan, codes: Codes<'_>) -> Self {
         let rows = u32::try_from(slots.len()).expect("rows are counted by slots");
         let all: Vec<u32> = (0..rows).collect();
         let mut leaders = Leaders::default();
@@ -98,7 +98,7 @@ impl Level {
             _ => Vec::new(),
         };
         Self {
-            level,
+            number,
             near,
             leaders,
             joined,
@@ -273,7 +273,7 @@ impl Level {
 
     fn trim(&mut self, rows: Range<usize>, draft: &mut Draft, site: &Site<'_>) {
         let rows = &self.order[rows];
-        let width = draft.width(self.level);
+        let width = draft.width(self.number);
         let this = &*self;
         let mut kept = vec![(Vec::new(), false); rows.len()];
         site.exec.fill(
@@ -287,7 +287,7 @@ impl Level {
                     *met = this.candidate(*met);
                 }
                 trim::trim((site.codes, site.kernels), width, scratch, kept);
-                *crowded = this.level == 0 && trim::crowded(site, this.slots[row], scratch);
+                *crowded = this.number == 0 && trim::crowded(site, this.slots[row], scratch);
             },
         );
         let mut contenders = Vec::new();
@@ -298,7 +298,7 @@ impl Level {
                 candidate,
                 settled: false,
             }));
-            draft.set(self.slots[row as usize], self.level, &contenders);
+            draft.set(self.slots[row as usize], self.number, &contenders);
         }
     }
 }

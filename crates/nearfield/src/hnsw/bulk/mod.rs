@@ -5,7 +5,7 @@
 //!         random leaders, every row            the few nearest        the nearest      which of them
 //!         joins its nearest                    of each member         a row has met    a row keeps
 //! ```
-//! PiPNN ("Pick-in-Partitions Nearest Neighbours", arXiv 2602.21247) with three changes: products are
+//! `PiPNN` ("Pick-in-Partitions Nearest Neighbours", arXiv 2602.21247) with three changes: products are
 //! of 8-bit codes, reservoirs keep the nearest in place of hashed buckets, and places that trimming
 //! left free go to the rows that fewest link to (`enrich`). An upper level is built in the same way
 //! from its own rows.

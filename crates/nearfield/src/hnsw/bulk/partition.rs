@@ -4,7 +4,7 @@
 //! all rows ──► buckets, fan[0] a row ──► leaves, fan[1] a row of a bucket ──► what is still too
 //!                                                                              large is split again
 //! ```
-//! Randomised ball carving with overlap, as in PiPNN (arXiv 2602.21247).
+//! Randomised ball carving with overlap, as in `PiPNN` (arXiv 2602.21247).
 //!
 //! Invariants: leaders are a function of seed, bucket and depth; members stay in ascending order; a
 //! row is in at most `fan[0] · fan[1]` leaves, so time and memory are bounded whatever the data is.
@@ -91,9 +91,7 @@ impl Leaders {
             let columns = TILE_COLUMNS.min(self.count - first);
             let rows = out.chunks_exact_mut(fan).zip(&mut limits);
             for ((places, limit), scores) in rows.zip(scores.as_chunks::<TILE_COLUMNS>().0) {
-                let near = scores
-                    .iter()
-                    .fold(false, |any, score| any | (score <= limit));
+                let near = scores.iter().filter(|&score| score <= limit).count() > 0;
                 if !near {
                     continue;
                 }
@@ -194,7 +192,9 @@ mod tests {
     use crate::matrix::Matrix;
     use crate::metric::Metric;
 
-    fn leaves_of(value: impl Fn(usize, usize) -> f32) -> Vec<Vec<u32>> {
+    type Value<'a> = &'a dyn Fn(usize, usize) -> f32;
+
+    fn leaves_of(value: Value<'_>) -> Vec<Vec<u32>> {
         let (rows, dim) = (5000, 20);
         let mut matrix = Matrix::try_new(rows, dim).unwrap();
         for row in 0..rows {
@@ -226,7 +226,7 @@ mod tests {
     fn leaves_are_bounded_and_hold_every_row() {
         let random =
             |row: usize, column: usize| (rng::value(1, row as u64, column as u64) >> 40) as f32;
-        let sets: [(&str, &dyn Fn(usize, usize) -> f32); 3] = [
+        let sets: [(&str, Value<'_>); 3] = [
             ("spread", &random),
             ("all equal", &|_, column| column as f32),
             ("one number", &|row, column| {
@@ -239,7 +239,9 @@ mod tests {
             for leaf in &leaves {
                 assert!((2..=LEAF_MAX).contains(&leaf.len()), "{name}");
                 assert!(leaf.is_sorted(), "{name}");
-                leaf.iter().for_each(|&row| seen[row as usize] += 1);
+                for &row in leaf {
+                    seen[row as usize] += 1;
+                }
             }
             assert!(seen.iter().all(|&leaves| leaves <= 2), "{name}");
             let alone = seen.iter().filter(|&&leaves| leaves == 0).count();

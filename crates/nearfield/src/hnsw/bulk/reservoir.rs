@@ -124,12 +124,12 @@ mod tests {
                     .collect::<Vec<_>>(),
             );
         }
-        for row in 0..ROWS {
+        for (row, held) in held[0].iter().enumerate() {
             let mut expected: Vec<_> = (0..40).map(|offer| met(row, offer)).collect();
             expected.sort_unstable();
             expected.dedup();
             expected.truncate(9);
-            assert_eq!(held[0][row], expected, "row {row}");
+            assert_eq!(*held, expected, "row {row}");
         }
         assert_eq!(held[0], held[1]);
     }

@@ -1,6 +1,6 @@
 //! Which of the nearest a row has met become its links: nearest first, a candidate is kept unless one
 //! already kept is nearer to it than the row is, by a factor (robust pruning: Subramanya & others,
-//! "DiskANN", 2019, Algorithm 2).
+//! "`DiskANN`", 2019, Algorithm 2).
 
 use super::Site;
 use crate::codec::pairs::NarrowRow;
