@@ -13,7 +13,7 @@ let failed = 0
 for (const [name, test] of Object.entries(tests)) {
   try {
     await test()
-    console.log(`${runtime}: ${name} passed (${variants.join(', ')})`)
+    console.log(`${runtime} (${variants.join(', ')}): ${name} passed`)
   } catch (error) {
     failed += 1
     console.error(`${runtime}: ${name} FAILED`, error)
