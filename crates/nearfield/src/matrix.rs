@@ -48,6 +48,37 @@ impl Matrix {
         Ok(Self { lines, rows, dim })
     }
 
+    /// Appends the rows of another matrix of the same dimension. Room is taken ahead, so that many
+    /// small batches copy each row a few times at most; an error with [`Code::Memory`] changes nothing.
+    ///
+    /// # Panics
+    /// Where the dimensions differ.
+    pub fn try_append(&mut self, other: Rows<'_>) -> Result<()> {
+        assert_eq!(self.dim, other.dim(), "rows of one dimension");
+        let rows = self.rows + other.len();
+        let more = other.len() * (self.stride() / LINE_FLOATS);
+        let had = self.lines.capacity();
+        self.lines
+            .try_reserve(more)
+            .map_err(|_| no_memory(rows, self.dim))?;
+        if self.lines.capacity() != had {
+            crate::bytes::advise_huge(self.lines.spare_capacity_mut());
+        }
+        let start = self.lines.len();
+        self.lines.resize(start + more, Line::zeroed());
+        let floats: &mut [f32] = bytemuck::cast_slice_mut(&mut self.lines[start..]);
+        floats.copy_from_slice(other.as_floats());
+        self.rows = rows;
+        Ok(())
+    }
+
+    /// Takes the rows from `rows` on away.
+    pub fn truncate(&mut self, rows: usize) {
+        self.rows = self.rows.min(rows);
+        self.lines
+            .truncate(self.rows * (self.stride() / LINE_FLOATS));
+    }
+
     /// How many rows there are.
     pub const fn len(&self) -> usize {
         self.rows
@@ -188,6 +219,16 @@ impl<'a> Rows<'a> {
     /// All rows, padding included.
     pub const fn as_floats(&self) -> &'a [f32] {
         self.floats
+    }
+
+    /// The rows from a slot on.
+    pub fn tail(&self, from: usize) -> Self {
+        Self::new(&self.floats[from * self.stride..], self.dim)
+    }
+
+    /// The rows below a slot.
+    pub fn head(&self, rows: usize) -> Self {
+        Self::new(&self.floats[..rows * self.stride], self.dim)
     }
 
     /// A padded row.

@@ -9,7 +9,7 @@
 //! Invariant: a step is bounded by rows, not by the size of the data, and cut the same way for any
 //! number of threads. A step that panics leaves its builder poisoned; nothing of it is used again.
 
-use super::options::{self, AUTO_FLAT_ROWS_MAX, BUILD};
+use super::options::{self, AUTO_FLAT_ROWS_MAX, BUILD, Values};
 use super::query::Index;
 use super::{Phase, Progress, isa_limit};
 use crate::bytes::region::Region;
@@ -19,6 +19,7 @@ use crate::exec::Exec;
 use crate::hnsw::{BuildPhase, FrozenArrays, HnswBuilder, HnswParams};
 use crate::ids::{KeyColumn, ROWS_MAX};
 use crate::index::codes::CodeSections;
+use crate::index::grow::Plan;
 use crate::index::keys::Keys;
 use crate::index::{self, Params, Parts};
 use crate::kernels::{Isa, kernels};
@@ -33,7 +34,7 @@ const STEP_NUMBERS: usize = 4 << 20;
 /// Rows one thread prepares at a time.
 const ROWS_GRAIN: usize = 64;
 /// What codes must find of sampled rows' neighbours for codec `auto` to walk by them.
-const AGREEMENT_MIN: f64 = 0.995;
+pub(super) const AGREEMENT_MIN: f64 = 0.995;
 
 /// Builds one index in steps.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub struct Builder {
     chosen: Vec<String>,
     /// The codec that was asked for; `None` for `auto`.
     codec: Option<Codec>,
+    /// For rows that are added later.
+    plan: Plan,
     vectors: Matrix,
     codes: Option<CodeSections>,
     keys: Keys,
@@ -97,6 +100,14 @@ impl Builder {
             params,
             isa,
             chosen: chosen.into_iter().collect(),
+            plan: growth(
+                &values,
+                if values.word("kind") == "auto" {
+                    AUTO_FLAT_ROWS_MAX
+                } else {
+                    0
+                },
+            ),
             codec: Codec::parse(values.word("codec")),
             vectors: copy,
             codes: None,
@@ -141,7 +152,7 @@ impl Builder {
         };
         let index = index::Index::new(self.params, parts, self.isa)?;
         let chosen = (!self.chosen.is_empty()).then(|| self.chosen.join("; "));
-        Ok(Index::new(index, chosen))
+        Ok(Index::new(index, chosen, self.plan))
     }
 
     fn advance(&mut self, exec: Exec<'_>) -> Result<Progress> {
@@ -212,30 +223,7 @@ impl Builder {
 
     /// Checks and normalises the next rows; how many are then ready.
     fn prepare(&mut self, done: usize, exec: Exec<'_>) -> Result<usize> {
-        let metric = self.params.metric;
-        let step = (STEP_NUMBERS / self.vectors.stride()).max(1);
-        let end = (done + step).min(self.vectors.len());
-        let pending = |row| Pending { row, fault: None };
-        let mut rows: Vec<_> = self.vectors.rows_mut(done..end).map(pending).collect();
-        exec.fill(
-            &mut rows,
-            ROWS_GRAIN,
-            || (),
-            |(), _, pending| {
-                pending.fault = index::not_finite(pending.row);
-                if pending.fault.is_none() {
-                    metric.prepare(pending.row);
-                }
-            },
-        );
-        let faulty = rows
-            .iter()
-            .zip(done..)
-            .find_map(|(pending, row)| Some((row, pending.fault?)));
-        match faulty {
-            None => Ok(end),
-            Some((row, fault)) => Err(index::refuse_not_finite(&format!("row {row}"), fault)),
-        }
+        prepare_rows(&mut self.vectors, self.params.metric, done, exec)
     }
 
     fn stored(&self) -> Stored<'_> {
@@ -295,6 +283,38 @@ impl Builder {
     }
 }
 
+/// Checks and normalises the next rows from `done` on; how many are then ready.
+pub(super) fn prepare_rows(
+    vectors: &mut Matrix,
+    metric: Metric,
+    done: usize,
+    exec: Exec<'_>,
+) -> Result<usize> {
+    let step = (STEP_NUMBERS / vectors.stride()).max(1);
+    let end = (done + step).min(vectors.len());
+    let pending = |row| Pending { row, fault: None };
+    let mut rows: Vec<_> = vectors.rows_mut(done..end).map(pending).collect();
+    exec.fill(
+        &mut rows,
+        ROWS_GRAIN,
+        || (),
+        |(), _, pending| {
+            pending.fault = index::not_finite(pending.row);
+            if pending.fault.is_none() {
+                metric.prepare(pending.row);
+            }
+        },
+    );
+    let faulty = rows
+        .iter()
+        .zip(done..)
+        .find_map(|(pending, row)| Some((row, pending.fault?)));
+    match faulty {
+        None => Ok(end),
+        Some((row, fault)) => Err(index::refuse_not_finite(&format!("row {row}"), fault)),
+    }
+}
+
 /// A row to be prepared, and what stands in its way.
 struct Pending<'r> {
     row: &'r mut [f32],
@@ -310,7 +330,7 @@ impl AsRef<[u8]> for Owned {
     }
 }
 
-fn rows_of(numbers: usize, dim: u32) -> Result<u32> {
+pub(super) fn rows_of(numbers: usize, dim: u32) -> Result<u32> {
     let refuse = |message| Err(Error::new(Code::Dimension, message));
     if !numbers.is_multiple_of(dim as usize) {
         return refuse(format!(
@@ -323,6 +343,18 @@ fn rows_of(numbers: usize, dim: u32) -> Result<u32> {
             let rows = numbers / dim as usize;
             refuse(format!("{rows} rows, expected at most {ROWS_MAX}"))
         }
+    }
+}
+
+/// How rows that are added later are found; of kind `auto` there is a graph beyond `flat_rows_max`.
+pub(super) fn growth(values: &Values, flat_rows_max: u64) -> Plan {
+    let setting = |name| u32::try_from(values.integer(name)).expect("the table's limit");
+    let graph = values.word("kind") != "flat";
+    Plan {
+        graph: graph.then(|| (setting("M"), setting("efConstruction"))),
+        flat_rows_max,
+        codec: Codec::parse(values.word("codec")),
+        agreement_min: AGREEMENT_MIN,
     }
 }
 

@@ -53,10 +53,8 @@ impl Loader {
             return Err(Error::new(Code::Io, message));
         }
         let file = Region::new(Arc::new(self.memory));
-        Ok(Index::new(
-            open(&file, Residence::Loaded, self.isa, exec)?,
-            None,
-        ))
+        let index = open(&file, Residence::Loaded, self.isa, exec)?;
+        Ok(Index::opened(index))
     }
 }
 
@@ -69,9 +67,7 @@ impl Index {
         exec: Exec<'_>,
     ) -> Result<Self> {
         let isa = isa_limit(&options::parse(OPEN, options)?);
-        Ok(Self::new(
-            open(&Region::new(map), Residence::Mapped, isa, exec)?,
-            None,
-        ))
+        let index = open(&Region::new(map), Residence::Mapped, isa, exec)?;
+        Ok(Self::opened(index))
     }
 }

@@ -4,21 +4,24 @@
 //! ```text
 //! options   names, ranges, defaults: one table
 //! builder   Builder: vectors ─ step, step, … ─► Index
+//! adder     Adder: vectors, an Index ─ step, step, … ─► the Index has them
 //! loader    Loader: chunks ─► Index, and opening a map
 //! query     Index: search, batch, keys, description, file bytes
 //! ```
 //!
 //! Long work is cut into steps the host drives: it calls [`Builder::step`] until the phase is
 //! [`Phase::Done`], reporting progress, yielding and stopping between steps as it likes. Dropping a
-//! builder or a loader half-way costs nothing else.
+//! builder, an adder or a loader half-way costs nothing else.
 //!
 //! [`Error`]: crate::error::Error
 
+mod adder;
 mod builder;
 mod loader;
 pub mod options;
 mod query;
 
+pub use adder::{Added, Adder};
 pub use builder::Builder;
 pub use loader::Loader;
 pub use query::Index;

@@ -1,67 +1,233 @@
 //! An index as the bindings see it: every argument is checked here, once, before the core is asked.
+//!
+//! ```text
+//! Frozen   built, loaded or mapped ── the first batch: thaw ──► Growing   takes batches
+//!    ▲                                                            │
+//!    └───────────────── freeze: an index of its own ◄─────────────┘
+//! ```
+//! One lock: calls share it, and a batch takes it alone for the short parts of its steps. A panic
+//! inside those leaves the index `CLOSED`.
 
 use super::SearchParams;
-use super::options::EF_DEFAULT;
+use super::builder::{AGREEMENT_MIN, growth};
+use super::options::{self, BUILD, EF_DEFAULT};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
-use crate::ids::KeyColumn;
-use crate::index::{self, How};
+use crate::ids::{KeyColumn, Slot};
+use crate::index::grow::{Growing, Plan};
+use crate::index::keys::Keys;
+use crate::index::{self, How, Params};
+use crate::metric::Metric;
 use serde_json::{Value, json};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// An index that answers; immutable, so any number of threads may search at once.
+/// What an index is at a time.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// As it was built or opened.
+    Frozen(Arc<index::Index>),
+    /// As it takes batches.
+    Growing(Box<Growing>),
+}
+
+impl Form {
+    fn params(&self) -> &Params {
+        match self {
+            Self::Frozen(index) => index.params(),
+            Self::Growing(growing) => growing.params(),
+        }
+    }
+
+    fn search(
+        &self,
+        query: &[f32],
+        how: How,
+        slots: &mut [Slot],
+        distances: &mut [f32],
+    ) -> Result<usize> {
+        match self {
+            Self::Frozen(index) => index.search(query, how, slots, distances),
+            Self::Growing(growing) => growing.search(query, how, slots, distances),
+        }
+    }
+
+    /// As it is now, for good.
+    fn frozen(&self) -> Result<Arc<index::Index>> {
+        match self {
+            Self::Frozen(index) => Ok(Arc::clone(index)),
+            Self::Growing(growing) => Ok(Arc::new(growing.freeze()?)),
+        }
+    }
+}
+
+/// An index that answers: any number of threads may search at once, also while a batch is added.
 #[derive(Debug)]
 pub struct Index {
-    index: index::Index,
+    form: RwLock<Form>,
+    dim: u32,
+    metric: Metric,
     /// What `auto` chose for kind and codec and why, where it had to.
     chosen: Option<String>,
+    plan: Plan,
 }
 
 impl Index {
-    pub(super) const fn new(index: index::Index, chosen: Option<String>) -> Self {
-        Self { index, chosen }
+    pub(super) fn new(index: index::Index, chosen: Option<String>, plan: Plan) -> Self {
+        Self::of(Form::Frozen(Arc::new(index)), chosen, plan)
     }
 
-    /// Rows; with [`dim`](Self::dim), what a binding sizes its buffers by.
-    pub const fn size(&self) -> u32 {
-        self.index.params().rows
+    /// Of a file, which says what the index is and not what was asked for: rows that are added later
+    /// go into the graph there is, or none.
+    pub(super) fn opened(index: index::Index) -> Self {
+        let plan = Plan {
+            graph: None,
+            flat_rows_max: 0,
+            codec: None,
+            agreement_min: AGREEMENT_MIN,
+        };
+        Self::new(index, None, plan)
+    }
+
+    fn of(form: Form, chosen: Option<String>, plan: Plan) -> Self {
+        let Params { dim, metric, .. } = *form.params();
+        Self {
+            form: RwLock::new(form),
+            dim,
+            metric,
+            chosen,
+            plan,
+        }
+    }
+
+    /// An index without rows, made to take them. The options are those of a build, as JSON; kind
+    /// `auto` is a graph.
+    ///
+    /// # Panics
+    /// Never: what it relies on is the table of options, which is constant.
+    pub fn empty(options: &str) -> Result<Self> {
+        let values = options::parse(BUILD, options)?;
+        let plan = growth(&values, 0);
+        let (m, ef_construction) = plan.graph.unwrap_or((0, 0));
+        let params = Params {
+            rows: 0,
+            dim: u32::try_from(values.integer("dim")).expect("the table's limit"),
+            metric: Metric::parse(values.word("metric")).expect("the table's words"),
+            seed: values.integer("seed"),
+            m,
+            ef_construction,
+        };
+        let chosen = (values.word("kind") == "auto").then(|| "hnsw: made to take rows".to_owned());
+        let growing = Growing::new(params, plan.clone(), super::isa_limit(&values))?;
+        Ok(Self::of(Form::Growing(Box::new(growing)), chosen, plan))
+    }
+
+    /// Shares the index with other calls.
+    pub(super) fn read(&self) -> Result<RwLockReadGuard<'_, Form>> {
+        self.form.read().map_err(|_| stopped())
+    }
+
+    /// Shuts other calls out.
+    pub(super) fn write(&self) -> Result<RwLockWriteGuard<'_, Form>> {
+        self.form.write().map_err(|_| stopped())
+    }
+
+    pub(super) const fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// Makes a frozen index one that takes rows.
+    pub(super) fn thaw(&self, exec: Exec<'_>) -> Result<()> {
+        let index = match &*self.read()? {
+            Form::Frozen(index) => Arc::clone(index),
+            Form::Growing(_) => return Ok(()),
+        };
+        // Nobody waits for this: searches go on in the frozen form.
+        let growing = Growing::thaw(&index, self.plan.clone(), exec)?;
+        let mut form = self.write()?;
+        if let Form::Frozen(_) = &*form {
+            *form = Form::Growing(Box::new(growing));
+        }
+        Ok(())
+    }
+
+    /// Refuses keys that do not go with those there are.
+    pub(super) fn judge_keys(&self, keys: &Keys, rows: u32) -> Result<()> {
+        match &*self.read()? {
+            Form::Growing(growing) if rows > 0 => growing.judge_keys(keys),
+            _ => Ok(()),
+        }
+    }
+
+    /// An index of its own that stays as this one is now: to be saved or checked while this one grows.
+    /// Of an index that never grew it is the same memory, else a copy.
+    pub fn freeze(&self) -> Result<Self> {
+        let form = Form::Frozen(self.read()?.frozen()?);
+        Ok(Self::of(form, self.chosen.clone(), self.plan.clone()))
+    }
+
+    /// Rows; with [`dim`](Self::dim), what a binding sizes its buffers by. 0 once a panic stopped the
+    /// index: every other call tells.
+    pub fn size(&self) -> u32 {
+        self.read().map_or(0, |form| form.params().rows)
     }
 
     /// Numbers a vector.
     pub const fn dim(&self) -> u32 {
-        self.index.params().dim
+        self.dim
     }
 
     /// JSON: `{ size, dim, metric, kind, keys: "rows"|"numbers"|"text", codec, isa, bytes,
     /// M, efConstruction, levels, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
     /// `M` and `efConstruction` are null for a flat index, `chosen` where nothing was left to choose.
-    pub fn info(&self) -> String {
-        let params = self.index.params();
-        let graph = self.index.graph();
-        let levels = graph.map_or(
-            0,
-            |graph| if params.rows == 0 { 0 } else { graph.level + 1 },
-        );
-        let entries = self.index.layout().entries().iter();
+    pub fn info(&self) -> Result<String> {
+        let form = self.read()?;
+        let params = form.params();
+        let (levels, keys, codec, isa, layout, note) = match &*form {
+            Form::Frozen(index) => {
+                let levels =
+                    |graph: &index::graph::Graph| u32::from(params.rows > 0) * (graph.level + 1);
+                let levels = index.graph().map(levels);
+                let layout = index.layout().clone();
+                (
+                    levels,
+                    index.keys().name(),
+                    index.codec(),
+                    index.isa(),
+                    layout,
+                    None,
+                )
+            }
+            Form::Growing(growing) => (
+                growing.levels(),
+                growing.keys_name(),
+                growing.codec(),
+                growing.isa(),
+                growing.layout()?,
+                growing.note(),
+            ),
+        };
+        let entries = layout.entries().iter();
         let sections: Vec<Value> = entries
             .map(|entry| json!({ "name": entry.section.name(), "bytes": entry.bytes }))
             .collect();
-        json!({
+        let chosen: Vec<&str> = self.chosen.as_deref().into_iter().chain(note).collect();
+        let about = json!({
             "size": params.rows,
             "dim": params.dim,
             "metric": params.metric.name(),
-            "kind": if graph.is_some() { "hnsw" } else { "flat" },
-            "keys": self.index.keys().name(),
-            "M": graph.map(|_| params.m),
-            "efConstruction": graph.map(|_| params.ef_construction),
+            "kind": if levels.is_some() { "hnsw" } else { "flat" },
+            "keys": keys,
+            "M": levels.map(|_| params.m),
+            "efConstruction": levels.map(|_| params.ef_construction),
             "seed": params.seed,
-            "levels": levels,
-            "codec": self.index.codec().name(),
-            "isa": self.index.isa().name(),
-            "bytes": self.file_bytes(),
+            "levels": levels.unwrap_or(0),
+            "codec": codec.name(),
+            "isa": isa.name(),
+            "bytes": layout.file_bytes(),
             "sections": sections,
-            "chosen": self.chosen,
-        })
-        .to_string()
+            "chosen": (!chosen.is_empty()).then(|| chosen.join("; ")),
+        });
+        Ok(about.to_string())
     }
 
     /// The nearest rows to `query`, nearest first, ties by slot. `slots` and `distances` hold at
@@ -78,7 +244,8 @@ impl Index {
         expect(query.len() == dim, || {
             format!("query has {} numbers, expected {dim}", query.len())
         })?;
-        let wanted = how.k.min(self.size() as usize);
+        let form = self.read()?;
+        let wanted = how.k.min(form.params().rows as usize);
         for (name, room) in [("slots", slots.len()), ("distances", distances.len())] {
             expect(room >= wanted, || {
                 format!("{name} holds {room}, expected at least {wanted}")
@@ -87,7 +254,7 @@ impl Index {
         if let Some(fault) = index::not_finite(query) {
             return Err(index::refuse_not_finite("query", fault));
         }
-        self.index.search(query, how, slots, distances)
+        form.search(query, how, slots, distances)
     }
 
     /// As [`search_into`](Self::search_into) for `queries` row-major; row `i` of `slots` and
@@ -124,6 +291,7 @@ impl Index {
                 return Err(index::refuse_not_finite(&format!("query {row}"), fault));
             }
         }
+        let form = &*self.read()?;
         let outputs = slots
             .chunks_exact_mut(how.k)
             .zip(distances.chunks_exact_mut(how.k));
@@ -134,7 +302,7 @@ impl Index {
             || (),
             |(), row, (((slots, distances), count), failed)| {
                 let query = &queries[row * dim..][..dim];
-                match self.index.search(query, how, slots, distances) {
+                match form.search(query, how, slots, distances) {
                     // At most the rows of an index, which a slot can count.
                     Ok(found) => **count = u32::try_from(found).unwrap_or(u32::MAX),
                     Err(error) => *failed = Err(error),
@@ -145,24 +313,45 @@ impl Index {
     }
 
     /// The key of every slot; `None` when keys are row numbers.
-    pub fn keys(&self) -> Option<KeyColumn> {
-        self.index.keys().to_column()
+    pub fn keys(&self) -> Result<Option<KeyColumn>> {
+        Ok(match &*self.read()? {
+            Form::Frozen(index) => index.keys().to_column(),
+            Form::Growing(growing) => growing.keys(),
+        })
     }
 
     /// The length of the index's file.
-    pub const fn file_bytes(&self) -> u64 {
-        self.index.layout().file_bytes()
+    pub fn file_bytes(&self) -> Result<u64> {
+        Ok(match &*self.read()? {
+            Form::Frozen(index) => index.layout().file_bytes(),
+            Form::Growing(growing) => growing.layout()?.file_bytes(),
+        })
     }
 
-    /// Copies file bytes `offset..offset + out.len()`.
+    /// Copies file bytes `offset..offset + out.len()`. A growing index has no file: see
+    /// [`freeze`](Self::freeze).
     pub fn read_file(&self, offset: u64, out: &mut [u8]) -> Result<()> {
-        self.index.read_file(offset, out)
+        match &*self.read()? {
+            Form::Frozen(index) => index.read_file(offset, out),
+            Form::Growing(_) => Err(Error::new(
+                Code::Io,
+                "this index takes rows: its file is that of a frozen copy",
+            )),
+        }
     }
 
     /// Walks every invariant (reachability too).
     pub fn check(&self) -> Result<()> {
-        self.index.check()
+        let frozen = self.read()?.frozen()?;
+        frozen.check()
     }
+}
+
+fn stopped() -> Error {
+    Error::new(
+        Code::Closed,
+        "this index was stopped by a panic while rows were added",
+    )
 }
 
 fn how(params: SearchParams) -> Result<How> {

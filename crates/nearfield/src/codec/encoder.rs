@@ -44,6 +44,17 @@ impl Encoder {
         })
     }
 
+    /// Codes rows around a centre that others were coded around.
+    pub fn around(centre: &[f32], rows: usize, metric: Metric) -> Result<Self> {
+        let bytes = (rows as u64).saturating_mul(sq8::stride(centre.len()) as u64);
+        Ok(Self {
+            metric,
+            centre: centre.to_vec(),
+            bytes: AlignedBytes::try_new(bytes)?,
+            done: 0,
+        })
+    }
+
     /// Codes the next rows; how many are done.
     pub fn step(&mut self, rows: Rows<'_>, exec: Exec<'_>) -> usize {
         let stride = sq8::stride(rows.dim());

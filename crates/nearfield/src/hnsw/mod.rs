@@ -15,6 +15,7 @@
 //! | `build` | [`HnswBuilder`]: the steps |
 //! | `draft` | the growing graph with its link scores |
 //! | `prune` | which neighbours to keep |
+//! | `grow` | [`GrowingGraph`]: batches into a graph that is searched meanwhile |
 //! | `enrich` | free places for the slots fewest link to |
 //! | `repair` | making every slot reachable, then findable by its own vector |
 //! | `walk` | greedy descent, beam, answer |
@@ -24,6 +25,7 @@ mod build;
 pub mod check;
 mod draft;
 mod enrich;
+mod grow;
 mod plan;
 mod prune;
 mod repair;
@@ -32,4 +34,5 @@ mod view;
 pub mod walk;
 
 pub use build::{BuildPhase, HnswBuilder, HnswParams, StepReport};
-pub use view::{FrozenArrays, GraphView, Links};
+pub use grow::{GrowingGraph, Missed, Round, Shown};
+pub use view::{FrozenArrays, GraphView, Links, Walkable};

@@ -115,7 +115,7 @@ impl Repair {
 }
 
 /// What searches for these slots found in their place; `None` for a slot that was found.
-fn search_for(
+pub(super) fn search_for(
     draft: &Draft,
     slots: &[Slot],
     site: &Site<'_>,

@@ -19,6 +19,26 @@ pub trait Links {
     fn links(&self, slot: Slot, level: u32) -> &[Slot];
 }
 
+/// A graph that can be asked: it also says where walks start and which rows share a node.
+pub trait Walkable: Links {
+    /// Where walks start; [`NO_SLOT`] when there is nothing to walk.
+    fn entry(&self) -> Slot;
+
+    /// The entry's level, the highest.
+    fn level(&self) -> u32;
+
+    /// Whether any two rows are equal.
+    fn has_twins(&self) -> bool;
+
+    /// The next slot with the same vector.
+    fn twin_after(&self, slot: Slot) -> Option<Slot>;
+
+    /// The slot's twins in ascending order, without the slot itself.
+    fn twins_after(&self, slot: Slot) -> impl Iterator<Item = Slot> {
+        std::iter::successors(self.twin_after(slot), |&slot| self.twin_after(slot))
+    }
+}
+
 /// The frozen graph, borrowed from an index or a file.
 #[derive(Clone, Copy, Debug)]
 pub struct GraphView<'a> {
@@ -42,14 +62,22 @@ pub struct GraphView<'a> {
     pub twins: Option<&'a [u32]>,
 }
 
-impl GraphView<'_> {
-    /// The slot's twins in ascending order, without the slot itself.
-    pub fn twins_after(&self, slot: Slot) -> impl Iterator<Item = Slot> {
-        let next = move |slot: Slot| -> Option<Slot> {
-            let next = *self.twins?.get(slot as usize)?;
-            (next != NO_SLOT).then_some(next)
-        };
-        std::iter::successors(next(slot), move |&slot| next(slot))
+impl Walkable for GraphView<'_> {
+    fn entry(&self) -> Slot {
+        self.entry
+    }
+
+    fn level(&self) -> u32 {
+        self.level
+    }
+
+    fn has_twins(&self) -> bool {
+        self.twins.is_some()
+    }
+
+    fn twin_after(&self, slot: Slot) -> Option<Slot> {
+        let next = *self.twins?.get(slot as usize)?;
+        (next != NO_SLOT).then_some(next)
     }
 }
 

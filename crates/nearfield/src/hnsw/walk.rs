@@ -9,7 +9,7 @@
 //! Invariants: a slot is scored at most once a beam, so walks end on any checked graph, whatever the
 //! scores are. Nothing allocates once the buffers have grown.
 
-use super::view::{GraphView, Links};
+use super::view::{Links, Walkable};
 use crate::codec::Scorer;
 use crate::ids::{NO_SLOT, Slot};
 use crate::kernels::prefetch_row;
@@ -26,7 +26,7 @@ const LANDINGS: usize = 12;
 
 /// Leaves the `k` nearest slots in `buffers.results`, nearest first, ties by slot.
 pub fn search<S: Scorer>(
-    view: &GraphView<'_>,
+    view: &impl Walkable,
     scorer: &S,
     ef: usize,
     k: usize,
@@ -39,7 +39,7 @@ pub fn search<S: Scorer>(
 /// As [`search`], walking by `codes` and answering by `scorer`. Codes blur the order of candidates and
 /// cost little, so the walk keeps twice `ef` of them, and the nearest `ef` are scored again.
 pub fn search_by_codes<C: Scorer, S: Scorer>(
-    view: &GraphView<'_>,
+    view: &impl Walkable,
     codes: &C,
     scorer: &S,
     (ef, k): (usize, usize),
@@ -53,20 +53,20 @@ pub fn search_by_codes<C: Scorer, S: Scorer>(
 
 /// Leaves in the pool the nearest that a walk from the entry finds.
 fn fill_pool<S: Scorer>(
-    view: &GraphView<'_>,
+    view: &impl Walkable,
     scorer: &S,
     ef: usize,
     k: usize,
     buffers: &mut Buffers,
 ) {
     buffers.results.clear();
-    if view.entry == NO_SLOT || k == 0 {
+    if view.entry() == NO_SLOT || k == 0 {
         buffers.pool.reset(0);
         return;
     }
-    let ef = ef.max(k).min(view.rows);
-    let entry = Candidate::new(scorer.score(view.entry), view.entry);
-    let starts = land(view, scorer, entry, view.level, buffers);
+    let ef = ef.max(k).min(view.rows());
+    let entry = Candidate::new(scorer.score(view.entry()), view.entry());
+    let starts = land(view, scorer, entry, view.level(), buffers);
     beam(view, scorer, starts.as_slice(), 0, ef, buffers);
 }
 
@@ -225,8 +225,8 @@ pub(super) fn linked(places: &[Slot]) -> &[Slot] {
 }
 
 /// Firsts of the pool and their twins, which share their score; of each chain at most `k`.
-fn answer(view: &GraphView<'_>, k: usize, pool: &Pool, results: &mut Vec<Candidate>) {
-    if view.twins.is_none() {
+fn answer(view: &impl Walkable, k: usize, pool: &Pool, results: &mut Vec<Candidate>) {
+    if !view.has_twins() {
         results.extend(pool.entries().iter().take(k));
         return;
     }

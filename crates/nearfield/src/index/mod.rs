@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! mod      Index: what there is, and searching it
+//! ask      one search, of whatever form
+//! grow     Growing: an index that takes more rows, and gives frozen copies of itself
 //! open     a file's bytes ─► Index, every check on the way
 //! image    Index ─► the file's bytes, in pieces
 //! graph    the graph's arrays as sections
@@ -10,11 +12,14 @@
 //! unique   are any two equal, in little memory
 //! ```
 //!
-//! Invariants: an index never changes. Its sections are the arrays searches walk, whether they were
-//! built, loaded or mapped, so saving translates nothing and there is one form of everything.
+//! Invariants: an [`Index`] never changes. Its sections are the arrays searches walk, whether they were
+//! built, loaded or mapped, so saving translates nothing. [`Growing`](grow::Growing) is the one other form:
+//! it holds the same things with room to grow, and becomes an `Index` to be saved.
 
+mod ask;
 pub mod codes;
 pub mod graph;
+pub mod grow;
 mod image;
 pub mod keys;
 pub mod open;
@@ -24,14 +29,14 @@ use crate::bytes::header::Header;
 use crate::bytes::layout::Section;
 use crate::bytes::region::Region;
 use crate::bytes::table::Layout;
-use crate::codec::{Codec, F32Scorer, Sq8Scorer};
+use crate::codec::Codec;
 use crate::error::{Code, Error, Result};
-use crate::hnsw::walk;
 use crate::ids::{NO_SLOT, Slot};
 use crate::kernels::{Isa, Kernels, kernels};
 use crate::matrix::{Rows, stride};
 use crate::metric::{Metric, ScorePair};
-use crate::search::{Scratch, ScratchPool, exact};
+use crate::search::ScratchPool;
+use ask::Asked;
 use codes::CodeSections;
 use graph::Graph;
 use image::Image;
@@ -97,6 +102,7 @@ pub struct Index {
     codes: Option<CodeSections>,
     graph: Option<Graph>,
     keys: Keys,
+    limit: Option<Isa>,
     kernels: &'static Kernels,
     pair: ScorePair,
     scratch: ScratchPool,
@@ -120,6 +126,7 @@ impl Index {
             codes,
             graph,
             keys,
+            limit,
             kernels,
             pair: params.metric.score_pair(kernels),
             scratch: ScratchPool::new(params.dim as usize),
@@ -184,36 +191,15 @@ impl Index {
         slots: &mut [Slot],
         distances: &mut [f32],
     ) -> Result<usize> {
-        let k = how.k.min(self.params.rows as usize);
-        let mut lease = self.scratch.lease()?;
-        let Scratch {
-            query: own,
-            code,
-            buffers,
-        } = &mut *lease;
-        own.row_mut(0).copy_from_slice(query);
-        self.params.metric.prepare(own.row_mut(0));
-        let rows = self.rows();
-        let scorer = F32Scorer::new(rows, own.row(0), self.pair);
-        match (&self.graph, &self.codes) {
-            (Some(graph), None) if !how.exact => {
-                walk::search(&graph.view(&self.params), &scorer, how.ef, k, buffers);
-            }
-            (Some(graph), Some(codes)) if !how.exact => {
-                let codes = codes.view();
-                code.set(self.params.metric, own.row(0), codes.centre());
-                let coded = Sq8Scorer::new(codes, code, self.kernels);
-                let view = graph.view(&self.params);
-                walk::search_by_codes(&view, &coded, &scorer, (how.ef, k), buffers);
-            }
-            _ => exact::search(&scorer, rows.len(), k, &mut buffers.results),
-        }
-        let results = &buffers.results;
-        for ((candidate, slot), distance) in results.iter().zip(slots).zip(distances) {
-            *slot = candidate.slot();
-            *distance = self.params.metric.distance(candidate.score());
-        }
-        Ok(results.len())
+        let asked = Asked {
+            metric: self.params.metric,
+            kernels: self.kernels,
+            pair: self.pair,
+            rows: self.rows(),
+            codes: self.codes.as_ref().map(CodeSections::view),
+            graph: self.graph.as_ref().map(|graph| graph.view(&self.params)),
+        };
+        asked.search(&self.scratch, query, how, slots, distances)
     }
 
     /// Walks every invariant, reachability of every row too.

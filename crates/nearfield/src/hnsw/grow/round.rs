@@ -1,0 +1,506 @@
+//! One round: who is inserted together, what they choose, what becomes of their neighbours.
+
+use super::GrowingGraph;
+use crate::codec::{F32Scorer, Scorer, Sq8Scorer, Stored};
+use crate::error::Result;
+use crate::exec::Exec;
+use crate::hnsw::prune::Contender;
+use crate::hnsw::view::Links;
+use crate::hnsw::walk;
+use crate::ids::{NO_SLOT, Slot};
+use crate::metric::Metric;
+use crate::search::{Buffers, Candidate, Pool, Scratch};
+
+/// Members of the largest round: their scores against each other are a small part of their walks,
+/// and a step of the host waits for one.
+const ROUND_MAX: usize = 1024;
+/// Nearest found nodes that a newcomer chooses its links from.
+const CONTENDERS_MAX: usize = 100;
+/// Rows as near to a row as itself, by code, that make a crowd; see `build`.
+const CROWD_MIN: usize = 24;
+/// A slot that fewer than this link to may be missed by a search.
+const LINKED_MIN: u32 = 4;
+/// Neighbouring members that share a lease.
+const GRAIN: usize = 8;
+/// Neighbouring targets of links that share a list.
+const TARGETS_GRAIN: usize = 32;
+
+/// A round in the making.
+#[derive(Debug)]
+pub struct Round {
+    members: Vec<Slot>,
+    proposals: Vec<Vec<Proposal>>,
+    changes: Vec<Change>,
+    crowded: bool,
+}
+
+/// One level of one member: the neighbours it chose, and the nearest it met.
+#[derive(Clone, Debug)]
+struct Proposal {
+    level: u32,
+    kept: Vec<Contender>,
+    near: Vec<Candidate>,
+}
+
+/// A link to be made from `target` to the candidate's slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Reverse {
+    level: u32,
+    target: Slot,
+    candidate: Candidate,
+}
+
+/// What becomes of a target's row.
+#[derive(Clone, Debug, Default)]
+struct Change {
+    level: u32,
+    target: Slot,
+    /// Newcomers it links to now.
+    gained: Vec<Contender>,
+    /// Where it was full: all it links to now, and whom no longer.
+    row: Option<Vec<Contender>>,
+    lost: Vec<Slot>,
+}
+
+impl GrowingGraph {
+    /// Chooses the links of the next members on the graph as it is; `None` when all are in.
+    pub fn propose(&self, stored: Stored<'_>, exec: Exec<'_>) -> Result<Option<Round>> {
+        let waiting = &self.order[self.inserted..];
+        let Some(&first) = waiting.first() else {
+            return Ok(None);
+        };
+        // A node above the entry has nobody to meet up there and becomes the entry.
+        let alone = self.entry == NO_SLOT || self.draft.level(first) > self.level_of_entry();
+        let len = if alone {
+            1
+        } else {
+            self.nodes.min(ROUND_MAX).min(waiting.len())
+        };
+        let members = waiting[..len].to_vec();
+        let mut out = vec![Ok((Vec::new(), false)); len];
+        if self.entry != NO_SLOT {
+            exec.fill(
+                &mut out,
+                GRAIN.min(len.div_ceil(2 * exec.threads())),
+                || self.scratch.lease(),
+                |lease, at, out| {
+                    *out = lease
+                        .as_mut()
+                        .map(|scratch| self.propose_one(stored, &members, members[at], scratch))
+                        .map_err(|error| error.clone());
+                },
+            );
+        }
+        let mut round = Round {
+            members,
+            proposals: Vec::with_capacity(len),
+            changes: Vec::new(),
+            crowded: false,
+        };
+        for one in out {
+            let (proposals, crowded) = one?;
+            round.proposals.push(proposals);
+            round.crowded |= crowded;
+        }
+        Ok(Some(round))
+    }
+
+    /// One member's links; whether it stands in a crowd.
+    fn propose_one(
+        &self,
+        stored: Stored<'_>,
+        members: &[Slot],
+        slot: Slot,
+        scratch: &mut Scratch,
+    ) -> (Vec<Proposal>, bool) {
+        let Scratch { code, buffers, .. } = scratch;
+        let exact = F32Scorer::of_row(stored.rows, slot, self.pair);
+        let Some(codes) = stored.codes else {
+            let proposals = self.propose_by(stored, members, slot, &exact, |_| {}, buffers);
+            return (proposals, false);
+        };
+        code.set(self.metric, stored.rows.row(slot), codes.centre());
+        let coded = Sq8Scorer::new(codes, code, self.kernels);
+        let own = coded.score(slot);
+        let mut crowded = false;
+        let judge = |pool: &mut Pool| {
+            let as_near = pool.entries().partition_point(|entry| entry.score() <= own);
+            crowded = as_near >= CROWD_MIN;
+            pool.rescore(&exact, self.contenders_max());
+        };
+        let proposals = self.propose_by(stored, members, slot, &coded, judge, buffers);
+        // The nearest by inner product need not be the row itself: there is nothing to find.
+        (proposals, crowded && self.metric != Metric::Ip)
+    }
+
+    fn contenders_max(&self) -> usize {
+        CONTENDERS_MAX.max(self.draft.width(0))
+    }
+
+    /// Walks by `scorer`, looks over the round, and chooses among what `judge` leaves in the pool.
+    fn propose_by<S: Scorer>(
+        &self,
+        stored: Stored<'_>,
+        members: &[Slot],
+        slot: Slot,
+        scorer: &S,
+        mut judge: impl FnMut(&mut Pool),
+        buffers: &mut Buffers,
+    ) -> Vec<Proposal> {
+        let (entry, top) = (self.entry, self.level_of_entry());
+        let level = self.draft.level(slot);
+        let start = Candidate::new(scorer.score(entry), entry);
+        let mut starts = vec![walk::descend(&self.draft, scorer, start, top, level)];
+        let mut out = Vec::new();
+        let mut contenders = Vec::new();
+        let ef = self.params.ef_construction.max(self.params.m);
+        for level in (0..=level.min(top)).rev() {
+            walk::beam(&self.draft, scorer, &starts, level, ef, buffers);
+            starts.clear();
+            starts.extend(buffers.pool.entries());
+            self.meet(members, slot, level, scorer, &mut buffers.pool);
+            judge(&mut buffers.pool);
+            let met = buffers.pool.entries();
+            contenders.clear();
+            let nearest = met.iter().take(self.contenders_max());
+            contenders.extend(nearest.map(|&candidate| unsettled(candidate)));
+            let mut kept = Vec::new();
+            self.rule
+                .select(stored.rows, &contenders, self.draft.width(1), &mut kept);
+            settle(&mut kept);
+            let near = match level {
+                0 => met[..met.len().min(self.draft.width(0))].to_vec(),
+                _ => Vec::new(),
+            };
+            out.push(Proposal { level, kept, near });
+        }
+        out
+    }
+
+    /// Puts the other members of a level into the pool, where they are near enough.
+    fn meet<S: Scorer>(
+        &self,
+        members: &[Slot],
+        slot: Slot,
+        level: u32,
+        scorer: &S,
+        pool: &mut Pool,
+    ) {
+        let mut meet = |other: Slot, score: f32| {
+            if other != slot && self.draft.level(other) >= level {
+                pool.insert(Candidate::new(score, other));
+            }
+        };
+        // Levels are prefixes of the order.
+        let end = members.partition_point(|&other| self.draft.level(other) >= level);
+        let (fours, rest) = members[..end].as_chunks::<4>();
+        for &four in fours {
+            for (other, score) in four.into_iter().zip(scorer.score4(four)) {
+                meet(other, score);
+            }
+        }
+        for &other in rest {
+            meet(other, scorer.score(other));
+        }
+    }
+
+    /// Gives the members their own links. Nobody links to them yet.
+    pub fn place(&mut self, round: &Round) {
+        for (&slot, proposals) in round.members.iter().zip(&round.proposals) {
+            for Proposal { level, kept, .. } in proposals {
+                self.draft.set(slot, *level, kept);
+                if *level == 0 {
+                    for link in kept {
+                        self.in_degree[link.candidate.slot() as usize] += 1;
+                    }
+                }
+            }
+        }
+        self.crowded |= round.crowded;
+    }
+
+    /// Decides what the members' neighbours link to.
+    pub fn weigh(&self, stored: Stored<'_>, round: &mut Round, exec: Exec<'_>) {
+        let mut reverse = Vec::new();
+        for (&slot, proposals) in round.members.iter().zip(&round.proposals) {
+            for Proposal { level, kept, .. } in proposals {
+                reverse.extend(kept.iter().map(|&Contender { candidate, .. }| Reverse {
+                    level: *level,
+                    target: candidate.slot(),
+                    candidate: Candidate::new(candidate.score(), slot),
+                }));
+            }
+        }
+        reverse.sort_unstable();
+        let groups: Vec<&[Reverse]> = reverse
+            .chunk_by(|a, b| (a.level, a.target) == (b.level, b.target))
+            .collect();
+        let mut changes = vec![Change::default(); groups.len()];
+        exec.fill(
+            &mut changes,
+            TARGETS_GRAIN,
+            Vec::new,
+            |contenders, at, change| {
+                self.weigh_one(stored, groups[at], contenders, change);
+            },
+        );
+        round.changes = changes;
+    }
+
+    fn weigh_one(
+        &self,
+        stored: Stored<'_>,
+        group: &[Reverse],
+        contenders: &mut Vec<Contender>,
+        change: &mut Change,
+    ) {
+        let (target, level) = (group[0].target, group[0].level);
+        (change.target, change.level) = (target, level);
+        let links = self.draft.links(target, level);
+        // Two members of a round may have chosen each other.
+        let gained = group
+            .iter()
+            .map(|edge| edge.candidate)
+            .filter(|candidate| !links.contains(&candidate.slot()));
+        change.gained = gained.map(unsettled).collect();
+        let width = self.draft.width(level);
+        if links.len() + change.gained.len() <= width {
+            return;
+        }
+        contenders.clear();
+        contenders.extend(self.draft.contenders(target, level));
+        contenders.extend(&change.gained);
+        contenders.sort_unstable();
+        let mut row = Vec::new();
+        self.rule.select(stored.rows, contenders, width, &mut row);
+        settle(&mut row);
+        if level == 0 {
+            self.keep_children(target, contenders, width, &mut row);
+        }
+        let stays = |slot: Slot| row.iter().any(|link| link.candidate.slot() == slot);
+        change.lost = links.iter().copied().filter(|&slot| !stays(slot)).collect();
+        change.gained.retain(|link| stays(link.candidate.slot()));
+        change.row = Some(row);
+    }
+
+    /// Whether a link is a way from the entry that nothing may cut.
+    fn is_child(&self, from: Slot, to: Slot) -> bool {
+        self.parent[to as usize] == from && from != to
+    }
+
+    /// Puts children back that the rule did not keep, over the farthest that are none.
+    fn keep_children(
+        &self,
+        target: Slot,
+        contenders: &[Contender],
+        width: usize,
+        row: &mut Vec<Contender>,
+    ) {
+        for contender in contenders {
+            let slot = contender.candidate.slot();
+            if !self.is_child(target, slot) || row.iter().any(|kept| kept.candidate.slot() == slot)
+            {
+                continue;
+            }
+            if row.len() == width {
+                let other = row
+                    .iter()
+                    .rposition(|kept| !self.is_child(target, kept.candidate.slot()))
+                    .expect("children alone do not pass the width");
+                row.remove(other);
+            }
+            row.push(unsettled(contender.candidate));
+        }
+    }
+
+    /// Makes the links, gives every member a parent, and free places to those few link to.
+    pub fn link(&mut self, stored: Stored<'_>, round: Round) {
+        for change in round.changes {
+            self.change(change);
+        }
+        for (&slot, proposals) in round.members.iter().zip(&round.proposals) {
+            if self.entry == NO_SLOT || self.draft.level(slot) > self.level_of_entry() {
+                self.enter_by(stored, slot);
+            }
+            let ground = proposals.last().map_or(&[][..], |ground| &ground.near);
+            self.enrich(slot, ground);
+        }
+        self.adopt(stored, &round.members, &round.proposals);
+        self.nodes += round.members.len();
+        self.inserted += round.members.len();
+    }
+
+    fn change(&mut self, change: Change) {
+        let Change {
+            level,
+            target,
+            gained,
+            row,
+            lost,
+        } = change;
+        self.keep_before(target, level);
+        match row {
+            Some(row) => self.draft.set(target, level, &row),
+            None => {
+                for &link in &gained {
+                    self.draft.push(target, level, link);
+                }
+            }
+        }
+        if level > 0 {
+            return;
+        }
+        for link in gained {
+            self.in_degree[link.candidate.slot() as usize] += 1;
+        }
+        for slot in lost {
+            self.loses(slot);
+        }
+    }
+
+    /// One link less on level 0.
+    pub(super) fn loses(&mut self, slot: Slot) {
+        let count = &mut self.in_degree[slot as usize];
+        *count -= 1;
+        if *count < LINKED_MIN {
+            self.doubtful.push(slot);
+        }
+    }
+
+    /// One link more on level 0, from a node with room.
+    pub(super) fn gains(&mut self, from: Slot, to: Candidate) {
+        self.keep_before(from, 0);
+        self.draft.push(from, 0, unsettled(to));
+        self.in_degree[to.slot() as usize] += 1;
+    }
+
+    /// Makes a node the entry. It links to the one before, and so to everything.
+    fn enter_by(&mut self, stored: Stored<'_>, slot: Slot) {
+        let old = std::mem::replace(&mut self.entry, slot);
+        self.parent[slot as usize] = slot;
+        if old == NO_SLOT {
+            return;
+        }
+        if !self.draft.links(slot, 0).contains(&old) {
+            let scorer = F32Scorer::of_row(stored.rows, slot, self.pair);
+            self.gains(slot, Candidate::new(scorer.score(old), old));
+        }
+        self.parent[old as usize] = slot;
+    }
+
+    /// Nodes with room link to a newcomer that fewer than M link to, the nearest first: pruning looks
+    /// at its own neighbourhood only (see [`enrich`](crate::hnsw::enrich)).
+    fn enrich(&mut self, slot: Slot, near: &[Candidate]) {
+        let wanted = u32::try_from(self.params.m).unwrap_or(u32::MAX);
+        for &from in near {
+            if self.in_degree[slot as usize] >= wanted {
+                break;
+            }
+            if self.has_room(from.slot()) && !self.draft.links(from.slot(), 0).contains(&slot) {
+                self.gains(from.slot(), Candidate::new(from.score(), slot));
+            }
+        }
+    }
+
+    fn has_room(&self, slot: Slot) -> bool {
+        self.draft.links(slot, 0).len() < self.draft.width(0)
+    }
+
+    /// Finds every member a parent among those who link to it and have one, or makes a node link to it.
+    fn adopt(&mut self, stored: Stored<'_>, members: &[Slot], proposals: &[Vec<Proposal>]) {
+        let near = |at: usize| {
+            proposals[at]
+                .last()
+                .map_or(&[][..], |ground| &ground.near[..])
+        };
+        let mut waiting: Vec<usize> = (0..members.len())
+            .filter(|&at| self.parent[members[at] as usize] == NO_SLOT)
+            .collect();
+        loop {
+            let before = waiting.len();
+            waiting.retain(|&at| {
+                let slot = members[at];
+                let from = near(at).iter().map(|from| from.slot()).find(|&from| {
+                    self.parent[from as usize] != NO_SLOT
+                        && self.draft.links(from, 0).contains(&slot)
+                });
+                self.parent[slot as usize] = from.unwrap_or(NO_SLOT);
+                from.is_none()
+            });
+            let Some(&at) = waiting.first() else { return };
+            if waiting.len() == before {
+                self.make_parent(stored, members[at], near(at));
+            }
+        }
+    }
+
+    /// Makes the nearest node that can link to a member and be its parent.
+    fn make_parent(&mut self, stored: Stored<'_>, slot: Slot, near: &[Candidate]) {
+        if near.iter().any(|&from| self.force(from, slot)) {
+            return;
+        }
+        // A leaf of the tree can take a link, wherever it is.
+        let scorer = F32Scorer::of_row(stored.rows, slot, self.pair);
+        let taken = (0..)
+            .take(self.draft.rows())
+            .filter(|&from| from != slot)
+            .any(|from| {
+                self.parent[from as usize] != NO_SLOT
+                    && self.force(Candidate::new(scorer.score(from), from), slot)
+            });
+        assert!(taken, "a leaf of the tree can take a link");
+    }
+
+    /// Links from a node to a slot and makes it the parent, if it has a parent and room or a link to spare.
+    fn force(&mut self, from: Candidate, slot: Slot) -> bool {
+        if self.parent[from.slot() as usize] == NO_SLOT || !self.give(from, slot, |_, _| true) {
+            return false;
+        }
+        self.parent[slot as usize] = from.slot();
+        true
+    }
+
+    /// Links from a node to a slot, if it has room or a link to spare: the farthest that is no way
+    /// from the entry and that `spare` lets go.
+    pub(super) fn give(
+        &mut self,
+        from: Candidate,
+        slot: Slot,
+        spare: impl Fn(Slot, Slot) -> bool,
+    ) -> bool {
+        let to = Candidate::new(from.score(), slot);
+        if self.draft.links(from.slot(), 0).contains(&slot) {
+            return true;
+        }
+        if !self.has_room(from.slot()) {
+            let mut links: Vec<_> = self.draft.contenders(from.slot(), 0).collect();
+            let farthest = (0..links.len())
+                .filter(|&at| {
+                    let other = links[at].candidate.slot();
+                    !self.is_child(from.slot(), other) && spare(from.slot(), other)
+                })
+                .max_by_key(|&at| links[at].candidate);
+            let Some(at) = farthest else { return false };
+            let lost = links.remove(at).candidate.slot();
+            self.keep_before(from.slot(), 0);
+            self.draft.set(from.slot(), 0, &links);
+            self.loses(lost);
+        }
+        self.gains(from.slot(), to);
+        true
+    }
+}
+
+fn unsettled(candidate: Candidate) -> Contender {
+    Contender {
+        candidate,
+        settled: false,
+    }
+}
+
+/// Marks what passed the rule together.
+fn settle(kept: &mut [Contender]) {
+    for contender in kept {
+        contender.settled = true;
+    }
+}
