@@ -26,6 +26,15 @@ export declare class Builder {
   close(): void
 }
 
+/** A batch on its way into an index. Closing takes it back, unless it is shown. */
+export declare class Adder {
+  constructor(index: Index, vectors: Float32Array, keys: Keys | null)
+  step(threads: number): Promise<Step>
+  /** Shows the batch to searches. */
+  finish(): Promise<{ first: number; rows: number }>
+  close(): void
+}
+
 /** A file on its way into memory. */
 export declare class Loader {
   constructor(bytesTotal: number, options: string)
@@ -37,7 +46,11 @@ export declare class Loader {
 /** An index that answers. */
 export declare class Index {
   private constructor()
+  /** An index without rows, made to take them. */
+  static empty(options: string): Index
   static openMapped(path: string, options: string, threads: number): Promise<Index>
+  /** An index of its own that stays as this one is now. */
+  freeze(): Promise<Index>
   describe(): string
   keys(): Promise<Keys | null>
   /** How many answers were written. The three arrays must not share memory. */
@@ -58,6 +71,7 @@ export declare class Index {
 
 export interface Addon {
   Builder: typeof Builder
+  Adder: typeof Adder
   Loader: typeof Loader
   Index: typeof Index
   capabilities(): { simd: string; threads: number }

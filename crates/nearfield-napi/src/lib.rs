@@ -77,6 +77,21 @@ impl Index {
         }))
     }
 
+    /// An index without rows, made to take them.
+    #[napi(factory, catch_unwind)]
+    pub fn empty(options: String) -> Result<Self> {
+        guard(|| Ok(Self::of(boundary::Index::empty(&options).map_err(refuse)?)))
+    }
+
+    /// An index of its own that stays as this one is now.
+    #[napi(catch_unwind)]
+    pub fn freeze(&self) -> Result<Promised<Index>> {
+        let index = self.0.get()?;
+        Ok(promise(move || {
+            Ok(Index::of(index.freeze().map_err(refuse)?))
+        }))
+    }
+
     /// The core's JSON description.
     #[napi(catch_unwind)]
     pub fn describe(&self) -> Result<String> {
@@ -122,7 +137,7 @@ impl Index {
     pub fn search(&self, query: &[f32], k: f64, ef: f64, exact: bool) -> Result<Promised<Hits>> {
         let (index, query, params) = (self.0.get()?, query.to_vec(), params(k, ef, exact)?);
         Ok(promise(move || {
-            let width = params.k.min(index.size());
+            let width = params.k.min(index.size().max(1)); // rows may come meanwhile
             let (mut slots, mut distances) = (room(width, 1)?, room(width, 1)?);
             let found = index.search_into(&query, params, &mut slots, &mut distances);
             Ok(Hits::new(

@@ -1,4 +1,5 @@
-//! The two ways to an index that take time: [`Builder`] from vectors, [`Loader`] from a file's bytes.
+//! What takes time: [`Builder`] from vectors and [`Loader`] from a file's bytes to an index, [`Adder`]
+//! for vectors into one.
 
 use crate::arrays::{self, Keys};
 use crate::handle::Handle;
@@ -65,6 +66,63 @@ impl Builder {
     }
 
     /// Frees the memory; a second call does nothing.
+    #[napi(catch_unwind)]
+    pub fn close(&self) -> Result<()> {
+        self.0.close()
+    }
+}
+
+/// What became of a batch.
+#[napi(object)]
+pub struct Added {
+    /// The slot of its first row.
+    pub first: f64,
+    /// Its rows.
+    pub rows: f64,
+}
+
+/// A batch on its way into an index.
+#[napi]
+pub struct Adder(Handle<boundary::Adder>);
+
+#[napi]
+impl Adder {
+    /// Copies `vectors` before it returns.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(index: &Index, vectors: &[f32], keys: Option<Keys>) -> Result<Self> {
+        guard(|| {
+            let keys = keys.map(arrays::key_column).transpose()?;
+            let adder = boundary::Adder::new(index.0.get()?, vectors, keys).map_err(refuse)?;
+            Ok(Self(Handle::new(adder, "batch")))
+        })
+    }
+
+    /// One bounded piece of work.
+    #[napi(catch_unwind)]
+    pub fn step(&self, env: Env, threads: f64) -> Result<Promised<Step>> {
+        let (handle, pool) = (self.0.share(), pool(env, threads)?);
+        Ok(promise(move || {
+            let mut adder = handle.take()?;
+            let progress = adder.step(pool.exec());
+            handle.give_back(adder);
+            progress.map(step).map_err(refuse)
+        }))
+    }
+
+    /// Shows the batch to searches; empties the adder.
+    #[napi(catch_unwind)]
+    pub fn finish(&self) -> Promised<Added> {
+        let handle = self.0.share();
+        promise(move || {
+            let added = handle.take()?.finish().map_err(refuse)?;
+            Ok(Added {
+                first: added.first.into(),
+                rows: added.rows.into(),
+            })
+        })
+    }
+
+    /// Takes the batch back, unless it is shown; a second call does nothing.
     #[napi(catch_unwind)]
     pub fn close(&self) -> Result<()> {
         self.0.close()

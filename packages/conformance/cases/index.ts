@@ -1,5 +1,6 @@
 /** Every case, in the order they run. Traps come last: they end their backend. */
 import type { Case } from '../suite.ts'
+import { addCases } from './add.ts'
 import { errorCases } from './errors.ts'
 import { faultCases } from './faults.ts'
 import { fileCases, readCases, writeCases } from './files.ts'
@@ -8,5 +9,5 @@ import { searchCases } from './search.ts'
 /** `write` first in every runtime, then `read` in every runtime, when all files are there. */
 export const passes: Readonly<Record<'write' | 'read', readonly Case[]>> = {
   write: writeCases,
-  read: [...readCases, ...searchCases, ...errorCases, ...fileCases, ...faultCases],
+  read: [...readCases, ...searchCases, ...addCases, ...errorCases, ...fileCases, ...faultCases],
 }

@@ -19,6 +19,7 @@ export interface BackendInfo {
 }
 
 export type BuilderHandle = number
+export type AdderHandle = number
 export type LoaderHandle = number
 export type IndexHandle = number
 
@@ -54,6 +55,18 @@ export interface Backend {
   /** Consumes the builder. */
   buildFinish(builder: BuilderHandle): Promise<IndexHandle>
   buildDrop(builder: BuilderHandle): Promise<void>
+  /** An index without rows. `options` is JSON checked by the core. */
+  create(options: string): Promise<IndexHandle>
+  /** Copies `vectors` before it returns. */
+  addBegin(index: IndexHandle, vectors: Float32Array, keys: KeyColumn | null): Promise<AdderHandle>
+  /** The second batch of an index waits for the first: it may take no step before that one's end. */
+  addStep(adder: AdderHandle, threads: number): Promise<StepReport>
+  /** Shows the batch to searches; the slot of its first row. Consumes the adder. */
+  addFinish(adder: AdderHandle): Promise<number>
+  /** The index stays as it was. */
+  addDrop(adder: AdderHandle): Promise<void>
+  /** An index of its own that stays as this one is now: what has a file while this one grows. */
+  freeze(index: IndexHandle): Promise<IndexHandle>
   openBegin(bytesTotal: number, options: string): Promise<LoaderHandle>
   openWrite(loader: LoaderHandle, chunk: Uint8Array): Promise<void>
   /** Consumes the loader. */

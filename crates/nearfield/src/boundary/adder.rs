@@ -175,11 +175,7 @@ impl Adder {
         let Some(missed) = self.look(|growing| growing.sweep(exec))?? else {
             return Ok((Stage::Done, Phase::Done, rows, rows));
         };
-        let (done, total) = self.change(|growing| {
-            let swept = growing.swept();
-            growing.mend(missed);
-            swept
-        })?;
+        let (done, total) = self.change(|growing| growing.mend(missed))?;
         Ok((Stage::Repair, Phase::Repair, done, total))
     }
 

@@ -19,7 +19,7 @@ use crate::index::keys::Keys;
 use crate::index::{self, How, Params};
 use crate::metric::Metric;
 use serde_json::{Value, json};
-use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// What an index is at a time.
 #[derive(Debug)]
@@ -126,6 +126,11 @@ impl Index {
         self.form.read().map_err(|_| stopped())
     }
 
+    /// As [`read`](Self::read) for what can be told of an index that a panic stopped, too.
+    fn peek(&self) -> RwLockReadGuard<'_, Form> {
+        self.form.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Shuts other calls out.
     pub(super) fn write(&self) -> Result<RwLockWriteGuard<'_, Form>> {
         self.form.write().map_err(|_| stopped())
@@ -165,10 +170,9 @@ impl Index {
         Ok(Self::of(form, self.chosen.clone(), self.plan.clone()))
     }
 
-    /// Rows; with [`dim`](Self::dim), what a binding sizes its buffers by. 0 once a panic stopped the
-    /// index: every other call tells.
+    /// Rows; with [`dim`](Self::dim), what a binding sizes its buffers by.
     pub fn size(&self) -> u32 {
-        self.read().map_or(0, |form| form.params().rows)
+        self.peek().params().rows
     }
 
     /// Numbers a vector.
@@ -179,8 +183,8 @@ impl Index {
     /// JSON: `{ size, dim, metric, kind, keys: "rows"|"numbers"|"text", codec, isa, bytes,
     /// M, efConstruction, levels, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
     /// `M` and `efConstruction` are null for a flat index, `chosen` where nothing was left to choose.
-    pub fn info(&self) -> Result<String> {
-        let form = self.read()?;
+    pub fn info(&self) -> String {
+        let form = self.peek();
         let params = form.params();
         let (levels, keys, codec, isa, layout, note) = match &*form {
             Form::Frozen(index) => {
@@ -202,7 +206,7 @@ impl Index {
                 growing.keys_name(),
                 growing.codec(),
                 growing.isa(),
-                growing.layout()?,
+                growing.layout(),
                 growing.note(),
             ),
         };
@@ -227,7 +231,7 @@ impl Index {
             "sections": sections,
             "chosen": (!chosen.is_empty()).then(|| chosen.join("; ")),
         });
-        Ok(about.to_string())
+        about.to_string()
     }
 
     /// The nearest rows to `query`, nearest first, ties by slot. `slots` and `distances` hold at
@@ -313,19 +317,19 @@ impl Index {
     }
 
     /// The key of every slot; `None` when keys are row numbers.
-    pub fn keys(&self) -> Result<Option<KeyColumn>> {
-        Ok(match &*self.read()? {
+    pub fn keys(&self) -> Option<KeyColumn> {
+        match &*self.peek() {
             Form::Frozen(index) => index.keys().to_column(),
             Form::Growing(growing) => growing.keys(),
-        })
+        }
     }
 
     /// The length of the index's file.
-    pub fn file_bytes(&self) -> Result<u64> {
-        Ok(match &*self.read()? {
+    pub fn file_bytes(&self) -> u64 {
+        match &*self.peek() {
             Form::Frozen(index) => index.layout().file_bytes(),
-            Form::Growing(growing) => growing.layout()?.file_bytes(),
-        })
+            Form::Growing(growing) => growing.layout().file_bytes(),
+        }
     }
 
     /// Copies file bytes `offset..offset + out.len()`. A growing index has no file: see

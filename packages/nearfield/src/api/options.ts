@@ -40,6 +40,14 @@ export type IndexOptions =
 
 export type BuildOptions = IndexOptions & PlaceOptions & RunOptions & { readonly keys?: Keys | undefined }
 
+/** What an index that starts without rows shall be: `dim` must be said. */
+export type CreateOptions = IndexOptions & { readonly dim: number } & PlaceOptions & Pick<RunOptions, 'threads'>
+
+export interface AddOptions extends RunOptions {
+  /** One a row, of the sort the index has; the first rows decide. */
+  readonly keys?: Keys | undefined
+}
+
 export interface OpenOptions extends PlaceOptions, RunOptions {
   /** `memory` reads the file; `mapped` lets the system page it in (native backend, a path). @default 'memory' */
   readonly mode?: 'memory' | 'mapped' | undefined
@@ -59,6 +67,8 @@ const RUN = ['signal', 'onProgress', 'threads'] as const
 const PLACE = ['backend', ...RUN] as const
 export const NAMES = {
   build: [...BUILD_OPTION_NAMES, 'keys', ...PLACE],
+  create: [...BUILD_OPTION_NAMES, 'backend', 'threads'],
+  add: ['keys', ...RUN],
   open: [...OPEN_OPTION_NAMES, 'mode', ...PLACE],
   search: [...SEARCH_OPTION_NAMES, 'signal'],
   searchSync: [...SEARCH_OPTION_NAMES],

@@ -4,8 +4,9 @@
  * Handles are never used twice, so a stale one is an error and not somebody else's index.
  */
 
-import type { Addon, Builder, Index, Loaded, Loader } from '@nearfield/native'
+import type { Adder, Addon, Builder, Index, Loaded, Loader } from '@nearfield/native'
 import type {
+  AdderHandle,
   Backend,
   BackendInfo,
   BuilderHandle,
@@ -84,6 +85,7 @@ class NativeBackend implements Backend {
   readonly sync: SyncCalls
   readonly #addon: Addon
   readonly #builders = new Handles<Builder>('builder')
+  readonly #adders = new Handles<Adder>('batch')
   readonly #loaders = new Handles<Loader>('loader')
   readonly #indexes = new Handles<Index>('index')
 
@@ -111,6 +113,31 @@ class NativeBackend implements Backend {
 
   async buildDrop(builder: BuilderHandle): Promise<void> {
     this.#builders.drop(builder)
+  }
+
+  async create(options: string): Promise<IndexHandle> {
+    return this.#indexes.add(this.#addon.Index.empty(options))
+  }
+
+  async addBegin(index: IndexHandle, vectors: Float32Array, keys: KeyColumn | null): Promise<AdderHandle> {
+    return this.#adders.add(new this.#addon.Adder(this.#indexes.get(index), vectors, keys))
+  }
+
+  async addStep(adder: AdderHandle, threads: number): Promise<StepReport> {
+    return this.#adders.get(adder).step(threads)
+  }
+
+  async addFinish(adder: AdderHandle): Promise<number> {
+    const { first } = await this.#adders.take(adder).finish()
+    return first
+  }
+
+  async addDrop(adder: AdderHandle): Promise<void> {
+    this.#adders.drop(adder)
+  }
+
+  async freeze(index: IndexHandle): Promise<IndexHandle> {
+    return this.#indexes.add(await this.#indexes.get(index).freeze())
   }
 
   async openBegin(bytesTotal: number, options: string): Promise<LoaderHandle> {
@@ -169,6 +196,7 @@ class NativeBackend implements Backend {
   /** Frees what is open. The addon joins its threads when the environment ends. */
   async shutdown(): Promise<void> {
     this.#builders.dropAll()
+    this.#adders.dropAll()
     this.#loaders.dropAll()
     this.#indexes.dropAll()
   }

@@ -13,13 +13,17 @@ use crate::search::{Buffers, Candidate, Pool, Scratch};
 
 /// Members of the largest round: their scores against each other are a small part of their walks,
 /// and a step of the host waits for one.
-const ROUND_MAX: usize = 1024;
+const ROUND_MAX: usize = 512;
+/// Of `ef_construction`, what a newcomer's walk keeps, but no less than a row of links. A round's members
+/// meet each other without walking, and places go to whom few link to: so a quarter leads to a graph
+/// that is searched better than one built by single insertions with all of it (bench/README.md).
+const WALK_SHARE: usize = 4;
 /// Nearest found nodes that a newcomer chooses its links from.
 const CONTENDERS_MAX: usize = 100;
 /// Rows as near to a row as itself, by code, that make a crowd; see `build`.
 const CROWD_MIN: usize = 24;
 /// A slot that fewer than this link to may be missed by a search.
-const LINKED_MIN: u32 = 4;
+const LINKED_MIN: u32 = 16;
 /// Neighbouring members that share a lease.
 const GRAIN: usize = 8;
 /// Neighbouring targets of links that share a list.
@@ -153,7 +157,7 @@ impl GrowingGraph {
         let mut starts = vec![walk::descend(&self.draft, scorer, start, top, level)];
         let mut out = Vec::new();
         let mut contenders = Vec::new();
-        let ef = self.params.ef_construction.max(self.params.m);
+        let ef = (self.params.ef_construction / WALK_SHARE).max(self.draft.width(0));
         for level in (0..=level.min(top)).rev() {
             walk::beam(&self.draft, scorer, &starts, level, ef, buffers);
             starts.clear();
@@ -388,10 +392,10 @@ impl GrowingGraph {
         self.parent[old as usize] = slot;
     }
 
-    /// Nodes with room link to a newcomer that fewer than M link to, the nearest first: pruning looks
+    /// Nodes with room link to a newcomer that fewer than 2 M link to, the nearest first: pruning looks
     /// at its own neighbourhood only (see [`enrich`](crate::hnsw::enrich)).
     fn enrich(&mut self, slot: Slot, near: &[Candidate]) {
-        let wanted = u32::try_from(self.params.m).unwrap_or(u32::MAX);
+        let wanted = u32::try_from(2 * self.params.m).unwrap_or(u32::MAX);
         for &from in near {
             if self.in_degree[slot as usize] >= wanted {
                 break;
@@ -420,6 +424,9 @@ impl GrowingGraph {
             let before = waiting.len();
             waiting.retain(|&at| {
                 let slot = members[at];
+                if self.parent[slot as usize] != NO_SLOT {
+                    return false;
+                }
                 let from = near(at).iter().map(|from| from.slot()).find(|&from| {
                     self.parent[from as usize] != NO_SLOT
                         && self.draft.links(from, 0).contains(&slot)

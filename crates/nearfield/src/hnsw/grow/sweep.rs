@@ -58,13 +58,6 @@ impl GrowingGraph {
         });
     }
 
-    /// Nodes that are searched for in this turn, and how many were.
-    pub fn swept(&self) -> (usize, usize) {
-        self.sweep
-            .as_ref()
-            .map_or((0, 0), |sweep| (sweep.done, sweep.slots.len()))
-    }
-
     /// Searches for some slots; `None` where nothing is left to do.
     pub fn sweep(&self, stored: Stored<'_>, exec: Exec<'_>) -> Result<Option<Missed>> {
         let Some(sweep) = &self.sweep else {
@@ -93,10 +86,11 @@ impl GrowingGraph {
         ))
     }
 
-    /// Links what was missed, and goes on to the next slots.
-    pub fn mend(&mut self, missed: Missed) {
+    /// Links what was missed, and goes on to the next slots. How many were searched for, and how many
+    /// there are.
+    pub fn mend(&mut self, missed: Missed) -> (usize, usize) {
         let Some(mut sweep) = self.sweep.take() else {
-            return;
+            return (0, 0);
         };
         for (slot, found) in missed {
             let given = &sweep.given;
@@ -111,6 +105,7 @@ impl GrowingGraph {
             sweep.again.push(slot);
         }
         sweep.done = sweep.slots.len().min(sweep.done + SWEEP_ROWS);
+        let report = (sweep.done, sweep.slots.len());
         if sweep.done == sweep.slots.len() && sweep.turn < SWEEPS_MAX {
             sweep.again.append(&mut self.doubtful);
             sweep.slots = unique(std::mem::take(&mut sweep.again));
@@ -118,6 +113,7 @@ impl GrowingGraph {
             sweep.turn += 1;
         }
         self.sweep = Some(sweep);
+        report
     }
 }
 

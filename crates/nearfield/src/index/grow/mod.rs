@@ -109,13 +109,17 @@ impl Growing {
     pub fn new(params: Params, plan: Plan, limit: Option<Isa>) -> Result<Self> {
         let kernels = kernels(limit);
         let dim = params.dim as usize;
+        let graph = (params.m > 0).then(|| {
+            let hnsw = hnsw(&params, params.m, params.ef_construction);
+            GrowingGraph::new(dim, params.metric, kernels, hnsw)
+        });
         Ok(Self {
             params,
             plan,
             vectors: Matrix::try_new(0, dim)?,
             codes: None,
             decided: Decided::Open,
-            graph: None,
+            graph,
             keys: GrowingKeys::Undecided,
             limit,
             kernels,
@@ -151,20 +155,12 @@ impl Growing {
                 growing.vectors.rows(),
                 params.metric,
                 growing.kernels,
-                growing.hnsw(params.m, params.ef_construction),
+                hnsw(&params, params.m, params.ef_construction),
                 exec,
             ));
         }
         growing.keys = GrowingKeys::thaw(&index.keys, params.rows);
         Ok(growing)
-    }
-
-    const fn hnsw(&self, m: u32, ef_construction: u32) -> HnswParams {
-        HnswParams {
-            m: m as usize,
-            ef_construction: ef_construction as usize,
-            seed: self.params.seed,
-        }
     }
 
     /// The numbers it is made with; `rows` that are shown.
@@ -217,7 +213,10 @@ impl Growing {
     }
 
     /// Where everything would be in a file of what is shown.
-    pub fn layout(&self) -> Result<Layout> {
+    ///
+    /// # Panics
+    /// Never: vectors in memory are far from 2^64 bytes.
+    pub fn layout(&self) -> Layout {
         let rows = u64::from(self.params.rows);
         let dim = self.params.dim as usize;
         let mut sizes = vec![(Section::Vectors, rows * stride(dim) as u64 * 4)];
@@ -239,8 +238,7 @@ impl Growing {
             sizes.push((Section::Codes, rows * sq8::stride(dim) as u64));
             sizes.push((Section::Centre, dim as u64 * 4));
         }
-        Layout::new(&sizes)
-            .ok_or_else(|| Error::new(Code::Memory, "the file would pass 2^64 bytes"))
+        Layout::new(&sizes).expect("the sections are in memory")
     }
 
     /// As [`Index::search`], over what is shown.
@@ -403,7 +401,7 @@ impl Growing {
             }
         }
         if let (true, Some((m, ef))) = (batch.makes_graph, self.plan.graph) {
-            let params = self.hnsw(m, ef);
+            let params = hnsw(&self.params, m, ef);
             let (metric, dim) = (self.params.metric, self.params.dim as usize);
             self.graph = Some(GrowingGraph::new(dim, metric, self.kernels, params));
         }
@@ -482,15 +480,9 @@ impl Growing {
     }
 
     /// See [`GrowingGraph::mend`].
-    pub fn mend(&mut self, missed: Missed) {
-        if let Some(graph) = &mut self.graph {
-            graph.mend(missed);
-        }
-    }
-
-    /// Nodes searched for, and nodes there are to search for.
-    pub fn swept(&self) -> (usize, usize) {
-        self.graph.as_ref().map_or((0, 0), GrowingGraph::swept)
+    pub fn mend(&mut self, missed: Missed) -> (usize, usize) {
+        let graph = self.graph.as_mut();
+        graph.map_or((0, 0), |graph| graph.mend(missed))
     }
 
     /// Shows the batch; the first slot of it.
@@ -536,6 +528,14 @@ impl Growing {
         } else if let Some(graph) = &mut self.graph {
             graph.take_back();
         }
+    }
+}
+
+const fn hnsw(params: &Params, m: u32, ef_construction: u32) -> HnswParams {
+    HnswParams {
+        m: m as usize,
+        ef_construction: ef_construction as usize,
+        seed: params.seed,
     }
 }
 
