@@ -103,7 +103,8 @@ const onTop: Case = {
       sameList(b.distances, a.distances, `${kind}: distances after opening`)
       const exact = await built.searchBatch(asked, { k: 3, exact: true })
       const truth = nearest('cosine', data, dim, row(asked, dim, 0), 3)
-      truth.forEach(({ distance }, i) => near(exact.distances[i]!, distance, 1e-5, `${kind}: exact ${i}`))
+      for (const [i, { distance }] of truth.entries())
+        near(exact.distances[i]!, distance, 1e-5, `${kind}: exact ${i}`)
     }
   },
 }
@@ -194,7 +195,9 @@ const aborts: Case = {
       const onProgress = (progress: { phase: string; done: number }) => {
         if (progress.phase === phase && progress.done > 0) control.abort(new Error(phase))
       }
-      await index.add(more, { signal: control.signal, onProgress }).catch((error: unknown) => (stopped = error))
+      await index
+        .add(more, { signal: control.signal, onProgress })
+        .catch((error: unknown) => (stopped = error))
       equal((stopped as Error | undefined)?.message, phase, 'the reason')
       sameBytes(await index.toBytes(), before, `aborted while ${phase}`)
     }
@@ -224,7 +227,12 @@ const meanwhile: Case = {
     while (!done) {
       const size = index.size
       const found = await index.search(asked, { k: 20 })
-      if (found[0]!.key !== 4000) sameList(found.map(({ key }) => key), first.map(({ key }) => key), 'meanwhile')
+      if (found[0]!.key !== 4000)
+        sameList(
+          found.map(({ key }) => key),
+          first.map(({ key }) => key),
+          'meanwhile',
+        )
       equal(found.length, 20, 'answers')
       if (asks++ === 0) {
         const file = await index.toBytes()

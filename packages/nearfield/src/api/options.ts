@@ -41,7 +41,8 @@ export type IndexOptions =
 export type BuildOptions = IndexOptions & PlaceOptions & RunOptions & { readonly keys?: Keys | undefined }
 
 /** What an index that starts without rows shall be: `dim` must be said. */
-export type CreateOptions = IndexOptions & { readonly dim: number } & PlaceOptions & Pick<RunOptions, 'threads'>
+export type CreateOptions = IndexOptions & { readonly dim: number } & PlaceOptions &
+  Pick<RunOptions, 'threads'>
 
 export interface AddOptions extends RunOptions {
   /** One a row, of the sort the index has; the first rows decide. */
