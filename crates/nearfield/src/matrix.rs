@@ -222,11 +222,13 @@ impl<'a> Rows<'a> {
     }
 
     /// The rows from a slot on.
+    #[must_use]
     pub fn tail(&self, from: usize) -> Self {
         Self::new(&self.floats[from * self.stride..], self.dim)
     }
 
     /// The rows below a slot.
+    #[must_use]
     pub fn head(&self, rows: usize) -> Self {
         Self::new(&self.floats[..rows * self.stride], self.dim)
     }

@@ -164,7 +164,13 @@ fn copies_are_found_within_a_batch_and_across() {
         ask(&index, &base[..dim], 20, 50)
     );
     // All equal: one node, whatever the batches.
-    let same = grown(r#"{"dim":6}"#, &[0.5; 6 * 3000], dim, 1000, Exec::Serial);
+    let same = grown(
+        r#"{"dim":6}"#,
+        &vec![0.5; 6 * 3000],
+        dim,
+        1000,
+        Exec::Serial,
+    );
     same.check().expect("whole");
     assert_eq!(ask(&same, &[0.5; 6], 3, 0).0, [0, 1, 2]);
 }

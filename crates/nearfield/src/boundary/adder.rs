@@ -122,16 +122,19 @@ impl Adder {
                 self.holds = true;
                 (Stage::Appended, Phase::Encode, 0, rows)
             }
-            Stage::Appended => match self.look(|growing| growing.encoder(exec))?? {
-                Some((encoder, from)) => {
-                    let stage = Stage::Encode(Box::new(encoder), from);
-                    (stage, Phase::Encode, 0, rows)
-                }
-                None => {
+            Stage::Appended => {
+                if let Some((encoder, from)) = self.look(|growing| growing.encoder(exec))?? {
+                    (
+                        Stage::Encode(Box::new(encoder), from),
+                        Phase::Encode,
+                        0,
+                        rows,
+                    )
+                } else {
                     self.change(|growing| growing.plan(None))??;
                     (Stage::Link, Phase::Link, 0, rows)
                 }
-            },
+            }
             Stage::Encode(mut encoder, from) => {
                 let (done, total) = self.look(|growing| {
                     let rows = growing.rows_from(from);

@@ -14,10 +14,11 @@
 //! other, who arrives together can be linked together. Threads cannot change the result: shared
 //! parts read what was there before them, exclusive ones go in a fixed order.
 //!
-//! Inserting as in Malkov & Yashunin (2016); rounds by doubling as in Manohar et al., ParlayANN (2024).
+//! Inserting as in Malkov & Yashunin (2016); rounds by doubling as in Manohar et al. (`ParlayANN`, 2024).
 
 mod before;
 mod copies;
+mod link;
 mod round;
 mod sweep;
 
@@ -334,6 +335,7 @@ impl Links for Shown<'_> {
 }
 
 impl Walkable for Shown<'_> {
+    #[allow(clippy::misnamed_getters)] // the graph's own entry may be ahead of what is shown
     fn entry(&self) -> Slot {
         self.graph.shown_entry
     }

@@ -38,7 +38,7 @@ impl GrowingKeys {
             (Self::Undecided, _) | (Self::Rows, Keys::Rows) => Ok(()),
             (Self::Numbers(_, slots), Keys::Numbers(batch)) => {
                 let batch = batch.as_slice::<i64>();
-                unused(batch.iter(), |key| slots.get(*key), |key| key.to_string())
+                unused(batch.iter(), |key| slots.get(*key), ToString::to_string)
             }
             (Self::Text(_, _, slots), Keys::Text { offsets, text }) => {
                 let text = text.as_bytes();

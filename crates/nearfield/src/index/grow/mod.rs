@@ -72,13 +72,23 @@ impl GrowingCodes {
     }
 }
 
+/// What becomes of the codes when a batch is shown.
+#[derive(Debug)]
+enum NewCodes {
+    /// They stay, and go on if there are any.
+    AsBefore,
+    /// These, of all rows, take their place.
+    Instead(GrowingCodes),
+    /// There are none any more.
+    GivenUp,
+}
+
 /// What a batch changes once it is shown.
 #[derive(Debug)]
 struct Batch {
     rows: u32,
     keys: Keys,
-    /// Codes of all rows, in place of those there are; `Some(None)` gives codes up.
-    codes: Option<Option<GrowingCodes>>,
+    codes: NewCodes,
     decided: Decided,
     note: Option<String>,
     /// The graph is made for this batch.
@@ -294,7 +304,10 @@ impl Growing {
         self.keys.judge(keys)
     }
 
-    /// Appends prepared rows and says who codes which of them, if anybody. On an error nothing changed.
+    /// Appends prepared rows, which nobody sees yet. On an error nothing changed.
+    ///
+    /// # Panics
+    /// Never: the number of rows was checked.
     pub fn append(&mut self, rows: Rows<'_>, keys: Keys) -> Result<()> {
         if self.batch.is_some() {
             let message = "another batch is being added to this index";
@@ -312,7 +325,7 @@ impl Growing {
         self.batch = Some(Batch {
             rows: u32::try_from(rows.len()).expect("at most ROWS_MAX"),
             keys,
-            codes: None,
+            codes: NewCodes::AsBefore,
             decided: self.decided,
             note: None,
             makes_graph: self.graph.is_none()
@@ -394,7 +407,8 @@ impl Growing {
                         codes.bytes.try_append(more.bytes.as_ref())?;
                     }
                 }
-                (codes, _) => batch.codes = Some(codes),
+                (Some(codes), false) => batch.codes = NewCodes::Instead(codes),
+                (None, _) => batch.codes = NewCodes::GivenUp,
             }
             if total >= CODED_ROWS_MIN {
                 batch.decided = Decided::Settled;
@@ -413,11 +427,14 @@ impl Growing {
 
     /// All rows, the batch's too, and the codes they will be walked by.
     fn stored(&self) -> Stored<'_> {
-        let new = self.batch.as_ref().and_then(|batch| batch.codes.as_ref());
-        let codes = new.unwrap_or(&self.codes);
+        let codes = match self.batch.as_ref().map(|batch| &batch.codes) {
+            None | Some(NewCodes::AsBefore) => self.codes.as_ref(),
+            Some(NewCodes::Instead(codes)) => Some(codes),
+            Some(NewCodes::GivenUp) => None,
+        };
         Stored {
             rows: self.vectors.rows(),
-            codes: codes.as_ref().map(GrowingCodes::view),
+            codes: codes.map(GrowingCodes::view),
         }
     }
 
@@ -464,7 +481,7 @@ impl Growing {
         };
         let give_up = coded && self.plan.codec.is_none() && graph.crowded();
         if let (true, Some(batch)) = (give_up, &mut self.batch) {
-            batch.codes = Some(None);
+            batch.codes = NewCodes::GivenUp;
             batch.decided = Decided::Settled;
             batch.note = Some("f32: some rows are too near to many others for codes".into());
         }
@@ -486,6 +503,9 @@ impl Growing {
     }
 
     /// Shows the batch; the first slot of it.
+    ///
+    /// # Panics
+    /// Where rounds are left.
     pub fn show(&mut self) -> Slot {
         let first = self.params.rows;
         let Some(batch) = self.batch.take() else {
@@ -493,8 +513,10 @@ impl Growing {
         };
         self.params.rows += batch.rows;
         self.keys.take_in(&batch.keys, batch.rows);
-        if let Some(codes) = batch.codes {
-            self.codes = codes;
+        match batch.codes {
+            NewCodes::AsBefore => {}
+            NewCodes::Instead(codes) => self.codes = Some(codes),
+            NewCodes::GivenUp => self.codes = None,
         }
         self.decided = batch.decided;
         if batch.note.is_some() {
