@@ -70,7 +70,7 @@ enum Stage {
 
 impl Builder {
     /// Takes a copy of `vectors` (row-major, `rows × dim`), the options as JSON (see
-    /// [`options`](crate::boundary::options)) and the keys, if any. Shape, option and key errors
+    /// [`options`]) and the keys, if any. Shape, option and key errors
     /// surface here, non-finite values in the first steps.
     ///
     /// # Panics

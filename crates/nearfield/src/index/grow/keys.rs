@@ -1,4 +1,4 @@
-//! Keys that grow: the columns of [`Keys`](crate::index::keys::Keys), with what finds a key that is
+//! Keys that grow: the columns of [`Keys`], with what finds a key that is
 //! there already.
 //!
 //! Invariant: a batch's keys are judged as a whole and taken in only when its rows are shown.

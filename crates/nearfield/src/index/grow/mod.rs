@@ -140,8 +140,8 @@ impl Growing {
         })
     }
 
-    /// Takes over a copy of an index. With [`CODED_ROWS_MIN`] rows it keeps its codec, with fewer it
-    /// may still choose one.
+    /// Takes over a copy of an index. With codes, or 1,000 rows, it keeps its codec; else it may
+    /// still choose one.
     pub fn thaw(index: &Index, plan: Plan, exec: Exec<'_>) -> Result<Self> {
         let params = *index.params();
         if params.m > M_MAX {
