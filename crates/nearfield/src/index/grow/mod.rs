@@ -485,7 +485,9 @@ impl Growing {
             batch.decided = Decided::Settled;
             batch.note = Some("f32: some rows are too near to many others for codes".into());
         }
-        graph.begin_sweep(give_up);
+        // Who was found by the vectors, or by other codes, may not be found by these.
+        let instead = |batch: &Batch| matches!(batch.codes, NewCodes::Instead(_));
+        graph.begin_sweep(give_up || self.batch.as_ref().is_some_and(instead));
     }
 
     /// See [`GrowingGraph::sweep`].
