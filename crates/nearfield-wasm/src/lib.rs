@@ -32,7 +32,6 @@ mod replay;
 use columns::{Floats, Hits, Keys, zeros};
 use nearfield::boundary;
 use nearfield::error::Error;
-use nearfield::ids::KeyColumn;
 use wasm_bindgen::prelude::*;
 
 #[cfg(feature = "threads")]
@@ -57,8 +56,20 @@ pub fn linear_memory() -> JsValue {
 /// See [`boundary::Builder`].
 #[wasm_bindgen]
 pub struct Builder {
-    inner: boundary::Builder,
+    inner: boundary::Making,
     last: boundary::Progress,
+}
+
+impl Builder {
+    fn of(making: impl Into<boundary::Making>) -> Self {
+        let last = boundary::Progress {
+            phase: boundary::Phase::Prepare,
+            done: 0,
+            total: 0,
+        };
+        let inner = making.into();
+        Self { inner, last }
+    }
 }
 
 #[wasm_bindgen]
@@ -72,18 +83,9 @@ impl Builder {
         text: Option<Vec<u8>>,
         offsets: Option<Vec<u64>>,
     ) -> Result<Builder, JsError> {
-        let keys = match (numbers, text, offsets) {
-            (Some(numbers), ..) => Some(KeyColumn::Numbers(numbers)),
-            (None, Some(bytes), Some(offsets)) => Some(KeyColumn::Text { bytes, offsets }),
-            _ => None,
-        };
+        let keys = columns::keys(numbers, text, offsets);
         let inner = boundary::Builder::new(&vectors.0, options, keys).map_err(thrown)?;
-        let last = boundary::Progress {
-            phase: boundary::Phase::Prepare,
-            done: 0,
-            total: 0,
-        };
-        Ok(Self { inner, last })
+        Ok(Self::of(inner))
     }
 
     /// Does one piece of work; `phase`, `done` and `total` tell of it. One thread, or all.
@@ -131,6 +133,19 @@ impl Loader {
     /// Appends the next bytes.
     pub fn write(&mut self, chunk: &[u8]) -> Result<(), JsError> {
         self.0.write(chunk).map_err(thrown)
+    }
+
+    /// Takes the file for another library's.
+    pub fn import(
+        self,
+        options: &str,
+        numbers: Option<Vec<f64>>,
+        text: Option<Vec<u8>>,
+        offsets: Option<Vec<u64>>,
+    ) -> Result<Builder, JsError> {
+        let keys = columns::keys(numbers, text, offsets);
+        let importer = self.0.import(options, keys).map_err(thrown)?;
+        Ok(Builder::of(importer))
     }
 
     /// Checks everything and gives the index.
@@ -248,6 +263,12 @@ impl Index {
         Ok(hits)
     }
 
+    /// What a search for the staged query does, as JSON.
+    pub fn explain(&self, k: u32, ef: u32, exact: bool) -> Result<String, JsError> {
+        let params = boundary::SearchParams { k, ef, exact };
+        self.inner.explain(&self.query, params).map_err(thrown)
+    }
+
     /// The length of the index's file.
     pub fn file_bytes(&self) -> u64 {
         self.inner.file_bytes()
@@ -257,6 +278,18 @@ impl Index {
     pub fn read_file(&self, offset: u64, bytes: usize) -> Result<Vec<u8>, JsError> {
         let mut out = zeros(bytes)?;
         self.inner.read_file(offset, &mut out).map_err(thrown)?;
+        Ok(out)
+    }
+
+    /// The length of the file in hnswlib's form.
+    pub fn export_bytes(&self) -> Result<u64, JsError> {
+        self.inner.export_bytes().map_err(thrown)
+    }
+
+    /// `bytes` from `offset` of the file in hnswlib's form.
+    pub fn read_export(&self, offset: u64, bytes: usize) -> Result<Vec<u8>, JsError> {
+        let mut out = zeros(bytes)?;
+        self.inner.read_export(offset, &mut out).map_err(thrown)?;
         Ok(out)
     }
 

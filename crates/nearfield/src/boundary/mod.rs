@@ -4,6 +4,7 @@
 //! ```text
 //! options   names, ranges, defaults: one table
 //! builder   Builder: vectors ─ step, step, … ─► Index
+//! import    Importer: another library's file ─ step, step, … ─► Index; Making: either
 //! loader    Loader: chunks ─► Index, and opening a map
 //! query     Index: search, batch, keys, description, file bytes
 //! ```
@@ -15,11 +16,13 @@
 //! [`Error`]: crate::error::Error
 
 mod builder;
+mod import;
 mod loader;
 pub mod options;
 mod query;
 
 pub use builder::Builder;
+pub use import::{Importer, Making};
 pub use loader::Loader;
 pub use query::Index;
 

@@ -4,9 +4,10 @@ use super::SearchParams;
 use super::options::EF_DEFAULT;
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
-use crate::ids::KeyColumn;
-use crate::index::{self, How};
+use crate::ids::{KeyColumn, NO_SLOT};
+use crate::index::{self, How, hnswlib};
 use serde_json::{Value, json};
+use std::sync::OnceLock;
 
 /// An index that answers; immutable, so any number of threads may search at once.
 #[derive(Debug)]
@@ -14,11 +15,17 @@ pub struct Index {
     index: index::Index,
     /// What `auto` chose for kind and codec and why, where it had to.
     chosen: Option<String>,
+    /// What writing it as another library's file needs, once somebody asked.
+    plan: OnceLock<hnswlib::Plan>,
 }
 
 impl Index {
     pub(super) const fn new(index: index::Index, chosen: Option<String>) -> Self {
-        Self { index, chosen }
+        Self {
+            index,
+            chosen,
+            plan: OnceLock::new(),
+        }
     }
 
     /// Rows; with [`dim`](Self::dim), what a binding sizes its buffers by.
@@ -74,18 +81,12 @@ impl Index {
         distances: &mut [f32],
     ) -> Result<usize> {
         let how = how(params)?;
-        let dim = self.dim() as usize;
-        expect(query.len() == dim, || {
-            format!("query has {} numbers, expected {dim}", query.len())
-        })?;
+        self.check_query(query)?;
         let wanted = how.k.min(self.size() as usize);
         for (name, room) in [("slots", slots.len()), ("distances", distances.len())] {
             expect(room >= wanted, || {
                 format!("{name} holds {room}, expected at least {wanted}")
             })?;
-        }
-        if let Some(fault) = index::not_finite(query) {
-            return Err(index::refuse_not_finite("query", fault));
         }
         self.index.search(query, how, slots, distances)
     }
@@ -144,6 +145,43 @@ impl Index {
         answers.into_iter().try_for_each(|(_, failed)| failed)
     }
 
+    /// What a search for this query does, as JSON: `{ found, distances: { byCode, byVector },
+    /// expanded: [of level 0, 1, …], pool, entry, k, ef, exact, kind, codec, isa, chosen }`. `entry` is
+    /// a slot, null where nothing is walked; `ef` is the one that counts.
+    pub fn explain(&self, query: &[f32], params: SearchParams) -> Result<String> {
+        let how = how(params)?;
+        self.check_query(query)?;
+        let (trace, found) = self.index.explain(query, how)?;
+        let graph = self.index.graph();
+        let walked = graph.filter(|graph| !how.exact && graph.entry != NO_SLOT);
+        Ok(json!({
+            "found": found,
+            "distances": { "byCode": trace.by_code, "byVector": trace.by_vector },
+            "expanded": trace.expanded,
+            "pool": trace.pool,
+            "entry": walked.map(|graph| graph.entry),
+            "k": how.k,
+            "ef": walked.map(|_| how.ef.max(how.k)),
+            "exact": walked.is_none(),
+            "kind": if graph.is_some() { "hnsw" } else { "flat" },
+            "codec": self.index.codec().name(),
+            "isa": self.index.isa().name(),
+            "chosen": self.chosen,
+        })
+        .to_string())
+    }
+
+    fn check_query(&self, query: &[f32]) -> Result<()> {
+        let dim = self.dim() as usize;
+        expect(query.len() == dim, || {
+            format!("query has {} numbers, expected {dim}", query.len())
+        })?;
+        match index::not_finite(query) {
+            Some(fault) => Err(index::refuse_not_finite("query", fault)),
+            None => Ok(()),
+        }
+    }
+
     /// The key of every slot; `None` when keys are row numbers.
     pub fn keys(&self) -> Option<KeyColumn> {
         self.index.keys().to_column()
@@ -157,6 +195,25 @@ impl Index {
     /// Copies file bytes `offset..offset + out.len()`.
     pub fn read_file(&self, offset: u64, out: &mut [u8]) -> Result<()> {
         self.index.read_file(offset, out)
+    }
+
+    /// The length of the index's file in the form of hnswlib; an error where it cannot have it.
+    pub fn export_bytes(&self) -> Result<u64> {
+        Ok(self.plan()?.file_bytes())
+    }
+
+    /// Copies bytes `offset..offset + out.len()` of the file in the form of hnswlib.
+    pub fn read_export(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        self.plan()?.read(&self.index, offset, out)
+    }
+
+    fn plan(&self) -> Result<&hnswlib::Plan> {
+        if let Some(plan) = self.plan.get() {
+            return Ok(plan);
+        }
+        let plan = hnswlib::Plan::new(&self.index)?;
+        // Two threads may both make it; they make the same.
+        Ok(self.plan.get_or_init(|| plan))
     }
 
     /// Walks every invariant (reachability too).

@@ -15,11 +15,14 @@
 //! | `build` | [`HnswBuilder`]: the steps |
 //! | `draft` | the growing graph with its link scores |
 //! | `prune` | which neighbours to keep |
+//! | `adopt` | [`Adopter`]: a graph built elsewhere, taken over |
 //! | `enrich` | free places for the slots fewest link to |
 //! | `repair` | making every slot reachable, then findable by its own vector |
 //! | `walk` | greedy descent, beam, answer |
+//! | `trace` | the same walk, counting what it does |
 //! | `check` | what opening and `check()` ask of the arrays |
 
+mod adopt;
 mod build;
 pub mod check;
 mod draft;
@@ -27,9 +30,11 @@ mod enrich;
 mod plan;
 mod prune;
 mod repair;
+pub mod trace;
 mod twins;
 mod view;
 pub mod walk;
 
+pub use adopt::{Adopter, Foreign};
 pub use build::{BuildPhase, HnswBuilder, HnswParams, StepReport};
 pub use view::{FrozenArrays, GraphView, Links};

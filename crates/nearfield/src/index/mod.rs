@@ -6,6 +6,8 @@
 //! image    Index ─► the file's bytes, in pieces
 //! graph    the graph's arrays as sections
 //! codes    the vectors' codes as sections
+//! hnswlib  files of another library, read and written
+//! explain  what a search does, counted
 //! keys     the callers' names for vectors
 //! unique   are any two equal, in little memory
 //! ```
@@ -14,7 +16,9 @@
 //! built, loaded or mapped, so saving translates nothing and there is one form of everything.
 
 pub mod codes;
+pub mod explain;
 pub mod graph;
+pub mod hnswlib;
 mod image;
 pub mod keys;
 pub mod open;

@@ -9,22 +9,28 @@ import type { Chosen } from '../backends/choose.ts'
 import { EF_DEFAULT } from '../generated/constants.ts'
 import type { Codec, Kind, Metric } from '../generated/options.ts'
 import { NearfieldError, shown } from './errors.ts'
+import { type Account, type Explanation, microsOf } from './explain.ts'
 import { BatchCollector, type BatchHits, type Hit, toHits } from './hits.ts'
 import type { Files, Host } from './host.ts'
 import { KeyTable } from './keys.ts'
 import { Lease } from './lease.ts'
 import {
   type BatchOptions,
+  checkFormat,
   checkOptions,
+  type ExplainOptions,
   type RecallOptions,
+  type SaveOptions,
   type SearchOptions,
   type SyncSearchOptions,
   searchParams,
+  type TuneOptions,
 } from './options.ts'
 import { Meter, type RunOptions } from './progress.ts'
 import { type Tally, tally } from './recall.ts'
 import { type Image, saveTo, type Target, toBytes } from './save.ts'
 import { hasTime, isShort, nextTurn, runShort } from './short-work.ts'
+import { checkRecall, type Tuned, tune } from './tune.ts'
 import { type Query, toMatrix, toQuery, type Vectors } from './vectors.ts'
 
 /** What the core tells of an index; more fields may come. */
@@ -42,8 +48,6 @@ export interface IndexStats {
   readonly bytes: number
   readonly [more: string]: unknown
 }
-
-export type SaveOptions = Pick<RunOptions, 'signal' | 'onProgress'>
 
 /** Queries a chunk, at most; between chunks a batch reports and looks at its signal. */
 const CHUNK_QUERIES_MAX = 1024
@@ -196,20 +200,54 @@ export class Index implements AsyncDisposable {
     return total.wanted === 0 ? 1 : total.found / total.wanted
   }
 
+  /**
+   * The smallest `ef` that finds the wanted share of true neighbours of `queries`, measured against exact
+   * search over this index. Where no `ef` does, `reached` is false and the rest tells of the best.
+   */
+  async tune(queries: Vectors, options: TuneOptions): Promise<Tuned> {
+    checkOptions(options, 'tune')
+    const { k } = searchParams({ k: options.k }, this.size)
+    const wanted = checkRecall(options.recall)
+    const meter = new Meter(options)
+    const { data, rows } = this.#queries(queries)
+    if (rows === 0) throw new NearfieldError('OPTION', 'tune needs at least one query, received none')
+    const answer = async (params: SearchParams, report: Meter): Promise<readonly RawHits[]> => {
+      const answers: RawHits[] = []
+      await this.#chunks(data, rows, options, report, [params], (_, [found]) => answers.push(found!))
+      return answers
+    }
+    return tune(answer, { k, wanted, walks: this.kind === 'hnsw', size: this.size }, meter)
+  }
+
+  /** What a search for `query` does: how much it compares, where it walks, and how long it takes. */
+  async explain(query: Query, options: ExplainOptions = {}): Promise<Explanation> {
+    checkOptions(options, 'searchSync')
+    const params = searchParams(options, this.size)
+    const vector = toQuery(query, this.dim).slice()
+    const { backend, handle } = this.#lease
+    return this.#lease.use(async () => {
+      const told = JSON.parse(await backend.explain(handle, vector, params)) as Account
+      const key = told.entry === null ? null : this.#table.key(told.entry)
+      return { ...told, entry: key, micros: await microsOf(backend, handle, vector, params) }
+    })
+  }
+
   /** Writes the index's file. A path is replaced as a whole: afterwards it is the old file or the new. */
   async save(target: Target, options: SaveOptions = {}): Promise<void> {
-    checkOptions(options, 'run')
+    checkOptions(options, 'save')
     const meter = new Meter(options)
     const place = typeof target === 'string' || target instanceof URL ? this.#host.locate(target) : null
     const path = place && 'path' in place ? place.path : null
-    await this.#lease.use(() => saveTo(target, path, this.#host.files as Files | null, this.#image(), meter))
+    await this.#lease.use(async () =>
+      saveTo(target, path, this.#host.files as Files | null, await this.#image(options), meter),
+    )
   }
 
   /** The index's file as one array. */
   async toBytes(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-    checkOptions(options, 'run')
+    checkOptions(options, 'save')
     const meter = new Meter(options)
-    return this.#lease.use(() => toBytes(this.#image(), meter))
+    return this.#lease.use(async () => toBytes(await this.#image(options), meter))
   }
 
   stats(): IndexStats {
@@ -335,9 +373,14 @@ export class Index implements AsyncDisposable {
     return Math.min(keysOut.length, distancesOut.length)
   }
 
-  #image(): Image {
-    const { backend, handle: index } = this.#lease
-    return { backend, index, bytes: this.#stats.bytes, open: () => this.#lease.check() }
+  async #image({ format = 'nearfield' }: SaveOptions): Promise<Image> {
+    checkFormat(format)
+    const { backend, handle } = this.#lease
+    const open = () => this.#lease.check()
+    if (format === 'nearfield')
+      return { bytes: this.#stats.bytes, open, read: (at, bytes) => backend.readFile(handle, at, bytes) }
+    const bytes = await backend.exportBytes(handle)
+    return { bytes, open, read: (at, bytes) => backend.readExport(handle, at, bytes) }
   }
 }
 

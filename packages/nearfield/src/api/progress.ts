@@ -63,6 +63,11 @@ export class Meter {
     this.#signal?.throwIfAborted()
   }
 
+  /** A meter for work inside a step: it yields and aborts as this one and reports nothing. */
+  quiet(): Meter {
+    return new Meter({ signal: this.#signal })
+  }
+
   /** Throws `signal.reason` when aborted. */
   check(): void {
     this.#signal?.throwIfAborted()
