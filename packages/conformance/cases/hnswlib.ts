@@ -158,7 +158,7 @@ const written: Case = {
       const after = await again.recall(queries, { ef: 40 })
       ok(after >= before - 0.02, `${metric}: expected recall ${before}, received ${after}`)
       for (let i = 0; i < 10; i++) {
-        const expected = nearest(metric, data, row(data, dim, i * 100), 3).map(({ slot }) => slot * 2)
+        const expected = nearest(metric, data, dim, row(data, dim, i * 100), 3).map(({ slot }) => slot * 2)
         const found = await again.search(row(data, dim, i * 100), { k: 3, exact: true })
         sameList(
           found.map(({ key }) => key),

@@ -150,6 +150,9 @@ impl Importer {
     }
 
     /// The index; an error while steps are left.
+    ///
+    /// # Panics
+    /// Never: a file has at most as many elements as a slot counts.
     pub fn finish(self) -> Result<Index> {
         let Stage::Done(arrays) = self.stage else {
             return Err(Error::new(

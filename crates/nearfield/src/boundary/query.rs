@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 /// An index that answers; immutable, so any number of threads may search at once.
 #[derive(Debug)]
+#[allow(clippy::struct_field_names)] // the core's index is an index too
 pub struct Index {
     index: index::Index,
     /// What `auto` chose for kind and codec and why, where it had to.

@@ -10,8 +10,8 @@
 //!   ▼
 //! crowds? ─► repair ─► FrozenArrays
 //! ```
-//! Where an element is left out, its neighbours get a choice of what it led to, as in the deletion of
-//! FreshDiskANN (Singh et al., 2021, Algorithm 4).
+//! Where an element is left out, its neighbours get a choice of what it led to (Singh et al.,
+//! "`FreshDiskANN`", 2021, Algorithm 4).
 //!
 //! Invariant: links are chosen slot by slot from the foreign graph alone, so threads cannot change
 //! the result.

@@ -310,7 +310,7 @@ fn lists_above_level_0_may_lie() {
     let uppers = 96 + 200 * 76;
     let (mut opened, mut refused) = (0, 0);
     for at in (uppers..golden.bytes.len()).step_by(4) {
-        for value in [1, 199, 200, u32::MAX as u64] {
+        for value in [1, 199, 200, u64::from(u32::MAX)] {
             let mut file = golden.bytes.clone();
             file[at..at + 4].copy_from_slice(&value.to_le_bytes()[..4]);
             match survive(&format!("{value} at {at}"), &golden, &file) {
