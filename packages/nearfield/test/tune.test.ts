@@ -25,7 +25,7 @@ test.each([10, 11, 19, 20, 21, 333, 4999, 5000])(
     const found = await tune(answer, { ...wish, wanted: 0.9 }, new Meter({}))
     expect(found).toMatchObject({ k: K, ef: least, recall: 0.9, reached: true })
     expect(asked.length).toBe(new Set(asked).size)
-    expect(asked.length).toBeLessThanOrEqual(2 * Math.ceil(Math.log2(5000 / K)) + 1)
+    expect(asked.length).toBeLessThanOrEqual(1 + Math.ceil(Math.log2(5000 / K)) + Math.ceil(Math.log2(5000)))
     expect(found.tried.map(({ ef }) => ef)).toEqual([...asked].sort((a, b) => a - b))
   },
 )

@@ -48,7 +48,8 @@ export async function tune(answer: Answer, wish: Wish, meter: Meter): Promise<Tu
   const exact = await answer({ k, ef: 0, exact: true }, quiet)
   const tried = new Map<number, number>()
   const most = walks ? Math.max(k, Math.min(size, EF_MAX)) : k
-  const steps = 2 * Math.ceil(Math.log2(most / k)) + 2
+  // The exact answers, the doublings, and a bisection of the last and widest of them.
+  const steps = 2 + Math.ceil(Math.log2(most / k)) + Math.ceil(Math.log2(most))
   await meter.step('search', 1, steps)
   const measure = async (ef: number): Promise<number> => {
     const total: Tally = { found: 0, wanted: 0 }
