@@ -18,9 +18,11 @@ export interface Hits {
   counts: Uint32Array
 }
 
-/** A build under way. `threads` 0 means one a core, here and below. */
+/** A build or an import under way. `threads` 0 means one a core, here and below. */
 export declare class Builder {
   constructor(vectors: Float32Array, options: string, keys: Keys | null)
+  /** Of a file of hnswlib, read through a map. */
+  static importMapped(path: string, options: string, keys: Keys | null): Promise<Builder>
   step(threads: number): Promise<Step>
   finish(): Promise<Index>
   close(): void
@@ -39,6 +41,8 @@ export declare class Adder {
 export declare class Loader {
   constructor(bytesTotal: number, options: string)
   write(chunk: Uint8Array): void
+  /** Takes the file for one of hnswlib. */
+  import(options: string, keys: Keys | null): Builder
   finish(threads: number): Promise<Index>
   close(): void
 }
@@ -64,7 +68,12 @@ export declare class Index {
   ): number
   search(query: Float32Array, k: number, ef: number, exact: boolean): Promise<Hits>
   searchBatch(queries: Float32Array, k: number, ef: number, exact: boolean, threads: number): Promise<Hits>
+  /** The core's JSON account of one search. */
+  explain(query: Float32Array, k: number, ef: number, exact: boolean): Promise<string>
   readFile(offset: number, bytes: number): Promise<Uint8Array>
+  /** The length of the file in the form of hnswlib. */
+  exportBytes(): number
+  readExport(offset: number, bytes: number): Promise<Uint8Array>
   check(): Promise<void>
   close(): void
 }

@@ -8,6 +8,7 @@ use crate::{Index, pool};
 use napi::{Env, Result};
 use napi_derive::napi;
 use nearfield::boundary;
+use std::sync::Arc;
 
 /// Where a build stands.
 #[napi(object)]
@@ -30,9 +31,15 @@ fn step(progress: boundary::Progress) -> Step {
     }
 }
 
-/// A build under way.
+/// A build or an import under way.
 #[napi]
-pub struct Builder(Handle<boundary::Builder>);
+pub struct Builder(Handle<boundary::Making>);
+
+impl Builder {
+    fn of(making: impl Into<boundary::Making>) -> Self {
+        Self(Handle::new(making.into(), "builder"))
+    }
+}
 
 #[napi]
 impl Builder {
@@ -42,8 +49,23 @@ impl Builder {
         guard(|| {
             let keys = keys.map(arrays::key_column).transpose()?;
             let builder = boundary::Builder::new(vectors, &options, keys).map_err(refuse)?;
-            Ok(Self(Handle::new(builder, "builder")))
+            Ok(Self::of(builder))
         })
+    }
+
+    /// Maps another library's file at `path`, which must not be cut shorter while steps are left.
+    #[napi(catch_unwind)]
+    pub fn import_mapped(
+        path: String,
+        options: String,
+        keys: Option<Keys>,
+    ) -> Result<Promised<Builder>> {
+        let keys = keys.map(arrays::key_column).transpose()?;
+        Ok(promise(move || {
+            let map = Arc::new(crate::map(&path)?);
+            let importer = boundary::Importer::of_map(map, &options, keys).map_err(refuse)?;
+            Ok(Self::of(importer))
+        }))
     }
 
     /// One bounded piece of work.
@@ -165,6 +187,16 @@ impl Loader {
                 handle.take()?.finish(pool.exec()).map_err(refuse)?,
             ))
         }))
+    }
+
+    /// Takes the file for another library's; empties the loader.
+    #[napi(catch_unwind)]
+    pub fn import(&self, options: String, keys: Option<Keys>) -> Result<Builder> {
+        guard(|| {
+            let keys = keys.map(arrays::key_column).transpose()?;
+            let importer = self.0.take()?.import(&options, keys).map_err(refuse)?;
+            Ok(Builder::of(importer))
+        })
     }
 
     /// Frees the memory; a second call does nothing.

@@ -175,6 +175,12 @@ impl Index {
         Ok(hits)
     }
 
+    /// What a search for the staged query does, as JSON.
+    pub fn explain(&self, k: u32, ef: u32, exact: bool) -> Result<String, JsError> {
+        let params = boundary::SearchParams { k, ef, exact };
+        self.inner.explain(&self.query, params).map_err(thrown)
+    }
+
     /// The length of the index's file.
     pub fn file_bytes(&self) -> u64 {
         self.inner.file_bytes()
@@ -184,6 +190,18 @@ impl Index {
     pub fn read_file(&self, offset: u64, bytes: usize) -> Result<Vec<u8>, JsError> {
         let mut out = zeros(bytes)?;
         self.inner.read_file(offset, &mut out).map_err(thrown)?;
+        Ok(out)
+    }
+
+    /// The length of the file in hnswlib's form.
+    pub fn export_bytes(&self) -> Result<u64, JsError> {
+        self.inner.export_bytes().map_err(thrown)
+    }
+
+    /// `bytes` from `offset` of the file in hnswlib's form.
+    pub fn read_export(&self, offset: u64, bytes: usize) -> Result<Vec<u8>, JsError> {
+        let mut out = zeros(bytes)?;
+        self.inner.read_export(offset, &mut out).map_err(thrown)?;
         Ok(out)
     }
 

@@ -16,8 +16,15 @@ const START: boundary::Progress = boundary::Progress {
 /// See [`boundary::Builder`].
 #[wasm_bindgen]
 pub struct Builder {
-    inner: boundary::Builder,
+    inner: boundary::Making,
     last: boundary::Progress,
+}
+
+impl Builder {
+    fn of(making: impl Into<boundary::Making>) -> Self {
+        let inner = making.into();
+        Self { inner, last: START }
+    }
 }
 
 #[wasm_bindgen]
@@ -33,7 +40,7 @@ impl Builder {
     ) -> Result<Builder, JsError> {
         let keys = columns::key_column(numbers, text, offsets);
         let inner = boundary::Builder::new(&vectors.0, options, keys).map_err(thrown)?;
-        Ok(Self { inner, last: START })
+        Ok(Self::of(inner))
     }
 
     /// Does one piece of work; `phase`, `done` and `total` tell of it. One thread, or all.
@@ -81,6 +88,19 @@ impl Loader {
     /// Appends the next bytes.
     pub fn write(&mut self, chunk: &[u8]) -> Result<(), JsError> {
         self.0.write(chunk).map_err(thrown)
+    }
+
+    /// Takes the file for another library's.
+    pub fn import(
+        self,
+        options: &str,
+        numbers: Option<Vec<f64>>,
+        text: Option<Vec<u8>>,
+        offsets: Option<Vec<u64>>,
+    ) -> Result<Builder, JsError> {
+        let keys = columns::key_column(numbers, text, offsets);
+        let importer = self.0.import(options, keys).map_err(thrown)?;
+        Ok(Builder::of(importer))
     }
 
     /// Checks everything and gives the index.

@@ -10,6 +10,7 @@
 //! without a tail and with every load aligned, and the memory is the file's `vectors` section as it
 //! stands. [`Rows`] borrows the same shape from anywhere: a matrix, a loaded file, a mapped one.
 
+use crate::bytes::region::Region;
 use crate::error::{Code, Error, Result};
 use crate::ids::Slot;
 use bytemuck::{Pod, Zeroable};
@@ -102,6 +103,11 @@ impl Matrix {
     /// All rows, padding included: the file's `vectors` section.
     pub fn as_floats(&self) -> &[f32] {
         bytemuck::cast_slice(&self.lines)
+    }
+
+    /// All rows as the bytes of the `vectors` section.
+    pub fn into_region(self) -> Region {
+        Region::from_vec(self.lines)
     }
 
     /// A padded row.

@@ -4,10 +4,21 @@ import { addCases } from './add.ts'
 import { errorCases } from './errors.ts'
 import { faultCases } from './faults.ts'
 import { fileCases, readCases, writeCases } from './files.ts'
+import { hnswlibCases } from './hnswlib.ts'
+import { measureCases } from './measure.ts'
 import { searchCases } from './search.ts'
 
 /** `write` first in every runtime, then `read` in every runtime, when all files are there. */
 export const passes: Readonly<Record<'write' | 'read', readonly Case[]>> = {
   write: writeCases,
-  read: [...readCases, ...searchCases, ...addCases, ...errorCases, ...fileCases, ...faultCases],
+  read: [
+    ...readCases,
+    ...searchCases,
+    ...measureCases,
+    ...addCases,
+    ...errorCases,
+    ...fileCases,
+    ...hnswlibCases,
+    ...faultCases,
+  ],
 }

@@ -72,6 +72,10 @@ export interface Backend {
   /** Consumes the loader. */
   openFinish(loader: LoaderHandle, threads: number): Promise<IndexHandle>
   openDrop(loader: LoaderHandle): Promise<void>
+  /** Takes the loader's file for one of hnswlib: the builder makes the index of it. Consumes the loader. */
+  importBegin(loader: LoaderHandle, options: string, keys: KeyColumn | null): Promise<BuilderHandle>
+  /** As `importBegin`, reading through a map. Rejects with `BACKEND` where files cannot be mapped. */
+  importMapped(path: string, options: string, keys: KeyColumn | null): Promise<BuilderHandle>
   /** Rejects with `BACKEND` where files cannot be mapped. */
   openMapped(path: string, options: string, threads: number): Promise<IndexHandle>
   /** The core's JSON description. */
@@ -84,7 +88,12 @@ export interface Backend {
     params: SearchParams,
     threads: number,
   ): Promise<RawHits>
+  /** The core's JSON account of one search. */
+  explain(index: IndexHandle, query: Float32Array, params: SearchParams): Promise<string>
   readFile(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array>
+  /** The length of the index's file in the form of hnswlib. */
+  exportBytes(index: IndexHandle): Promise<number>
+  readExport(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array>
   check(index: IndexHandle): Promise<void>
   drop(index: IndexHandle): Promise<void>
   /** Calls that block the calling thread; absent where that is impossible (a page's worker client). */

@@ -133,6 +133,13 @@ export function model({ sync = true }: { sync?: boolean } = {}): Model {
       return keep(indexes, parse(take(loaders, loader).bytes))
     },
     openDrop: async (loader) => void take(loaders, loader),
+    async importBegin(loader) {
+      take(loaders, loader)
+      throw new Error('BACKEND: a model knows no files but its own')
+    },
+    async importMapped(path) {
+      throw new Error(`BACKEND: a model cannot map ${path}`)
+    },
     async openMapped(path) {
       throw new Error(`BACKEND: a model cannot map ${path}`)
     },
@@ -165,6 +172,15 @@ export function model({ sync = true }: { sync?: boolean } = {}): Model {
     async readFile(index, offset, bytes) {
       await self.gate()
       return image(at(indexes, index)).slice(offset, offset + bytes)
+    },
+    async explain() {
+      throw new Error('BACKEND: a model does not walk')
+    },
+    async exportBytes() {
+      throw new Error('BACKEND: a model knows no files but its own')
+    },
+    async readExport() {
+      throw new Error('BACKEND: a model knows no files but its own')
     },
     check: async (index) => void at(indexes, index),
     drop: async (index) => void take(indexes, index),

@@ -12,7 +12,6 @@
 use super::options::{self, AUTO_FLAT_ROWS_MAX, BUILD, Values};
 use super::query::Index;
 use super::{Phase, Progress, isa_limit};
-use crate::bytes::region::Region;
 use crate::codec::{Codec, Encoder, Stored, sq8};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
@@ -145,7 +144,7 @@ impl Builder {
             ));
         };
         let parts = Parts {
-            vectors: Region::new(std::sync::Arc::new(Owned(self.vectors))),
+            vectors: self.vectors.into_region(),
             codes: self.codes,
             graph: arrays.map(|arrays| (*arrays).into()),
             keys: self.keys,
@@ -321,15 +320,6 @@ struct Pending<'r> {
     fault: Option<(usize, f32)>,
 }
 
-/// A matrix as the bytes of the `vectors` section.
-struct Owned(Matrix);
-
-impl AsRef<[u8]> for Owned {
-    fn as_ref(&self) -> &[u8] {
-        bytemuck::cast_slice(self.0.as_floats())
-    }
-}
-
 pub(super) fn rows_of(numbers: usize, dim: u32) -> Result<u32> {
     let refuse = |message| Err(Error::new(Code::Dimension, message));
     if !numbers.is_multiple_of(dim as usize) {
@@ -379,7 +369,7 @@ fn kind(word: &str, rows: u32) -> (bool, Option<String>) {
 }
 
 /// What a panic said.
-fn said(payload: &(dyn Any + Send)) -> String {
+pub(super) fn said(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").to_owned()

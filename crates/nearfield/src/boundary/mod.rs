@@ -5,6 +5,7 @@
 //! options   names, ranges, defaults: one table
 //! builder   Builder: vectors ─ step, step, … ─► Index
 //! adder     Adder: vectors, an Index ─ step, step, … ─► the Index has them
+//! import    Importer: another library's file ─ step, step, … ─► Index; Making: either
 //! loader    Loader: chunks ─► Index, and opening a map
 //! query     Index: search, batch, keys, description, file bytes
 //! ```
@@ -17,12 +18,14 @@
 
 mod adder;
 mod builder;
+mod import;
 mod loader;
 pub mod options;
 mod query;
 
 pub use adder::{Added, Adder};
 pub use builder::Builder;
+pub use import::{Importer, Making};
 pub use loader::Loader;
 pub use query::Index;
 

@@ -11,15 +11,18 @@
 use super::SearchParams;
 use super::builder::{AGREEMENT_MIN, growth};
 use super::options::{self, BUILD, EF_DEFAULT};
+use crate::codec::Codec;
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
-use crate::ids::{KeyColumn, Slot};
+use crate::hnsw::trace::Trace;
+use crate::ids::{KeyColumn, NO_SLOT, Slot};
 use crate::index::grow::{Growing, Plan};
 use crate::index::keys::Keys;
-use crate::index::{self, How, Params};
+use crate::index::{self, How, Params, hnswlib};
+use crate::kernels::Isa;
 use crate::metric::Metric;
 use serde_json::{Value, json};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// What an index is at a time.
 #[derive(Debug)]
@@ -51,6 +54,54 @@ impl Form {
         }
     }
 
+    fn explain(&self, query: &[f32], how: How) -> Result<(Trace, usize)> {
+        match self {
+            Self::Frozen(index) => index.explain(query, how),
+            Self::Growing(growing) => growing.explain(query, how),
+        }
+    }
+
+    /// Where walks start, [`NO_SLOT`] without rows; `None` for a flat index.
+    fn entry(&self) -> Option<Slot> {
+        match self {
+            Self::Frozen(index) => index.graph().map(|graph| graph.entry),
+            Self::Growing(growing) => growing.entry(),
+        }
+    }
+
+    fn codec(&self) -> Codec {
+        match self {
+            Self::Frozen(index) => index.codec(),
+            Self::Growing(growing) => growing.codec(),
+        }
+    }
+
+    fn isa(&self) -> Isa {
+        match self {
+            Self::Frozen(index) => index.isa(),
+            Self::Growing(growing) => growing.isa(),
+        }
+    }
+
+    /// What was chosen while it grew and why.
+    fn note(&self) -> Option<&str> {
+        match self {
+            Self::Frozen(_) => None,
+            Self::Growing(growing) => growing.note(),
+        }
+    }
+
+    /// Refuses a form that changes: of these the parts of a file would not fit each other.
+    fn file(&self) -> Result<&index::Index> {
+        match self {
+            Self::Frozen(index) => Ok(index),
+            Self::Growing(_) => Err(Error::new(
+                Code::Io,
+                "this index takes rows: its file is that of a frozen copy",
+            )),
+        }
+    }
+
     /// As it is now, for good.
     fn frozen(&self) -> Result<Arc<index::Index>> {
         match self {
@@ -69,6 +120,8 @@ pub struct Index {
     /// What `auto` chose for kind and codec and why, where it had to.
     chosen: Option<String>,
     plan: Plan,
+    /// What writing it as another library's file needs, once somebody asked. Of a frozen form.
+    export: OnceLock<hnswlib::Plan>,
 }
 
 impl Index {
@@ -77,15 +130,19 @@ impl Index {
     }
 
     /// Of a file, which says what the index is and not what was asked for: rows that are added later
-    /// go into the graph there is, or none.
-    pub(super) fn opened(index: index::Index) -> Self {
+    /// go into the graph there is, or none. `codec` is what the caller asked for, if it was.
+    pub(super) fn opened(
+        index: index::Index,
+        chosen: Option<String>,
+        codec: Option<Codec>,
+    ) -> Self {
         let plan = Plan {
             graph: None,
             flat_rows_max: 0,
-            codec: None,
+            codec,
             agreement_min: AGREEMENT_MIN,
         };
-        Self::new(index, None, plan)
+        Self::new(index, chosen, plan)
     }
 
     fn of(form: Form, chosen: Option<String>, plan: Plan) -> Self {
@@ -96,6 +153,7 @@ impl Index {
             metric,
             chosen,
             plan,
+            export: OnceLock::new(),
         }
     }
 
@@ -186,35 +244,19 @@ impl Index {
     pub fn info(&self) -> String {
         let form = self.peek();
         let params = form.params();
-        let (levels, keys, codec, isa, layout, note) = match &*form {
+        let (levels, keys, layout) = match &*form {
             Form::Frozen(index) => {
                 let levels =
                     |graph: &index::graph::Graph| u32::from(params.rows > 0) * (graph.level + 1);
-                let levels = index.graph().map(levels);
                 let layout = index.layout().clone();
-                (
-                    levels,
-                    index.keys().name(),
-                    index.codec(),
-                    index.isa(),
-                    layout,
-                    None,
-                )
+                (index.graph().map(levels), index.keys().name(), layout)
             }
-            Form::Growing(growing) => (
-                growing.levels(),
-                growing.keys_name(),
-                growing.codec(),
-                growing.isa(),
-                growing.layout(),
-                growing.note(),
-            ),
+            Form::Growing(growing) => (growing.levels(), growing.keys_name(), growing.layout()),
         };
         let entries = layout.entries().iter();
         let sections: Vec<Value> = entries
             .map(|entry| json!({ "name": entry.section.name(), "bytes": entry.bytes }))
             .collect();
-        let chosen: Vec<&str> = self.chosen.as_deref().into_iter().chain(note).collect();
         let about = json!({
             "size": params.rows,
             "dim": params.dim,
@@ -225,13 +267,19 @@ impl Index {
             "efConstruction": levels.map(|_| params.ef_construction),
             "seed": params.seed,
             "levels": levels.unwrap_or(0),
-            "codec": codec.name(),
-            "isa": isa.name(),
+            "codec": form.codec().name(),
+            "isa": form.isa().name(),
             "bytes": layout.file_bytes(),
             "sections": sections,
-            "chosen": (!chosen.is_empty()).then(|| chosen.join("; ")),
+            "chosen": self.chosen(&form),
         });
         about.to_string()
+    }
+
+    fn chosen(&self, form: &Form) -> Option<String> {
+        let made = self.chosen.as_deref().into_iter();
+        let chosen: Vec<&str> = made.chain(form.note()).collect();
+        (!chosen.is_empty()).then(|| chosen.join("; "))
     }
 
     /// The nearest rows to `query`, nearest first, ties by slot. `slots` and `distances` hold at
@@ -244,19 +292,13 @@ impl Index {
         distances: &mut [f32],
     ) -> Result<usize> {
         let how = how(params)?;
-        let dim = self.dim() as usize;
-        expect(query.len() == dim, || {
-            format!("query has {} numbers, expected {dim}", query.len())
-        })?;
+        self.check_query(query)?;
         let form = self.read()?;
         let wanted = how.k.min(form.params().rows as usize);
         for (name, room) in [("slots", slots.len()), ("distances", distances.len())] {
             expect(room >= wanted, || {
                 format!("{name} holds {room}, expected at least {wanted}")
             })?;
-        }
-        if let Some(fault) = index::not_finite(query) {
-            return Err(index::refuse_not_finite("query", fault));
         }
         form.search(query, how, slots, distances)
     }
@@ -316,6 +358,44 @@ impl Index {
         answers.into_iter().try_for_each(|(_, failed)| failed)
     }
 
+    /// What a search for this query does, as JSON: `{ found, distances: { byCode, byVector },
+    /// expanded: [of level 0, 1, …], pool, entry, k, ef, exact, kind, codec, isa, chosen }`. `entry` is
+    /// a slot, null where nothing is walked; `ef` is the one that counts.
+    pub fn explain(&self, query: &[f32], params: SearchParams) -> Result<String> {
+        let how = how(params)?;
+        self.check_query(query)?;
+        let form = self.read()?;
+        let (trace, found) = form.explain(query, how)?;
+        let entry = form.entry();
+        let walked = entry.filter(|&entry| !how.exact && entry != NO_SLOT);
+        Ok(json!({
+            "found": found,
+            "distances": { "byCode": trace.by_code, "byVector": trace.by_vector },
+            "expanded": trace.expanded,
+            "pool": trace.pool,
+            "entry": walked,
+            "k": how.k,
+            "ef": walked.map(|_| how.ef.max(how.k)),
+            "exact": walked.is_none(),
+            "kind": if entry.is_some() { "hnsw" } else { "flat" },
+            "codec": form.codec().name(),
+            "isa": form.isa().name(),
+            "chosen": self.chosen(&form),
+        })
+        .to_string())
+    }
+
+    fn check_query(&self, query: &[f32]) -> Result<()> {
+        let dim = self.dim() as usize;
+        expect(query.len() == dim, || {
+            format!("query has {} numbers, expected {dim}", query.len())
+        })?;
+        match index::not_finite(query) {
+            Some(fault) => Err(index::refuse_not_finite("query", fault)),
+            None => Ok(()),
+        }
+    }
+
     /// The key of every slot; `None` when keys are row numbers.
     pub fn keys(&self) -> Option<KeyColumn> {
         match &*self.peek() {
@@ -335,13 +415,30 @@ impl Index {
     /// Copies file bytes `offset..offset + out.len()`. A growing index has no file: see
     /// [`freeze`](Self::freeze).
     pub fn read_file(&self, offset: u64, out: &mut [u8]) -> Result<()> {
-        match &*self.read()? {
-            Form::Frozen(index) => index.read_file(offset, out),
-            Form::Growing(_) => Err(Error::new(
-                Code::Io,
-                "this index takes rows: its file is that of a frozen copy",
-            )),
+        self.read()?.file()?.read_file(offset, out)
+    }
+
+    /// The length of the index's file in the form of hnswlib; an error where it cannot have it. Of a
+    /// growing index, too: see [`freeze`](Self::freeze).
+    pub fn export_bytes(&self) -> Result<u64> {
+        Ok(self.export(self.read()?.file()?)?.file_bytes())
+    }
+
+    /// Copies bytes `offset..offset + out.len()` of the file in the form of hnswlib.
+    pub fn read_export(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        let form = self.read()?;
+        let index = form.file()?;
+        self.export(index)?.read(index, offset, out)
+    }
+
+    /// How `index`, the frozen form, is written: that form never changes while it is there.
+    fn export(&self, index: &index::Index) -> Result<&hnswlib::Plan> {
+        if let Some(plan) = self.export.get() {
+            return Ok(plan);
         }
+        let plan = hnswlib::Plan::new(index)?;
+        // Two threads may both make it; they make the same.
+        Ok(self.export.get_or_init(|| plan))
     }
 
     /// Walks every invariant (reachability too).

@@ -16,11 +16,14 @@
 //! | `draft` | the growing graph with its link scores |
 //! | `prune` | which neighbours to keep |
 //! | `grow` | [`GrowingGraph`]: batches into a graph that is searched meanwhile |
+//! | `adopt` | [`Adopter`]: a graph built elsewhere, taken over |
 //! | `enrich` | free places for the slots fewest link to |
 //! | `repair` | making every slot reachable, then findable by its own vector |
 //! | `walk` | greedy descent, beam, answer |
+//! | `trace` | the same walk, counting what it does |
 //! | `check` | what opening and `check()` ask of the arrays |
 
+mod adopt;
 mod build;
 pub mod check;
 mod draft;
@@ -29,10 +32,12 @@ mod grow;
 mod plan;
 mod prune;
 mod repair;
+pub mod trace;
 mod twins;
 mod view;
 pub mod walk;
 
+pub use adopt::{Adopter, Foreign};
 pub use build::{BuildPhase, HnswBuilder, HnswParams, StepReport};
 pub use grow::{GrowingGraph, Missed, Round, Shown};
 pub use view::{FrozenArrays, GraphView, Links, Walkable};

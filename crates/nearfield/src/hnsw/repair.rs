@@ -85,6 +85,11 @@ impl Repair {
         })
     }
 
+    /// Whether any search missed its slot, so that links were given.
+    pub fn gave(&self) -> bool {
+        !self.tree.given.is_empty()
+    }
+
     /// Searches for some slots and links the missed ones: the rows in order, `None` at the end.
     pub fn step(&mut self, draft: &mut Draft, site: &Site<'_>) -> Result<Option<usize>> {
         if self.done == self.slots.len() {

@@ -9,6 +9,7 @@
 //! A view promises nothing by itself; [`check::validate`](super::check::validate) makes it safe to walk.
 
 use crate::ids::{NO_SLOT, Slot};
+use crate::kernels::prefetch_row;
 
 /// A graph's neighbours, whatever form it has.
 pub trait Links {
@@ -17,6 +18,12 @@ pub trait Links {
 
     /// The places of a slot on a level that has it; the neighbours end at the first [`NO_SLOT`].
     fn links(&self, slot: Slot, level: u32) -> &[Slot];
+
+    /// Says that this slot's places of level 0 will be asked for soon.
+    #[inline]
+    fn prefetch(&self, slot: Slot) {
+        prefetch_row(self.links(slot, 0));
+    }
 }
 
 /// A graph that can be asked: it also says where walks start and which rows share a node.

@@ -12,7 +12,6 @@
 use super::view::{Links, Walkable};
 use crate::codec::Scorer;
 use crate::ids::{NO_SLOT, Slot};
-use crate::kernels::prefetch_row;
 use crate::search::{Buffers, Candidate, Pool, Top};
 
 /// Rows asked for ahead of the four being scored.
@@ -32,7 +31,7 @@ pub fn search<S: Scorer>(
     k: usize,
     buffers: &mut Buffers,
 ) {
-    fill_pool(view, scorer, ef, k, buffers);
+    fill_pool(view, view, scorer, ef, k, buffers);
     answer(view, k, &buffers.pool, &mut buffers.results);
 }
 
@@ -46,14 +45,15 @@ pub fn search_by_codes<C: Scorer, S: Scorer>(
     buffers: &mut Buffers,
 ) {
     let ef = ef.max(k);
-    fill_pool(view, codes, ef.saturating_mul(2), k, buffers);
+    fill_pool(view, view, codes, ef.saturating_mul(2), k, buffers);
     buffers.pool.rescore(scorer, ef);
     answer(view, k, &buffers.pool, &mut buffers.results);
 }
 
-/// Leaves in the pool the nearest that a walk from the entry finds.
-fn fill_pool<S: Scorer>(
+/// Leaves in the pool the nearest that a walk from the entry finds; `links` are the view's.
+pub(super) fn fill_pool<S: Scorer>(
     view: &impl Walkable,
+    links: &impl Links,
     scorer: &S,
     ef: usize,
     k: usize,
@@ -66,8 +66,8 @@ fn fill_pool<S: Scorer>(
     }
     let ef = ef.max(k).min(view.rows());
     let entry = Candidate::new(scorer.score(view.entry()), view.entry());
-    let starts = land(view, scorer, entry, view.level(), buffers);
-    beam(view, scorer, starts.as_slice(), 0, ef, buffers);
+    let starts = land(links, scorer, entry, view.level(), buffers);
+    beam(links, scorer, starts.as_slice(), 0, ef, buffers);
 }
 
 /// Where a walk of level 0 starts.
@@ -181,7 +181,7 @@ pub(super) fn beam_until<S: Scorer>(
         }
         let found = |slot| {
             if level == 0 {
-                prefetch_row(graph.links(slot, 0));
+                graph.prefetch(slot);
             }
         };
         score_into(scorer, gathered, pool, found);
@@ -225,7 +225,7 @@ pub(super) fn linked(places: &[Slot]) -> &[Slot] {
 }
 
 /// Firsts of the pool and their twins, which share their score; of each chain at most `k`.
-fn answer(view: &impl Walkable, k: usize, pool: &Pool, results: &mut Vec<Candidate>) {
+pub(super) fn answer(view: &impl Walkable, k: usize, pool: &Pool, results: &mut Vec<Candidate>) {
     if !view.has_twins() {
         results.extend(pool.entries().iter().take(k));
         return;

@@ -8,6 +8,8 @@
 //! image    Index ─► the file's bytes, in pieces
 //! graph    the graph's arrays as sections
 //! codes    the vectors' codes as sections
+//! hnswlib  files of another library, read and written
+//! explain  what a search does, counted
 //! keys     the callers' names for vectors
 //! unique   are any two equal, in little memory
 //! ```
@@ -18,8 +20,10 @@
 
 mod ask;
 pub mod codes;
+mod explain;
 pub mod graph;
 pub mod grow;
+pub mod hnswlib;
 mod image;
 pub mod keys;
 pub mod open;
@@ -31,6 +35,8 @@ use crate::bytes::region::Region;
 use crate::bytes::table::Layout;
 use crate::codec::Codec;
 use crate::error::{Code, Error, Result};
+use crate::hnsw::GraphView;
+use crate::hnsw::trace::Trace;
 use crate::ids::{NO_SLOT, Slot};
 use crate::kernels::{Isa, Kernels, kernels};
 use crate::matrix::{Rows, stride};
@@ -191,15 +197,25 @@ impl Index {
         slots: &mut [Slot],
         distances: &mut [f32],
     ) -> Result<usize> {
-        let asked = Asked {
+        let asked = self.asked();
+        asked.search(&self.scratch, query, how, slots, distances)
+    }
+
+    /// What a search for a query does, counted, and how many neighbours it finds. Asks of the query what
+    /// [`search`](Self::search) asks.
+    pub fn explain(&self, query: &[f32], how: How) -> Result<(Trace, usize)> {
+        self.asked().explain(&self.scratch, query, how)
+    }
+
+    fn asked(&self) -> Asked<'_, GraphView<'_>> {
+        Asked {
             metric: self.params.metric,
             kernels: self.kernels,
             pair: self.pair,
             rows: self.rows(),
             codes: self.codes.as_ref().map(CodeSections::view),
             graph: self.graph.as_ref().map(|graph| graph.view(&self.params)),
-        };
-        asked.search(&self.scratch, query, how, slots, distances)
+        }
     }
 
     /// Walks every invariant, reachability of every row too.

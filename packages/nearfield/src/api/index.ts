@@ -11,6 +11,7 @@ import { EF_DEFAULT } from '../generated/constants.ts'
 import type { Codec, Kind, Metric } from '../generated/options.ts'
 import { addBatch, Queue } from './add.ts'
 import { NearfieldError, shown } from './errors.ts'
+import { type Account, type Explanation, microsOf } from './explain.ts'
 import { BatchCollector, type BatchHits, type Hit, toHits } from './hits.ts'
 import type { Files, Host } from './host.ts'
 import { KeyTable, toKeyColumn } from './keys.ts'
@@ -18,16 +19,21 @@ import { Lease } from './lease.ts'
 import {
   type AddOptions,
   type BatchOptions,
+  checkFormat,
   checkOptions,
+  type ExplainOptions,
   type RecallOptions,
+  type SaveOptions,
   type SearchOptions,
   type SyncSearchOptions,
   searchParams,
+  type TuneOptions,
 } from './options.ts'
 import { Meter, type RunOptions } from './progress.ts'
 import { type Tally, tally } from './recall.ts'
 import { type Image, saveTo, type Target, toBytes } from './save.ts'
 import { hasTime, isShort, nextTurn, runShort } from './short-work.ts'
+import { checkRecall, type Tuned, tune } from './tune.ts'
 import { type Query, toMatrix, toQuery, type Vectors } from './vectors.ts'
 
 /** What the core tells of an index; more fields may come. */
@@ -53,8 +59,6 @@ export interface Added {
   /** The row number of the first; the others follow. */
   readonly first: number
 }
-
-export type SaveOptions = Pick<RunOptions, 'signal' | 'onProgress'>
 
 /** Queries a chunk, at most; between chunks a batch reports and looks at its signal. */
 const CHUNK_QUERIES_MAX = 1024
@@ -235,20 +239,54 @@ export class Index implements AsyncDisposable {
     })
   }
 
+  /**
+   * The smallest `ef` that finds the wanted share of true neighbours of `queries`, measured against exact
+   * search over this index. Where no `ef` does, `reached` is false and the rest tells of the best.
+   */
+  async tune(queries: Vectors, options: TuneOptions): Promise<Tuned> {
+    checkOptions(options, 'tune')
+    const { k } = searchParams({ k: options.k }, this.size)
+    const wanted = checkRecall(options.recall)
+    const meter = new Meter(options)
+    const { data, rows } = this.#queries(queries)
+    if (rows === 0) throw new NearfieldError('OPTION', 'tune needs at least one query, received none')
+    const answer = async (params: SearchParams, report: Meter): Promise<readonly RawHits[]> => {
+      const answers: RawHits[] = []
+      await this.#chunks(data, rows, options, report, [params], (_, [found]) => answers.push(found!))
+      return answers
+    }
+    return tune(answer, { k, wanted, walks: this.kind === 'hnsw', size: this.size }, meter)
+  }
+
+  /** What a search for `query` does: how much it compares, where it walks, and how long it takes. */
+  async explain(query: Query, options: ExplainOptions = {}): Promise<Explanation> {
+    checkOptions(options, 'searchSync')
+    const params = searchParams(options, this.size)
+    const vector = toQuery(query, this.dim).slice()
+    const { backend, handle } = this.#lease
+    return this.#lease.use(async () => {
+      const told = JSON.parse(await backend.explain(handle, vector, params)) as Account
+      const key = told.entry === null ? null : this.#table.key(told.entry)
+      return { ...told, entry: key, micros: await microsOf(backend, handle, vector, params) }
+    })
+  }
+
   /** Writes the index's file, as the index is now. A path is replaced as a whole: afterwards it is the old file or the new. */
   async save(target: Target, options: SaveOptions = {}): Promise<void> {
-    checkOptions(options, 'run')
+    checkOptions(options, 'save')
     const meter = new Meter(options)
     const place = typeof target === 'string' || target instanceof URL ? this.#host.locate(target) : null
     const path = place && 'path' in place ? place.path : null
-    await this.#frozen((image) => saveTo(target, path, this.#host.files as Files | null, image, meter))
+    await this.#frozen(options, (image) =>
+      saveTo(target, path, this.#host.files as Files | null, image, meter),
+    )
   }
 
   /** The index's file as one array, as the index is now. */
   async toBytes(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-    checkOptions(options, 'run')
+    checkOptions(options, 'save')
     const meter = new Meter(options)
-    return this.#frozen((image) => toBytes(image, meter))
+    return this.#frozen(options, (image) => toBytes(image, meter))
   }
 
   stats(): IndexStats {
@@ -375,13 +413,19 @@ export class Index implements AsyncDisposable {
   }
 
   /** Rows may be added while a file is written: it is that of a copy, where there is need of one. */
-  #frozen<T>(use: (image: Image) => Promise<T>): Promise<T> {
+  #frozen<T>({ format = 'nearfield' }: SaveOptions, use: (image: Image) => Promise<T>): Promise<T> {
+    checkFormat(format)
     const { backend, handle } = this.#lease
+    const open = () => this.#lease.check()
     return this.#lease.use(async () => {
       const index = await backend.freeze(handle)
       try {
+        if (format === 'hnswlib') {
+          const bytes = await backend.exportBytes(index)
+          return await use({ bytes, open, read: (at, count) => backend.readExport(index, at, count) })
+        }
         const { bytes } = JSON.parse(await backend.describe(index)) as IndexStats
-        return await use({ backend, index, bytes, open: () => this.#lease.check() })
+        return await use({ bytes, open, read: (at, count) => backend.readFile(index, at, count) })
       } finally {
         await backend.drop(index).catch(() => {}) // the first error is the one to tell
       }

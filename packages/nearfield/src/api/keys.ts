@@ -12,14 +12,14 @@ export type Key = number | string
 /** Keys for every row, all of one sort. */
 export type Keys = readonly number[] | readonly string[] | Float64Array | Uint32Array | Int32Array
 
-/** Checks keys and makes the column the core takes. `null`: rows are their own keys. */
-export function toKeyColumn(keys: Keys | undefined, rows: number): KeyColumn | null {
+/** Checks keys and makes the column the core takes. `null`: rows are their own keys. `rows` left out: any number. */
+export function toKeyColumn(keys: Keys | undefined, rows?: number): KeyColumn | null {
   if (keys === undefined) return null
   if (!Array.isArray(keys) && !ArrayBuffer.isView(keys)) {
     throw new NearfieldError('KEY', `keys must be an array with one key a row, received ${shown(keys)}`)
   }
   const list = keys as ArrayLike<unknown>
-  if (list.length !== rows)
+  if (rows !== undefined && list.length !== rows)
     throw new NearfieldError('KEY', `expected ${rows} keys, one a row, received ${list.length}`)
   return typeof list[0] === 'string' ? textColumn(list) : numberColumn(list)
 }

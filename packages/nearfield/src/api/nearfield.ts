@@ -12,8 +12,9 @@ export type { BackendInfo, BackendKind } from '../backend.ts'
 export type { Codec, Isa, Kind, Metric } from '../generated/options.ts'
 export type { Capabilities } from './capabilities.ts'
 export { type ErrorCode, NearfieldError } from './errors.ts'
+export type { Explanation } from './explain.ts'
 export type { BatchHits, Hit } from './hits.ts'
-export type { Added, Index, IndexStats, SaveOptions } from './index.ts'
+export type { Added, Index, IndexStats } from './index.ts'
 export type { Key, Keys } from './keys.ts'
 export type { Source } from './open.ts'
 export type {
@@ -22,14 +23,21 @@ export type {
   BatchOptions,
   BuildOptions,
   CreateOptions,
+  ExplainOptions,
+  FileFormat,
   IndexOptions,
+  OpenHnswlibOptions,
+  OpenNearfieldOptions,
   OpenOptions,
   RecallOptions,
+  SaveOptions,
   SearchOptions,
   SyncSearchOptions,
+  TuneOptions,
 } from './options.ts'
 export type { Phase, Progress, RunOptions } from './progress.ts'
 export type { Target } from './save.ts'
+export type { Tuned } from './tune.ts'
 export type { Query, Tensor, Vectors } from './vectors.ts'
 
 export interface Nearfield {

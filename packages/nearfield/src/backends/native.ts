@@ -156,6 +156,14 @@ class NativeBackend implements Backend {
     this.#loaders.drop(loader)
   }
 
+  async importBegin(loader: LoaderHandle, options: string, keys: KeyColumn | null): Promise<BuilderHandle> {
+    return this.#builders.add(this.#loaders.take(loader).import(options, keys))
+  }
+
+  async importMapped(path: string, options: string, keys: KeyColumn | null): Promise<BuilderHandle> {
+    return this.#builders.add(await this.#addon.Builder.importMapped(path, options, keys))
+  }
+
   async openMapped(path: string, options: string, threads: number): Promise<IndexHandle> {
     return this.#indexes.add(await this.#addon.Index.openMapped(path, options, threads))
   }
@@ -181,8 +189,20 @@ class NativeBackend implements Backend {
     return this.#indexes.get(index).searchBatch(queries, k, ef, exact, threads)
   }
 
+  async explain(index: IndexHandle, query: Float32Array, { k, ef, exact }: SearchParams): Promise<string> {
+    return this.#indexes.get(index).explain(query, k, ef, exact)
+  }
+
   async readFile(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array> {
     return this.#indexes.get(index).readFile(offset, bytes)
+  }
+
+  async exportBytes(index: IndexHandle): Promise<number> {
+    return this.#indexes.get(index).exportBytes()
+  }
+
+  async readExport(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array> {
+    return this.#indexes.get(index).readExport(offset, bytes)
   }
 
   async check(index: IndexHandle): Promise<void> {

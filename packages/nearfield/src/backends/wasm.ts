@@ -71,6 +71,12 @@ interface GlueAdder extends GlueObject {
 }
 interface GlueLoader extends GlueObject {
   write(chunk: Uint8Array): void
+  import(
+    options: string,
+    numbers: Float64Array | undefined,
+    text: Uint8Array | undefined,
+    offsets: BigUint64Array | undefined,
+  ): GlueBuilder
   finish(threads: number): GlueIndex
 }
 interface GlueKeys extends GlueObject {
@@ -93,6 +99,7 @@ interface GlueIndex extends GlueObject {
   slots_at(): number
   distances_at(): number
   search(k: number, ef: number, exact: boolean): number
+  explain(k: number, ef: number, exact: boolean): string
   search_batch(
     queries: GlueFloats,
     rows: number,
@@ -103,6 +110,8 @@ interface GlueIndex extends GlueObject {
   ): GlueHits
   dim(): number
   read_file(offset: bigint, bytes: number): Uint8Array
+  export_bytes(): bigint
+  read_export(offset: bigint, bytes: number): Uint8Array
   check(): void
 }
 
@@ -290,8 +299,23 @@ export class WasmBackend implements Backend {
     this.#free(this.#loaders, handle)
   }
 
+  async importBegin(handle: number, options: string, keys: KeyColumn | null): Promise<number> {
+    return this.#guard(() => {
+      const builder = taken(this.#loaders, handle, 'loader').import(options, ...columns(keys))
+      return this.#keep(this.#builders, builder)
+    })
+  }
+
+  async importMapped(path: string): Promise<number> {
+    throw this.#cannotMap(path)
+  }
+
   async openMapped(path: string): Promise<IndexHandle> {
-    throw new Error(
+    throw this.#cannotMap(path)
+  }
+
+  #cannotMap(path: string): Error {
+    return new Error(
       `BACKEND: only the native backend maps files, this is ${this.info.kind}; open ${path} without mapping`,
     )
   }
@@ -336,8 +360,25 @@ export class WasmBackend implements Backend {
     })
   }
 
+  async explain(handle: IndexHandle, query: Float32Array, { k, ef, exact }: SearchParams): Promise<string> {
+    return this.#guard(() => {
+      const index = held(this.#indexes, handle, 'index')
+      this.#stage(index, query.length, Math.min(k, index.size))
+      index.query.set(query)
+      return index.raw.explain(k, ef, exact)
+    })
+  }
+
   async readFile(handle: IndexHandle, offset: number, bytes: number): Promise<Uint8Array> {
     return this.#guard(() => held(this.#indexes, handle, 'index').raw.read_file(BigInt(offset), bytes))
+  }
+
+  async exportBytes(handle: IndexHandle): Promise<number> {
+    return this.#guard(() => Number(held(this.#indexes, handle, 'index').raw.export_bytes()))
+  }
+
+  async readExport(handle: IndexHandle, offset: number, bytes: number): Promise<Uint8Array> {
+    return this.#guard(() => held(this.#indexes, handle, 'index').raw.read_export(BigInt(offset), bytes))
   }
 
   async check(handle: IndexHandle): Promise<void> {

@@ -157,6 +157,8 @@ impl GrowingGraph {
         let mut out = Vec::new();
         let mut contenders = Vec::new();
         let ef = (self.params.ef_construction / WALK_SHARE).max(self.draft.width(0));
+        // A file may ask for more than there is: room for all nodes is room enough.
+        let ef = ef.min(self.nodes + members.len());
         for level in (0..=level.min(top)).rev() {
             walk::beam(&self.draft, scorer, &starts, level, ef, buffers);
             starts.clear();

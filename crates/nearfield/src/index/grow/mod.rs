@@ -23,7 +23,8 @@ use crate::bytes::table::Layout;
 use crate::codec::{Codec, Codes, Encoder, Stored, sq8};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
-use crate::hnsw::{GrowingGraph, HnswParams, Missed, Round, Walkable};
+use crate::hnsw::trace::Trace;
+use crate::hnsw::{GrowingGraph, HnswParams, Missed, Round, Shown, Walkable};
 use crate::ids::{KeyColumn, ROWS_MAX, Slot};
 use crate::kernels::{Isa, Kernels, kernels};
 use crate::matrix::{Matrix, Rows, stride};
@@ -259,15 +260,29 @@ impl Growing {
         slots: &mut [Slot],
         distances: &mut [f32],
     ) -> Result<usize> {
-        let asked = Asked {
+        let asked = self.asked();
+        asked.search(&self.scratch, query, how, slots, distances)
+    }
+
+    /// As [`Index::explain`], over what is shown.
+    pub fn explain(&self, query: &[f32], how: How) -> Result<(Trace, usize)> {
+        self.asked().explain(&self.scratch, query, how)
+    }
+
+    /// Where walks start, [`NO_SLOT`](crate::ids::NO_SLOT) without rows; `None` for a flat index.
+    pub fn entry(&self) -> Option<Slot> {
+        Some(self.shown_graph()?.shown().entry())
+    }
+
+    fn asked(&self) -> Asked<'_, Shown<'_>> {
+        Asked {
             metric: self.params.metric,
             kernels: self.kernels,
             pair: self.pair,
             rows: self.vectors.rows().head(self.params.rows as usize),
             codes: self.codes.as_ref().map(GrowingCodes::view),
             graph: self.shown_graph().map(GrowingGraph::shown),
-        };
-        asked.search(&self.scratch, query, how, slots, distances)
+        }
     }
 
     /// A copy of what is shown, to be saved or checked.
