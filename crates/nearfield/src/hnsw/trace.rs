@@ -1,5 +1,5 @@
 //! What a search of the graph does, counted: the same walk, compiled once more with a scorer and links
-//! that count. A search that nobody asks about pays nothing for it.
+//! that count, whatever is behind them. A search that nobody asks about pays nothing for it.
 
 use super::view::{Links, Walkable};
 use super::walk;
@@ -22,15 +22,15 @@ pub struct Trace {
 }
 
 /// As [`walk::search`], counting.
-pub fn search<S: Scorer>(
+pub fn search(
     view: &impl Walkable,
-    scorer: &S,
+    scorer: &dyn Scorer,
     ef: usize,
     k: usize,
     buffers: &mut Buffers,
 ) -> Trace {
     let (links, counted) = (CountedLinks::new(view), Counted::new(scorer));
-    walk::fill_pool(view, &links, &counted, ef, k, buffers);
+    walk::fill_pool(walk::start_of(view), &links, &counted, ef, k, buffers);
     walk::answer(view, k, &buffers.pool, &mut buffers.results);
     Trace {
         by_code: 0,
@@ -41,10 +41,10 @@ pub fn search<S: Scorer>(
 }
 
 /// As [`walk::search_by_codes`], counting.
-pub fn search_by_codes<C: Scorer, S: Scorer>(
+pub fn search_by_codes(
     view: &impl Walkable,
-    codes: &C,
-    scorer: &S,
+    codes: &dyn Scorer,
+    scorer: &dyn Scorer,
     (ef, k): (usize, usize),
     buffers: &mut Buffers,
 ) -> Trace {
@@ -54,7 +54,14 @@ pub fn search_by_codes<C: Scorer, S: Scorer>(
         Counted::new(scorer),
     );
     let ef = ef.max(k);
-    walk::fill_pool(view, &links, &by_code, ef.saturating_mul(2), k, buffers);
+    walk::fill_pool(
+        walk::start_of(view),
+        &links,
+        &by_code,
+        ef.saturating_mul(2),
+        k,
+        buffers,
+    );
     buffers.pool.rescore(&by_vector, ef);
     walk::answer(view, k, &buffers.pool, &mut buffers.results);
     Trace {
@@ -66,13 +73,13 @@ pub fn search_by_codes<C: Scorer, S: Scorer>(
 }
 
 /// A scorer that counts its scores.
-struct Counted<'s, S> {
-    scorer: &'s S,
+struct Counted<'s> {
+    scorer: &'s dyn Scorer,
     scores: Cell<u64>,
 }
 
-impl<'s, S> Counted<'s, S> {
-    const fn new(scorer: &'s S) -> Self {
+impl<'s> Counted<'s> {
+    const fn new(scorer: &'s dyn Scorer) -> Self {
         Self {
             scorer,
             scores: Cell::new(0),
@@ -80,7 +87,7 @@ impl<'s, S> Counted<'s, S> {
     }
 }
 
-impl<S: Scorer> Scorer for Counted<'_, S> {
+impl Scorer for Counted<'_> {
     fn score(&self, slot: Slot) -> f32 {
         self.scores.set(self.scores.get() + 1);
         self.scorer.score(slot)
@@ -97,13 +104,13 @@ impl<S: Scorer> Scorer for Counted<'_, S> {
 }
 
 /// Links that count who follows them.
-struct CountedLinks<'v, G> {
-    view: &'v G,
+struct CountedLinks<'v> {
+    view: &'v dyn Links,
     expanded: Vec<Cell<u64>>,
 }
 
-impl<'v, G: Walkable> CountedLinks<'v, G> {
-    fn new(view: &'v G) -> Self {
+impl<'v> CountedLinks<'v> {
+    fn new(view: &'v impl Walkable) -> Self {
         Self {
             view,
             expanded: vec![Cell::new(0); view.level() as usize + 1],
@@ -115,7 +122,7 @@ impl<'v, G: Walkable> CountedLinks<'v, G> {
     }
 }
 
-impl<G: Walkable> Links for CountedLinks<'_, G> {
+impl Links for CountedLinks<'_> {
     fn rows(&self) -> usize {
         self.view.rows()
     }

@@ -31,7 +31,7 @@ pub fn search<S: Scorer>(
     k: usize,
     buffers: &mut Buffers,
 ) {
-    fill_pool(view, view, scorer, ef, k, buffers);
+    fill_pool(start_of(view), view, scorer, ef, k, buffers);
     answer(view, k, &buffers.pool, &mut buffers.results);
 }
 
@@ -45,14 +45,26 @@ pub fn search_by_codes<C: Scorer, S: Scorer>(
     buffers: &mut Buffers,
 ) {
     let ef = ef.max(k);
-    fill_pool(view, view, codes, ef.saturating_mul(2), k, buffers);
+    fill_pool(
+        start_of(view),
+        view,
+        codes,
+        ef.saturating_mul(2),
+        k,
+        buffers,
+    );
     buffers.pool.rescore(scorer, ef);
     answer(view, k, &buffers.pool, &mut buffers.results);
 }
 
-/// Leaves in the pool the nearest that a walk from the entry finds; `links` are the view's.
+/// Where walks start, and that slot's level.
+pub(super) fn start_of(view: &impl Walkable) -> (Slot, u32) {
+    (view.entry(), view.level())
+}
+
+/// Leaves in the pool the nearest that a walk from the entry finds.
 pub(super) fn fill_pool<S: Scorer>(
-    view: &impl Walkable,
+    (entry, level): (Slot, u32),
     links: &impl Links,
     scorer: &S,
     ef: usize,
@@ -60,13 +72,13 @@ pub(super) fn fill_pool<S: Scorer>(
     buffers: &mut Buffers,
 ) {
     buffers.results.clear();
-    if view.entry() == NO_SLOT || k == 0 {
+    if entry == NO_SLOT || k == 0 {
         buffers.pool.reset(0);
         return;
     }
-    let ef = ef.max(k).min(view.rows());
-    let entry = Candidate::new(scorer.score(view.entry()), view.entry());
-    let starts = land(links, scorer, entry, view.level(), buffers);
+    let ef = ef.max(k).min(links.rows());
+    let entry = Candidate::new(scorer.score(entry), entry);
+    let starts = land(links, scorer, entry, level, buffers);
     beam(links, scorer, starts.as_slice(), 0, ef, buffers);
 }
 

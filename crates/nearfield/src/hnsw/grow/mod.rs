@@ -70,6 +70,8 @@ pub struct GrowingGraph {
     doubtful: Vec<Slot>,
     crowded: bool,
     sweep: Option<Sweep>,
+    /// Rows there were when all of them were last found.
+    swept_rows: usize,
     scratch: ScratchPool,
 }
 
@@ -111,6 +113,7 @@ impl GrowingGraph {
             doubtful: Vec::new(),
             crowded: false,
             sweep: None,
+            swept_rows: 0,
             scratch: ScratchPool::new(dim),
         }
     }
@@ -140,6 +143,7 @@ impl GrowingGraph {
         graph.entry = view.entry;
         graph.shown_entry = view.entry;
         graph.nodes = count;
+        graph.swept_rows = count;
         if let Some(twins) = view.twins {
             graph.nodes -= twins.iter().filter(|&&next| next != NO_SLOT).count();
         }
@@ -216,6 +220,9 @@ impl GrowingGraph {
         self.copies.show(self.draft.rows());
         self.shown_entry = self.entry;
         self.shown_nodes = self.nodes;
+        if self.sweep.as_ref().is_some_and(Sweep::is_whole) {
+            self.swept_rows = self.draft.rows();
+        }
         self.forget_batch();
     }
 

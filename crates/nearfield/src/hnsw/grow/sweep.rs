@@ -1,6 +1,9 @@
 //! After the rounds: a search for every newcomer and for who lost links, as [`repair`] makes them for
 //! a whole graph; the missed ones get a link from where their search ended.
 //!
+//! Newcomers also change where walks for others land, without taking a link from them. So whenever the
+//! rows have doubled, everyone is searched for: two searches more for each row that ever comes.
+//!
 //! [`repair`]: crate::hnsw::repair
 
 use super::GrowingGraph;
@@ -30,6 +33,15 @@ pub struct Sweep {
     turn: u32,
     /// Links that sweeping gave, which it does not take back.
     given: HashSet<(Slot, Slot)>,
+    /// Everyone is searched for.
+    whole: bool,
+}
+
+impl Sweep {
+    /// Whether it began with everyone.
+    pub const fn is_whole(&self) -> bool {
+        self.whole
+    }
 }
 
 /// Slots that a search missed, and what it found instead.
@@ -39,7 +51,8 @@ impl GrowingGraph {
     /// Plans the sweep, once the rounds are done; `everyone` where all nodes are in doubt.
     pub fn begin_sweep(&mut self, everyone: bool) {
         let mut slots = std::mem::take(&mut self.doubtful);
-        if everyone {
+        let whole = everyone || self.draft.rows() / 2 >= self.swept_rows;
+        if whole {
             slots = (0..).take(self.draft.rows()).collect();
             slots.retain(|&slot| self.parent[slot as usize] != crate::ids::NO_SLOT);
         } else {
@@ -55,6 +68,7 @@ impl GrowingGraph {
             again: Vec::new(),
             turn: 1,
             given: HashSet::new(),
+            whole,
         });
     }
 
