@@ -3,7 +3,7 @@
 #
 #   tools    the pinned JavaScript tools (Node 24, TypeScript, Biome, …)
 #   native   + Rust, the Node-API addon, the facade             npm run demo
-#   web      + a WebAssembly toolchain and both builds          npm run demo:web
+#   web      + a WebAssembly toolchain and its builds           npm run demo:web
 #   all      + browsers, linters, the emulator for NEON         npm test
 #
 # Every step says what it found or what it does and why, in one line on stderr. A step that is done is
@@ -112,7 +112,7 @@ addon() {
 
 facade() {
   wasm_sum=none
-  if [ -d packages/wasm/threads ]; then wasm_sum=$(sum packages/wasm/threads packages/wasm/single); fi
+  if [ -d packages/wasm/threads ]; then wasm_sum=$(sum packages/wasm/threads packages/wasm/relaxed packages/wasm/single); fi
   facade_sum="$(sum packages/nearfield tsconfig.base.json) $wasm_sum"
   if [ -e packages/nearfield/dist/node.d.ts ] && done_before facade "$facade_sum"; then
     note facade "built before, sources unchanged"
@@ -160,16 +160,22 @@ has_version() {
   return 1
 }
 
+has_modules() {
+  for variant in threads relaxed single; do
+    [ -e "packages/wasm/$variant/nearfield_wasm_bg.wasm" ] || return 1
+  done
+}
+
 wasm() {
   wasm_compiler
   PATH=$root/.tools/bin:$PATH; export PATH
   cargo_tool wasm-bindgen-cli wasm-bindgen "$bindgen_version" "writes the JavaScript around the module"
   cargo_tool wasm-pack wasm-pack 0.15.1 "drives the build"
   sources_sum=$(sum crates/nearfield/src crates/nearfield/Cargo.toml crates/nearfield-wasm packages/wasm/pool packages/wasm/build.ts packages/wasm/toolchain.ts Cargo.toml Cargo.lock)
-  if [ -e packages/wasm/threads/nearfield_wasm_bg.wasm ] && [ -e packages/wasm/single/nearfield_wasm_bg.wasm ] && done_before wasm "$sources_sum"; then
-    note wasm "both modules built before, sources unchanged"
+  if has_modules && done_before wasm "$sources_sum"; then
+    note wasm "every module built before, sources unchanged"
   else
-    run wasm "building both WebAssembly modules, std included (first time: about four minutes)" node packages/wasm/build.ts
+    run wasm "building the WebAssembly modules, std included (first time: about five minutes)" node packages/wasm/build.ts
     remember wasm "$sources_sum"
   fi
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Replays the AVX-512 kernels against their definition on a machine without AVX-512: the test binary is
-# linked statically and runs under a real Linux kernel inside bochs, which emulates a Skylake-X.
+# Replays the AVX-512 kernels, with and without VNNI, against their definition on a machine without
+# AVX-512: the test binary is linked statically and runs under a real Linux kernel inside bochs, which
+# emulates an Ice Lake. (None of its models has the VNNI of 256 bits, and there is no set of it.)
 #
 # Takes about five minutes, so it is no part of the default tests. Exit 2: something is missing, and nothing was
 # tested. VMLINUZ names the kernel; by default the newest in /boot. An unpacked package is enough
@@ -93,21 +94,22 @@ strip -o "$work/root/tests" "$binary"
 (cd "$work/root" && find . | cpio -o -H newc --quiet) >"$work/iso/initrd"
 cp "$vmlinuz" "$work/iso/vmlinuz"
 cp "$isolinux" "$loader" "$work/iso/isolinux/"
-# bochs misstates the size of the compacted register image, and a kernel that sees it gives up every
-# wide register; the plain image is right.
+# bochs misstates the sizes of the compacted register image and of the protection keys in it, and a
+# kernel that sees either gives up every wide register; the rest of the plain image is right. A kernel
+# that relies on fast short copies (fsrm) hangs in it.
 cat >"$work/iso/isolinux/isolinux.cfg" <<END
 DEFAULT tests
 TIMEOUT 1
 LABEL tests
  LINUX /vmlinuz
  INITRD /initrd
- APPEND console=ttyS0,115200 quiet nokaslr mitigations=off nosmp noapic noxsaves clearcpuid=xsavec,xsaves
+ APPEND console=ttyS0,115200 quiet nokaslr mitigations=off nosmp noapic noxsaves clearcpuid=xsavec,xsaves,pku,fsrm
 END
 xorriso -as mkisofs -quiet -o "$work/boot.iso" -b isolinux/isolinux.bin -c isolinux/boot.cat \
   -no-emul-boot -boot-load-size 4 -boot-info-table "$work/iso" 2>"$work/xorriso.log"
 
 cat >"$work/bochsrc" <<END
-cpu: model=corei7_skylake_x, count=1, ips=50000000, reset_on_triple_fault=0
+cpu: model=corei7_icelake_u, count=1, ips=50000000, reset_on_triple_fault=0
 memory: guest=512, host=512
 romimage: file=$bios
 vgaromimage: file=$vga
@@ -136,7 +138,7 @@ if ! grep -q '^guest: tests ended with 0$' "$work/log"; then
   exit 1
 fi
 # A run that silently found no AVX-512, or filtered out its test, is no proof.
-if [ "$filter" = kernels ] && ! grep -q '^replayed: \[Avx512, Avx2, Scalar\]' "$work/log"; then
-  echo 'test-avx512: the tests passed, but AVX-512 was not among the replayed sets' >&2
+if [ "$filter" = kernels ] && ! grep -q '^replayed: \[Avx512Vnni, Avx512, Avx2, Scalar\]' "$work/log"; then
+  echo 'test-avx512: the tests passed, but AVX-512 with VNNI was not among the replayed sets' >&2
   exit 1
 fi

@@ -18,6 +18,7 @@ const env: Env = {
   nearfield,
   runtime,
   backend,
+  isa: process.env['NEARFIELD_ISA'] ?? null,
   exchange: {
     list: () => readdir(folder),
     read: async (name) => new Uint8Array(await readFile(join(folder, name))),

@@ -22,6 +22,7 @@ const env: Env = {
   nearfield,
   runtime: asked.get('runtime')!,
   backend: asked.get('backend') as Env['backend'],
+  isa: null,
   exchange: {
     list: async () => (await fetch('/exchange/')).json() as Promise<string[]>,
     read: async (name) => new Uint8Array(await (await fetch(`/exchange/${name}`)).arrayBuffer()),

@@ -29,6 +29,8 @@ export interface Env {
   readonly nearfield: Nearfield
   readonly runtime: string
   readonly backend: BackendKind
+  /** The instruction set the run prefers (NEARFIELD_ISA), where it does. */
+  readonly isa: string | null
   readonly exchange: Exchange
   readonly disk: Disk | null
   /** Makes the backend fail on purpose: `panic`, `pool-panic` or `trap`. */

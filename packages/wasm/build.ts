@@ -1,9 +1,10 @@
 /**
- * Builds the WebAssembly variants: `node packages/wasm/build.ts [threads|single] …`.
+ * Builds the WebAssembly variants: `node packages/wasm/build.ts [threads|relaxed|single] …`.
  *
  *   toolchain.ts   which cargo and rustc, and what is missing
  *   wasm-pack      cargo build with std built for the variant's flags → wasm-bindgen → wasm-opt -O3
- *   here           our pool starters in the place of wasm-bindgen-rayon's, then sizes and the budget
+ *   here           our pool starters in the place of wasm-bindgen-rayon's, which relaxed instructions
+ *                  there are, then sizes and the budget
  */
 
 import { execFileSync } from 'node:child_process'
@@ -12,12 +13,19 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { findToolchain, root } from './toolchain.ts'
 
-export type Variant = 'threads' | 'single'
+export type Variant = 'threads' | 'relaxed' | 'single'
 
+const variants: readonly Variant[] = ['threads', 'relaxed', 'single']
 const gzipBytesMax = 300_000
 
-// Every flag has a reason; see "Flags" in README.md.
+// Every flag has a reason; see "Flags" in README.md. The relaxed variant is the threads one with a crate
+// feature more; its flags are the same, so they share a standard library.
+const crateFeatures = { threads: ['threads'], relaxed: ['threads', 'relaxed-simd'], single: [] } as const
+const base = { threads: 'threads', relaxed: 'threads', single: 'single' } as const
 const features = { single: '+simd128,+bulk-memory', threads: '+simd128,+bulk-memory,+atomics' }
+
+/** The relaxed instructions whose answers are ours on every engine; see kernels/wasm32/relaxed.rs. */
+const relaxedAllowed: readonly string[] = ['i32x4.relaxed_dot_i8x16_i7x16_add_s']
 const sharedMemory = [
   '--shared-memory',
   '--import-memory',
@@ -30,17 +38,17 @@ const sharedMemory = [
 ]
 
 function rustFlags(variant: Variant): string[] {
-  const flags = ['-Cpanic=unwind', `-Ctarget-feature=${features[variant]},+exception-handling`]
-  const linked = variant === 'threads' ? sharedMemory : ['--max-memory=4294967296']
+  const flags = ['-Cpanic=unwind', `-Ctarget-feature=${features[base[variant]]},+exception-handling`]
+  const linked = variant === 'single' ? ['--max-memory=4294967296'] : sharedMemory
   return [...flags, ...linked.map((argument) => `-Clink-arg=${argument}`)]
 }
 
-/** Runs wasm-pack; `crateFeatures` beside `threads` are for tests. */
-export function pack(variant: Variant, out: string, crateFeatures: readonly string[] = []): void {
+/** Runs wasm-pack; crate features beside the variant's own are for tests. */
+export function pack(variant: Variant, out: string, more: readonly string[] = []): void {
   const toolchain = findToolchain()
   console.log(`wasm ${variant}: ${toolchain.name}`)
-  const targetDir = process.env[`NEARFIELD_TARGET_WASM_${variant.toUpperCase()}`]
-  const enabled = variant === 'threads' ? ['threads', ...crateFeatures] : crateFeatures
+  const targetDir = process.env[`NEARFIELD_TARGET_WASM_${base[variant].toUpperCase()}`]
+  const enabled = [...crateFeatures[variant], ...more]
   rmSync(out, { recursive: true, force: true })
   execFileSync(
     'wasm-pack',
@@ -56,7 +64,7 @@ export function pack(variant: Variant, out: string, crateFeatures: readonly stri
       ],
       ...['--no-pack', '--out-dir', out, '--out-name', 'nearfield_wasm', '--'],
       ...['-Zbuild-std=std,panic_unwind', '--locked', `--features=${enabled.join(',')}`],
-      `--target-dir=${targetDir ?? join(root, `target-wasm-${variant}`)}`,
+      `--target-dir=${targetDir ?? join(root, `target-wasm-${base[variant]}`)}`,
     ],
     {
       stdio: 'inherit',
@@ -70,8 +78,25 @@ export function pack(variant: Variant, out: string, crateFeatures: readonly stri
   )
 }
 
+/** The relaxed instructions are those we mean, and inlined: more often there than in their own function. */
+function checkRelaxed(variant: Variant, out: string): void {
+  const text = execFileSync('wasm-dis', ['--all-features', join(out, 'nearfield_wasm_bg.wasm')], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 29,
+    env: { ...process.env, ...findToolchain().env },
+  })
+  const all = text.match(/\w+\.relaxed_\w+/g) ?? []
+  const found = [...new Set(all)].sort()
+  const expected = variant === 'relaxed' ? relaxedAllowed : []
+  if (found.join() !== expected.join() || (all.length > 0 && all.length === found.length)) {
+    throw new Error(
+      `wasm ${variant}: expected the relaxed instructions [${expected}], inlined, found [${found}] ${all.length} times`,
+    )
+  }
+}
+
 /** Puts the starters beside the glue and lets the glue ask them; see README.md, "Loading". */
-function installPool(out: string): void {
+export function installPool(out: string): void {
   for (const name of readdirSync(join(root, 'packages/wasm/pool'))) {
     cpSync(join(root, 'packages/wasm/pool', name), join(out, name))
   }
@@ -105,16 +130,15 @@ export function build(variant: Variant): void {
   const out = join(root, 'packages/wasm', variant)
   mkdirSync(out, { recursive: true })
   pack(variant, out)
-  if (variant === 'threads') installPool(out)
+  if (variant !== 'single') installPool(out)
+  checkRelaxed(variant, out)
   rmSync(join(out, '.gitignore'), { force: true })
   reportSize(variant, out)
 }
 
 if (import.meta.main) {
   const wanted = process.argv.slice(2)
-  for (const name of wanted) {
-    if (name !== 'threads' && name !== 'single') throw new Error(`expected threads or single, got ${name}`)
-  }
-  const variants: Variant[] = wanted.length > 0 ? (wanted as Variant[]) : ['threads', 'single']
-  for (const variant of variants) build(variant)
+  const unknown = wanted.filter((name) => !(variants as readonly string[]).includes(name))
+  if (unknown.length > 0) throw new Error(`expected some of ${variants.join(', ')}, got ${unknown}`)
+  for (const variant of wanted.length > 0 ? (wanted as Variant[]) : variants) build(variant)
 }

@@ -8,16 +8,11 @@ const gzipped = (path: string) => gzipSync(readFileSync(path), { level: 9 }).len
 const scripts = readdirSync(dist).filter((name) => name.endsWith('.js'))
 
 const rows = [
-  {
-    what: 'threads module',
-    bytes: gzipped(join(dist, 'wasm/threads/nearfield_wasm_bg.wasm')),
+  ...['threads', 'relaxed', 'single'].map((variant) => ({
+    what: `${variant} module`,
+    bytes: gzipped(join(dist, `wasm/${variant}/nearfield_wasm_bg.wasm`)),
     budget: 300_000,
-  },
-  {
-    what: 'single module',
-    bytes: gzipped(join(dist, 'wasm/single/nearfield_wasm_bg.wasm')),
-    budget: 300_000,
-  },
+  })),
   // All entries together: more than any one runtime loads.
   {
     what: 'JavaScript',

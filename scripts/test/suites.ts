@@ -135,6 +135,7 @@ const targets = [
   'native-deno',
   'native-bun',
   'wasm-threads-node',
+  'wasm-threads-simd128-node',
   'wasm-node',
   'wasm-threads-chromium',
   'wasm-chromium',
@@ -145,14 +146,14 @@ const runtimes: readonly Suite[] = [
   {
     name: 'wasm-faults',
     group: 'wasm',
-    what: 'panics, traps and files of both modules in Node, Deno and Bun',
+    what: 'panics, traps and files of every module in Node, Deno and Bun',
     command: ['node', 'packages/wasm/test/run.ts'],
     count: named,
   },
   {
     name: 'wasm-kernels',
     group: 'wasm',
-    what: 'simd128 kernels against their definition',
+    what: 'simd128 and relaxed SIMD kernels against their definition',
     command: ['node', 'packages/wasm/test-kernels/run.ts'],
     count: check,
     minutesMax: 15,
@@ -177,7 +178,7 @@ const runtimes: readonly Suite[] = [
   {
     name: 'sizes',
     group: 'runtimes',
-    what: 'threads module and JavaScript, gzipped, within their budgets',
+    what: 'modules and JavaScript, gzipped, within their budgets',
     command: ['node', 'scripts/test/sizes.ts'],
     count: plain,
     show: /budget/,

@@ -1,7 +1,7 @@
 /**
  * nearfield, as the workspace has it.
  *
- * variant: kind `flat` | `hnsw`, backend `native` | `wasm-threads` | `wasm`, codec `f32` | `sq8` | `auto`,
+ * variant: kind `flat` | `hnsw`, backend `native` | `wasm-threads` | `wasm`, codec `f32` | `sq8` | `sq4` | `auto`,
  * call `searchInto` (unless told otherwise) | `search`.
  */
 

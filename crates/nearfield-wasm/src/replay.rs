@@ -1,11 +1,13 @@
 //! Replays every kernel table of this module against the scalar one, bit for bit. WebAssembly has
 //! no test runner here, so the replay is an export of a build of its own (`packages/wasm/test-kernels`).
 
-use nearfield::kernels::{CODE_BLOCK, Isa, Kernels, available};
+use nearfield::kernels::{CODE_BLOCK, Isa, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP, available};
 use nearfield::rng;
 use wasm_bindgen::prelude::*;
 
 const LEN_MAX: usize = 1100;
+/// Depths of tiles, in steps.
+const DEPTHS: usize = 200;
 /// Floats a row may start past a 64-byte line.
 const OFFSETS: usize = 16;
 const EDGES: [f32; 12] = [
@@ -98,21 +100,102 @@ fn replay_codes(scalar: &Kernels, table: &Kernels) -> Result<u32, JsError> {
     Ok(compared)
 }
 
+fn nibble_dots(table: &Kernels, query: &[u8], rows: [&[u8]; 4]) -> [i32; 5] {
+    let [a, b, c, d] = (table.dot_u7u4_x4)(query, rows);
+    [(table.dot_u7u4)(query, rows[0]), a, b, c, d]
+}
+
+/// The same for kernels over codes of four bits.
+fn replay_nibbles(scalar: &Kernels, table: &Kernels) -> Result<u32, JsError> {
+    let whole = LEN_MAX.next_multiple_of(CODE_BLOCK);
+    // Every fourth byte of either side is the largest there is.
+    let bytes = |stream, len: usize, largest: u8| -> Vec<u8> {
+        let bits = (0..len).map(move |at| rng::value(stream, 1, at as u64));
+        bits.map(|bits| match bits % 4 {
+            0 => largest,
+            _ => (bits >> 8) as u8 & largest,
+        })
+        .collect()
+    };
+    let query = bytes(3, 2 * whole + CODE_BLOCK, 127);
+    let rows = bytes(4, 8 * whole, 255);
+    let mut compared = 0;
+    for len in (0..=whole).step_by(CODE_BLOCK) {
+        for offset in 0..CODE_BLOCK {
+            let query = &query[(offset * 7) % CODE_BLOCK..][..2 * len];
+            let rows: [&[u8]; 4] =
+                std::array::from_fn(|row| &rows[(row + 1) * whole + offset..][..len]);
+            let expected = nibble_dots(scalar, query, rows);
+            let found = nibble_dots(table, query, rows);
+            if expected != found {
+                let name = table.isa.name();
+                return Err(JsError::new(&format!(
+                    "{name}, {len} bytes of nibbles, offset {offset}: expected {expected:?}, got {found:?}"
+                )));
+            }
+            compared += 5;
+        }
+    }
+    Ok(compared)
+}
+
+/// The same for tiles of codes, at some bytes they may start at.
+fn replay_tiles(scalar: &Kernels, table: &Kernels) -> Result<u32, JsError> {
+    let longest = DEPTHS * TILE_STEP;
+    let bytes = |stream, len: usize| -> Vec<u8> {
+        let bits = (0..len).map(move |at| rng::value(stream, 2, at as u64));
+        bits.map(|bits| {
+            if bits % 4 == 0 {
+                127
+            } else {
+                (bits >> 8) as u8
+            }
+        })
+        .collect()
+    };
+    let rows: Vec<u8> = bytes(5, TILE_ROWS * longest + CODE_BLOCK);
+    let rows: Vec<u8> = rows.into_iter().map(|code| code & 127).collect();
+    let panel = bytes(6, TILE_COLUMNS * longest + CODE_BLOCK);
+    let panel: Vec<i8> = panel.into_iter().map(|code| code as i8).collect();
+    let mut compared = 0;
+    for depth in (0..=longest).step_by(TILE_STEP) {
+        let offset = depth % CODE_BLOCK;
+        let rows = &rows[offset..][..TILE_ROWS * depth];
+        let panel = &panel[offset / 2..][..TILE_COLUMNS * depth];
+        let mut sums = [[0; TILE_ROWS * TILE_COLUMNS]; 2];
+        (scalar.tile_u7i8)(rows, panel, &mut sums[0]);
+        (table.tile_u7i8)(rows, panel, &mut sums[1]);
+        if sums[0] != sums[1] {
+            let name = table.isa.name();
+            return Err(JsError::new(&format!(
+                "{name}, a tile of {depth} codes: sums differ"
+            )));
+        }
+        compared += 1;
+    }
+    Ok(compared)
+}
+
+/// The sets replayed, by name.
+#[wasm_bindgen]
+pub fn replayed_sets() -> Vec<String> {
+    let sets = available().into_iter().map(|table| table.isa);
+    let sets = sets.filter(|isa| *isa != Isa::Scalar);
+    sets.map(|isa| isa.name().to_owned()).collect()
+}
+
 /// How many comparisons agreed; an error at the first that does not.
 #[wasm_bindgen]
 pub fn replay_kernels() -> Result<u32, JsError> {
     let tables = available();
     let scalar = tables.iter().find(|table| table.isa == Isa::Scalar);
     let scalar = *scalar.ok_or_else(|| JsError::new("expected a scalar table"))?;
-    if !tables.iter().any(|table| table.isa == Isa::Simd128) {
-        return Err(JsError::new(
-            "expected a simd128 table, this module has none",
-        ));
-    }
     let numbers: Vec<f32> = (0..8 * (LEN_MAX + OFFSETS)).map(number).collect();
     let mut compared = 0;
     for table in tables.iter().filter(|table| table.isa != Isa::Scalar) {
         compared += replay_codes(scalar, table)?;
+        compared += replay_nibbles(scalar, table)?;
+        compared += replay_tiles(scalar, table)?;
     }
     for len in 0..=LEN_MAX {
         for offset in 0..OFFSETS {

@@ -29,6 +29,11 @@
 //!
 //! The other modules are the parts: each opens with what it is and what it promises.
 
+#![cfg_attr(
+    all(target_arch = "wasm32", feature = "relaxed-simd"),
+    feature(simd_ffi)
+)]
+
 pub mod error;
 pub mod ids;
 

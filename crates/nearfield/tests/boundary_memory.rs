@@ -92,6 +92,11 @@ fn opening_stays_within_the_file_and_16_mib_and_searching_takes_nothing() {
         r#"{"dim":40,"kind":"hnsw","codec":"sq8","M":4,"efConstruction":8}"#,
         None,
     ));
+    sound.push(file(
+        &testkit::data::clustered(3_000, 41, 9, 1),
+        r#"{"dim":41,"kind":"hnsw","codec":"sq4","M":4,"efConstruction":8}"#,
+        None,
+    ));
     for file in sound {
         let (most, opened) = peak(|| load(&file));
         let index = opened.expect("sound");
@@ -164,7 +169,7 @@ fn searches_allocate_nothing(index: &Index) {
             exact,
         };
         let mut search = |at: u16| {
-            let query = &[f32::from(at); 40][..index.dim() as usize];
+            let query = &[f32::from(at); 41][..index.dim() as usize];
             index
                 .search_into(query, params, &mut slots, &mut distances)
                 .expect("good")

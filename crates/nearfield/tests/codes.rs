@@ -1,10 +1,11 @@
-//! Codes against an independent oracle: what a byte a number keeps, that every instruction set scores
+//! Codes against an independent oracle: what a byte or four bits a number keep, that every instruction set scores
 //! the same, that searches by codes lose nothing, and that `auto` gives codes up where they would.
 
 use nearfield::boundary::{Builder, Index, Phase, SearchParams};
-use nearfield::codec::{Codes, QueryCode, Scorer, Sq8Scorer, sq8};
+use nearfield::codec::codes::TERMS_BYTES;
+use nearfield::codec::{Codes, Form, QueryCode, Scorer, Sq4Scorer, Sq8Scorer, sq4, sq8};
 use nearfield::exec::Exec;
-use nearfield::kernels::available;
+use nearfield::kernels::{Kernels, available};
 use nearfield::metric::Metric;
 use testkit::data;
 use testkit::oracle::{self, Measure};
@@ -70,25 +71,66 @@ fn self_recall(index: &Index, vectors: &[f32], measure: Measure) -> f64 {
     found.count() as f64 / f64::from(index.size())
 }
 
-/// What a stored row stands for, as the documentation has it.
+/// The integers of a stored row, as the documentation has them.
+fn integers(codes: Codes<'_>, slot: u32) -> Vec<i32> {
+    let (row, dim) = (codes.row(slot), codes.centre().len());
+    let half = dim.div_ceil(2);
+    let integer = |column: usize| match codes.form() {
+        Form::Sq8 => i32::from(row[column].cast_signed()),
+        Form::Sq4 if column < half => 2 * i32::from(row[column] % 16) - 15,
+        Form::Sq4 => 2 * i32::from(row[column - half] / 16) - 15,
+    };
+    (0..dim).map(integer).collect()
+}
+
+/// What a stored row stands for.
 fn decoded(codes: Codes<'_>, slot: u32) -> Vec<f64> {
     let scale = f64::from(codes.terms(slot).scale);
-    let row = codes.row(slot).iter().zip(codes.centre());
-    row.map(|(code, centre)| f64::from(*centre) + scale * f64::from(code.cast_signed()))
+    let row = integers(codes, slot).into_iter().zip(codes.centre());
+    row.map(|(code, centre)| f64::from(*centre) + scale * f64::from(code))
         .collect()
 }
 
 /// Codes of rows around their first, which is no row's mean but a centre all the same.
-fn encoded(metric: Metric, vectors: &[f32], centre: &[f32]) -> Vec<u8> {
-    let stride = sq8::stride(centre.len());
+fn encoded(form: Form, metric: Metric, vectors: &[f32], centre: &[f32]) -> Vec<u8> {
+    let stride = form.stride(centre.len());
     let mut bytes = vec![0xaa; vectors.len() / centre.len() * stride];
     for (vector, out) in vectors
         .chunks_exact(centre.len())
         .zip(bytes.chunks_exact_mut(stride))
     {
-        sq8::encode(metric, vector, centre, out);
+        form.encode(metric, vector, centre, out);
     }
     bytes
+}
+
+/// Codes' scorer, whichever it is.
+fn scorer<'a>(
+    codes: Codes<'a>,
+    query: &'a QueryCode,
+    kernels: &'static Kernels,
+) -> Box<dyn Scorer + 'a> {
+    match codes.form() {
+        Form::Sq8 => Box::new(Sq8Scorer::new(codes, query, kernels)),
+        Form::Sq4 => Box::new(Sq4Scorer::new(codes, query, kernels)),
+    }
+}
+
+/// What both forms promise of a row's terms, and of the bytes that hold no number.
+fn assert_terms(metric: Metric, codes: Codes<'_>, slot: u32) {
+    let (row, terms, integers) = (codes.row(slot), codes.terms(slot), integers(codes, slot));
+    assert_eq!(terms.sum, integers.iter().sum::<i32>());
+    let squares: f64 = integers.iter().map(|code| f64::from(code * code)).sum();
+    let bias = f64::from(terms.scale).powi(2) * squares;
+    let wanted = if metric == Metric::Ip { 0.0 } else { bias };
+    let error = (f64::from(terms.bias) - wanted).abs();
+    assert!(error <= 1e-6 * wanted, "{metric:?}: {terms:?}");
+    let used = codes.form().code_bytes(integers.len());
+    let padding = &row[used..row.len() - TERMS_BYTES];
+    assert!(padding.iter().all(|byte| *byte == 0));
+    if codes.form() == Form::Sq4 && integers.len() % 2 == 1 {
+        assert!(row[used - 1] < 16, "half a byte is padding");
+    }
 }
 
 #[test]
@@ -96,32 +138,90 @@ fn a_code_is_its_vector_within_half_a_step() {
     for dim in [1, 3, 52, 53, 64, 100, 116, 117, 256, 1536] {
         let vectors = data::clustered(60, dim, 5, dim as u64);
         for (metric, _) in MEASURES {
-            let bytes = encoded(metric, &vectors, &vectors[..dim]);
-            let codes = Codes::new(&bytes, &vectors[..dim]);
+            let bytes = encoded(Form::Sq8, metric, &vectors, &vectors[..dim]);
+            let codes = Codes::new(Form::Sq8, &bytes, &vectors[..dim]);
             assert_eq!(codes.len(), 60);
             for (slot, vector) in (0..).zip(vectors.chunks_exact(dim)) {
-                let (row, terms) = (codes.row(slot), codes.terms(slot));
+                let step = f64::from(codes.terms(slot).scale);
                 for (x, kept) in vector.iter().zip(decoded(codes, slot)) {
                     let error = (f64::from(*x) - kept).abs();
-                    let step = f64::from(terms.scale);
                     assert!(error <= step * 0.501 + 1e-6, "{metric:?} {dim}: {x} {kept}");
                 }
-                let numbers = || row[..dim].iter().map(|code| i32::from(code.cast_signed()));
-                assert_eq!(terms.sum, numbers().sum::<i32>());
-                assert!(
-                    slot == 0 || numbers().any(|code| code.abs() == 127),
-                    "{dim}"
-                );
-                let padding = &row[dim..row.len() - sq8::TERMS_BYTES];
-                assert!(padding.iter().all(|byte| *byte == 0));
-                let squares: f64 = numbers().map(|code| f64::from(code * code)).sum();
-                let bias = f64::from(terms.scale).powi(2) * squares;
-                let wanted = if metric == Metric::Ip { 0.0 } else { bias };
-                let error = (f64::from(terms.bias) - wanted).abs();
-                assert!(error <= 1e-6 * wanted, "{metric:?} {dim}: {terms:?}");
+                let largest = integers(codes, slot).iter().any(|code| code.abs() == 127);
+                assert!(slot == 0 || largest, "{dim}");
+                assert_terms(metric, codes, slot);
             }
         }
     }
+}
+
+/// The error of the best scale there is, by looking at many, as a share of the row's length.
+fn best_error(differences: &[f64]) -> f64 {
+    let largest = differences
+        .iter()
+        .fold(0.0, |most: f64, x| most.max(x.abs()));
+    let errors = (1..=2000).map(|part| {
+        let scale = largest / 15.0 * f64::from(part) / 2000.0;
+        let error = |x: &f64| {
+            let level = (x / (2.0 * scale) + 8.0).floor().clamp(0.0, 15.0);
+            (x - scale * (2.0 * level - 15.0)).powi(2)
+        };
+        differences.iter().map(error).sum::<f64>()
+    });
+    let length: f64 = differences.iter().map(|x| x * x).sum();
+    (errors.fold(f64::INFINITY, f64::min) / length).sqrt()
+}
+
+#[test]
+fn four_bits_err_little_more_than_by_the_best_scale_and_are_nearest() {
+    for dim in [1, 3, 64, 100, 103, 104, 105, 256, 1536] {
+        let vectors = data::clustered(20, dim, 5, dim as u64);
+        for (metric, _) in MEASURES {
+            let bytes = encoded(Form::Sq4, metric, &vectors, &vectors[..dim]);
+            let codes = Codes::new(Form::Sq4, &bytes, &vectors[..dim]);
+            assert_eq!(codes.len(), 20);
+            for (slot, vector) in (0..).zip(vectors.chunks_exact(dim)) {
+                assert_terms(metric, codes, slot);
+                if slot == 0 {
+                    continue;
+                }
+                let scale = f64::from(codes.terms(slot).scale);
+                let pairs = vector.iter().zip(codes.centre());
+                let differences: Vec<f64> = pairs.map(|(x, c)| f64::from(x - c)).collect();
+                let (mut error, mut length) = (0.0, 0.0);
+                for (x, code) in differences.iter().zip(integers(codes, slot)) {
+                    let off = (x - scale * f64::from(code)).abs();
+                    let clipped = code.abs() == 15 && x.abs() > 15.0 * scale;
+                    assert!(
+                        clipped || off <= scale * 1.0001,
+                        "{dim}: {x} as {code} × {scale}"
+                    );
+                    error += off * off;
+                    length += x * x;
+                }
+                let (error, best) = ((error / length).sqrt(), best_error(&differences));
+                assert!(
+                    error <= 1.1 * best + 0.005,
+                    "{metric:?} {dim}: {error}, {best}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_of_four_bit_codes_byte_for_byte() {
+    let mut row = [0xaa; 64];
+    sq4::encode(Metric::L2, &[1.0, 3.0, -1.0], &[0.0; 3], &mut row);
+    // The root of the mean square, 11 / 3, times 0.1675, is more than 3 / 15: nothing is clipped.
+    let scale: f32 = 3.0 / 15.0;
+    let mut expected = [0; 64];
+    // Levels 10, 15, 5: the first two in the low halves, the third above the first.
+    expected[..2].copy_from_slice(&[0x5a, 15]);
+    expected[52..56].copy_from_slice(&scale.to_le_bytes());
+    expected[56..60].copy_from_slice(&(scale * scale * 275.0).to_le_bytes());
+    expected[60..].copy_from_slice(&15_i32.to_le_bytes());
+    assert_eq!(row, expected);
 }
 
 #[test]
@@ -165,16 +265,19 @@ fn score(metric: Metric, query: &[f32], codes: Codes<'_>, slot: u32) -> f64 {
 fn scores_are_the_definition_and_the_same_on_every_instruction_set() {
     for dim in [5, 52, 60, 64, 100, 300] {
         let vectors = data::clustered(43, dim, 4, 3);
-        for (metric, _) in MEASURES {
-            let bytes = encoded(metric, &vectors, &vectors[..dim]);
-            let codes = Codes::new(&bytes, &vectors[..dim]);
+        for (form, (metric, _)) in Form::ALL
+            .into_iter()
+            .flat_map(|form| MEASURES.map(|m| (form, m)))
+        {
+            let bytes = encoded(form, metric, &vectors, &vectors[..dim]);
+            let codes = Codes::new(form, &bytes, &vectors[..dim]);
             let mut query = QueryCode::default();
             for row in [1, 17, 42] {
                 let vector = &vectors[row * dim..][..dim];
-                query.set(metric, vector, codes.centre());
+                query.set(metric, vector, codes);
                 let mut bits: Option<Vec<u32>> = None;
                 for kernels in available() {
-                    let scorer = Sq8Scorer::new(codes, &query, kernels);
+                    let scorer = scorer(codes, &query, kernels);
                     let ones: Vec<f32> = (0..43).map(|slot| scorer.score(slot)).collect();
                     for at in 0..40 {
                         let slots = [at, at + 3, 42 - at, 7];
@@ -222,17 +325,18 @@ fn any_bytes_and_any_query_are_safe_to_score() {
             (0..dim).map(&mut pick).collect(),
         );
         let (metric, _) = MEASURES[round % 3];
-        let mut bytes = encoded(metric, &vectors, &centre);
+        let form = Form::ALL[round / 6 % 2];
+        let mut bytes = encoded(form, metric, &vectors, &centre);
         if round % 2 == 1 {
             for byte in &mut bytes {
                 *byte = random.bits().to_le_bytes()[0];
             }
         }
-        let codes = Codes::new(&bytes, &centre);
+        let codes = Codes::new(form, &bytes, &centre);
         let mut code = QueryCode::default();
-        code.set(metric, &query, &centre);
+        code.set(metric, &query, codes);
         let scores = available().into_iter().map(|kernels| {
-            let scorer = Sq8Scorer::new(codes, &code, kernels);
+            let scorer = scorer(codes, &code, kernels);
             let all = scorer.score4([0, 1, 2, 3]).map(f32::to_bits);
             all.map(|bits| {
                 if f32::from_bits(bits).is_nan() {
@@ -271,25 +375,31 @@ fn searches_by_codes_find_what_searches_by_vectors_find() {
             });
             shares.sum::<f64>() / 100.0
         };
-        let (exact, coded) = (recall("f32"), recall("sq8"));
-        assert!(
-            coded >= 0.98 && coded >= exact - 0.005,
-            "{metric:?}: {coded} by codes, {exact} by vectors"
-        );
+        let exact = recall("f32");
+        for codec in ["sq8", "sq4"] {
+            let coded = recall(codec);
+            assert!(
+                coded >= 0.98 && coded >= exact - 0.005,
+                "{metric:?}: {coded} by {codec}, {exact} by vectors"
+            );
+        }
     }
 }
 
 #[test]
 fn codes_are_the_same_bytes_for_any_number_of_threads() {
     let base = data::clustered(3000, 24, 10, 9);
-    for (metric, _) in MEASURES {
-        let options = options(24, metric, "sq8");
+    for (metric, codec) in MEASURES
+        .into_iter()
+        .flat_map(|(m, _)| [(m, "sq8"), (m, "sq4")])
+    {
+        let options = options(24, metric, codec);
         let serial = file(&build(&base, &options));
         for threads in [1, 2, 8] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let pool = pool.expect("pool");
             let pooled = file(&build_with(&base, &options, Exec::Pool(&pool)));
-            assert!(pooled == serial, "{metric:?}, {threads}");
+            assert!(pooled == serial, "{metric:?}, {codec}, {threads}");
         }
     }
 }
@@ -306,7 +416,7 @@ fn auto_says_what_it_chose_and_why() {
     assert_eq!(codec, "sq8");
     assert_eq!(
         why,
-        "sq8: codes find 1.000 of sampled rows' neighbours, 0.995 are enough"
+        "sq8: codes of sq8 find 1.000 of sampled rows' neighbours, 0.995 are enough"
     );
     assert_eq!(
         chosen(&base, 32, "sq8"),
@@ -326,25 +436,72 @@ fn auto_says_what_it_chose_and_why() {
     assert!(
         why.as_str()
             .expect("text")
-            .starts_with("f32: codes find 0."),
+            .starts_with("f32: codes of sq8 find 0."),
+        "{why}"
+    );
+    // From 64 numbers on, half a byte for each is tried as well.
+    let base = data::clustered(2000, 64, 200, 9);
+    let (codec, why) = chosen(&base, 64, "auto");
+    assert_eq!(codec, "sq4");
+    assert_eq!(
+        why,
+        "sq4: codes of sq4 find 1.000 of sampled rows' neighbours, 0.995 are enough"
+    );
+    assert_eq!(
+        chosen(&base, 64, "sq4"),
+        ("sq4".into(), serde_json::Value::Null)
+    );
+    // One number in every row far larger than the others: a byte still tells those apart, four bits do not.
+    let mut tall = base;
+    for (at, row) in tall.chunks_exact_mut(64).enumerate() {
+        row[0] = [-40.0, 40.0][at % 2];
+    }
+    let (codec, why) = chosen(&tall, 64, "auto");
+    assert_eq!(codec, "sq8");
+    assert!(
+        why.as_str()
+            .expect("text")
+            .starts_with("sq8: codes of sq4 find 0."),
         "{why}"
     );
 }
 
-/// Rows so near to each other that codes cannot tell them apart, where no sampled row is among them.
-#[test]
-fn a_crowd_that_the_sample_misses_is_met_while_linking() {
-    let (rows, dim) = (6000, 32);
+/// Six thousand rows, hundreds of which are a crowd this wide, where no sampled row is among them.
+fn crowd(dim: usize, width: f64) -> Vec<f32> {
+    let rows = 6000;
     let mut base = data::clustered(rows, dim, 40, 6);
     let mut random = Random::new(2);
     let first = base[dim..2 * dim].to_vec();
     for row in (1..330).filter(|row| row % 94 != 0) {
         for (x, first) in base[row * dim..][..dim].iter_mut().zip(&first) {
             #[allow(clippy::cast_possible_truncation)] // noise
-            let noise = (1e-5 * random.normal()) as f32;
+            let noise = (width * random.normal()) as f32;
             *x = first + noise;
         }
     }
+    base
+}
+
+#[test]
+fn a_crowd_that_the_sample_misses_is_met_while_repairing() {
+    let dim = 64;
+    let base = crowd(dim, 0.01);
+    let index = build(&base, &options(dim, Metric::L2, "auto"));
+    assert_eq!(
+        info(&index, "chosen"),
+        "sq8: some rows are too near to many others for codes of sq4"
+    );
+    let share = self_recall(&index, &base, Measure::L2);
+    assert!((share - 1.0).abs() < f64::EPSILON, "{share}");
+    let forced = build(&base, &options(dim, Metric::L2, "sq4"));
+    let share = self_recall(&forced, &base, Measure::L2);
+    assert!(share < 1.0, "there was nothing to be met");
+}
+
+#[test]
+fn a_crowd_that_the_sample_misses_is_met_while_linking() {
+    let dim = 32;
+    let base = crowd(dim, 1e-5);
     let index = build(&base, &options(dim, Metric::L2, "auto"));
     assert_eq!(
         info(&index, "chosen"),
@@ -371,7 +528,7 @@ fn every_row_finds_itself_whatever_was_chosen() {
             *x *= scale;
         }
     }
-    let sets: [(&str, usize, Vec<f32>); 7] = [
+    let sets: [(&str, usize, Vec<f32>); 9] = [
         ("far clusters", 32, data::far_clusters(4000, 32, 20, 3)),
         ("copies", 32, copies),
         ("zeros", 40, vec![0.0; 500 * 40]),
@@ -379,6 +536,8 @@ fn every_row_finds_itself_whatever_was_chosen() {
         ("grid", 20, data::grid(3000, 20, 3, 4)),
         ("clustered", 48, data::clustered(3000, 48, 30, 5)),
         ("heavy tails", 32, heavy),
+        ("wide far clusters", 96, data::far_clusters(4000, 96, 20, 3)),
+        ("wide clustered", 96, data::clustered(3000, 96, 300, 5)),
     ];
     for (name, dim, base) in sets {
         for (metric, measure) in [MEASURES[0], MEASURES[2]] {
@@ -399,7 +558,7 @@ fn few_rows_have_codes_too() {
     for rows in [0, 1, 2, 3, 5, 40] {
         let base = data::clustered(rows, 6, 3, 8);
         for (metric, measure) in MEASURES {
-            for codec in ["sq8", "auto"] {
+            for codec in ["sq8", "sq4", "auto"] {
                 let index = build(&base, &options(6, metric, codec));
                 let found = search(&index, &[0.5; 6], 50, 50);
                 let truth = oracle::nearest(measure, &base, &[0.5; 6], 50);

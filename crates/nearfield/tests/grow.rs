@@ -91,7 +91,7 @@ fn batches_of_any_size_search_as_well_as_a_build() {
     let (rows, dim) = (4000, 32);
     let all = data::clustered(rows + 100, dim, 4, 5);
     let (base, queries) = all.split_at(rows * dim);
-    for codec in ["f32", "sq8"] {
+    for codec in ["f32", "sq8", "sq4"] {
         let options = format!(r#"{{"dim":{dim},"kind":"hnsw","codec":"{codec}"}}"#);
         let best = recall(&built(&options, base), base, queries, dim, 100);
         for batch in [100, 1000, rows] {
@@ -132,7 +132,7 @@ fn same_bytes_for_any_number_of_threads() {
     let mut base = data::clustered(rows, dim, 10, 9);
     base.copy_within(0..200 * dim, 700 * dim);
     for metric in ["l2", "ip", "cosine"] {
-        for codec in ["f32", "sq8"] {
+        for codec in ["f32", "sq8", "sq4"] {
             let options =
                 format!(r#"{{"dim":{dim},"metric":"{metric}","codec":"{codec}","seed":3}}"#);
             let serial = file(&grown(&options, &base, dim, 700, Exec::Serial));

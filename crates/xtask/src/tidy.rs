@@ -22,9 +22,10 @@ const BANNED_NAMES: [&str; 7] = [
 ];
 const FOLDERS_SKIPPED: [&str; 6] = ["node_modules", "target", "dist", ".git", "pkg", ".tools"];
 /// What wasm-pack and the packagers write beside sources; ignored by git.
-const BUILT: [&str; 3] = [
+const BUILT: [&str; 4] = [
     "packages/wasm/single",
     "packages/wasm/threads",
+    "packages/wasm/relaxed",
     "packages/native/npm",
 ];
 const LINES_MAX: usize = 800;

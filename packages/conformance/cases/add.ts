@@ -133,7 +133,7 @@ const sameForThreads: Case = {
   when: ({ backend }) => backend !== 'wasm',
   async run(env) {
     const data = clustered(3000, 24, 21)
-    for (const codec of ['f32', 'sq8']) {
+    for (const codec of ['f32', 'sq8', 'sq4']) {
       const files: Uint8Array[] = []
       for (const threads of [1, 2]) {
         await using index = await create(env, { dim: 24, codec, threads, seed: 4 })

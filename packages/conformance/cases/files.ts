@@ -12,7 +12,7 @@ const sameForThreads: Case = {
   when: ({ backend }) => backend !== 'wasm',
   async run(env) {
     const counts = env.backend === 'native' ? [1, 2, 8] : [1, 2]
-    for (const codec of ['f32', 'sq8']) {
+    for (const codec of ['f32', 'sq8', 'sq4']) {
       for (const metric of METRICS) {
         const data = clustered(4000, 24, 21)
         let first: Uint8Array | undefined
@@ -161,6 +161,7 @@ const mutated: Case = {
       { kind: 'hnsw', keys: keyed },
       { kind: 'hnsw', keys: keyed.map((_, i) => i * 3) },
       { kind: 'hnsw', codec: 'sq8' },
+      { kind: 'hnsw', codec: 'sq4' },
     ]) {
       await using index = await build(env, data, { dim: 12, ...options })
       sources.push(await index.toBytes())
@@ -202,6 +203,8 @@ const kinds = [
   { name: 'hnsw-l2', dim: 33, options: { kind: 'hnsw', codec: 'f32' } },
   { name: 'sq8-l2', dim: 33, options: { kind: 'hnsw', codec: 'sq8' } },
   { name: 'sq8-ip', dim: 40, options: { kind: 'hnsw', codec: 'sq8', metric: 'ip' } },
+  { name: 'sq4-l2', dim: 33, options: { kind: 'hnsw', codec: 'sq4' } },
+  { name: 'sq4-cosine', dim: 140, options: { kind: 'hnsw', codec: 'sq4', metric: 'cosine' } },
 ] as const
 
 interface Told {

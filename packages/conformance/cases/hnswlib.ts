@@ -224,13 +224,13 @@ const grown: Case = {
     for (let i = 0; i < ROWS; i++) whole.set(vectorOf(theirs(), i), i * DIM)
     whole.set(more, ROWS * DIM)
     const keyOf = (slot: number) => (slot < ROWS ? 10 * slot + 3 : 100_000 + slot - ROWS)
-    for (const codec of ['auto', 'f32', 'sq8']) {
+    for (const codec of ['auto', 'f32', 'sq8', 'sq4']) {
       await using index = await open(env, theirs(), { codec })
       await refuses(env.nearfield, 'KEY', /keys/, () => index.add(more))
       const { first } = await index.add(more, { keys })
       equal(first, ROWS, 'first')
       await index.check()
-      equal(index.stats().codec, codec === 'sq8' ? 'sq8' : 'f32', 'codec')
+      equal(index.stats().codec, codec === 'auto' ? 'f32' : codec, 'codec')
       const chosen = String(index.stats().chosen)
       ok(/^opened from hnswlib: 60 elements/.test(chosen), `chosen: ${chosen}`)
       const told = await index.explain(row(whole, DIM, 700), { k: 5 })

@@ -7,6 +7,7 @@ import { fileCases, readCases, writeCases } from './files.ts'
 import { hnswlibCases } from './hnswlib.ts'
 import { measureCases } from './measure.ts'
 import { searchCases } from './search.ts'
+import { setCases } from './sets.ts'
 
 /** `write` first in every runtime, then `read` in every runtime, when all files are there. */
 export const passes: Readonly<Record<'write' | 'read', readonly Case[]>> = {
@@ -14,6 +15,7 @@ export const passes: Readonly<Record<'write' | 'read', readonly Case[]>> = {
   read: [
     ...readCases,
     ...searchCases,
+    ...setCases,
     ...measureCases,
     ...addCases,
     ...errorCases,

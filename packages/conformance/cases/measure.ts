@@ -68,7 +68,7 @@ const explained: Case = {
     const keys = Array.from({ length: ROWS }, (_, i) => `row ${i}`)
     const build = (options: object) =>
       env.nearfield.buildIndex(data, { backend: env.backend, dim: DIM, keys, ...options } as never)
-    for (const codec of ['f32', 'sq8'] as const) {
+    for (const codec of ['f32', 'sq8', 'sq4'] as const) {
       await using index = await build({ kind: 'hnsw', codec, M: 8 })
       let before = 0
       for (const ef of [20, 80, 320]) {
@@ -79,9 +79,9 @@ const explained: Case = {
         equal(told.expanded.length, index.stats().levels, 'levels')
         equal(told.pool, ef, 'pool')
         const { byCode, byVector } = told.distances
-        if (codec === 'sq8') equal(byVector, ef, 'candidates judged by their vectors')
+        if (codec !== 'f32') equal(byVector, ef, 'candidates judged by their vectors')
         else equal(byCode, 0, 'codes where there are none')
-        const walked = codec === 'sq8' ? byCode : byVector
+        const walked = codec === 'f32' ? byVector : byCode
         ok(walked > before && walked < ROWS, `${walked} rows compared, ${before} with less effort`)
         ok(told.expanded[0]! >= ef, `${told.expanded[0]} nodes of level 0 for ef ${ef}`)
         ok(String(told.entry).startsWith('row '), `entry ${told.entry}`)

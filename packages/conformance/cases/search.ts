@@ -31,7 +31,7 @@ function matches(
   }
 }
 
-type How = { readonly kind: 'flat' } | { readonly kind: 'hnsw'; readonly codec: 'f32' | 'sq8' }
+type How = { readonly kind: 'flat' } | { readonly kind: 'hnsw'; readonly codec: 'f32' | 'sq8' | 'sq4' }
 
 function exactCase(metric: Metric, how: How): Case {
   const { kind, codec = 'f32' } = { codec: undefined, ...how }
@@ -270,11 +270,17 @@ const copies: Case = {
 const everyVector: Case = {
   name: 'every vector of an hnsw index finds itself',
   async run(env) {
-    const data = clustered(ROWS, DIM, 12, 6)
-    await using index = await build(env, data, { dim: DIM, kind: 'hnsw' })
-    equal(index.stats().codec, 'sq8', 'codec that auto chose')
-    const batch = await index.searchBatch(data, { k: 1 })
-    for (let i = 0; i < ROWS; i++) equal(batch.distances[i], 0, `distance of row ${i} to its nearest`)
+    for (const [dim, centres, codec] of [
+      [DIM, 6, 'sq8'],
+      [72, 300, 'sq4'],
+    ] as const) {
+      const data = clustered(ROWS, dim, 12, centres)
+      await using index = await build(env, data, { dim, kind: 'hnsw' })
+      equal(index.stats().codec, codec, `codec that auto chose for ${dim} numbers`)
+      const batch = await index.searchBatch(data, { k: 1 })
+      for (let i = 0; i < ROWS; i++)
+        equal(batch.distances[i], 0, `distance of row ${i} of ${dim} numbers to its nearest`)
+    }
   },
 }
 
@@ -327,6 +333,7 @@ export const searchCases: readonly Case[] = [
     exactCase(metric, { kind: 'flat' }),
     exactCase(metric, { kind: 'hnsw', codec: 'f32' }),
     exactCase(metric, { kind: 'hnsw', codec: 'sq8' }),
+    exactCase(metric, { kind: 'hnsw', codec: 'sq4' }),
   ]),
   forms,
   timersRun,

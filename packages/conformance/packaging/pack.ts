@@ -8,6 +8,8 @@ const root = join(import.meta.dirname, '../../..')
 export interface Packed {
   readonly name: string
   readonly tarball: string
+  /** What it holds, by path. */
+  readonly files: readonly string[]
 }
 
 /** Tarballs of the facade, the loader and this machine's addon, in `folder`. */
@@ -31,8 +33,9 @@ export async function packAll(folder: string): Promise<Packed[]> {
   for (const { name, from } of sources) {
     const [told] = JSON.parse(
       await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], from),
-    ) as { filename: string }[]
-    packed.push({ name, tarball: join(folder, basename(told!.filename)) })
+    ) as { filename: string; files: { path: string }[] }[]
+    const files = told!.files.map(({ path }) => path)
+    packed.push({ name, tarball: join(folder, basename(told!.filename)), files })
   }
   await rm(stub, { recursive: true })
   return packed

@@ -67,6 +67,26 @@ try {
   const packages = await packAll(folder)
   for (const each of packages) await test(`publint ${each.name}`, () => lint(each, folder))
   for (const each of packages.slice(0, 2)) await test(`attw ${each.name}`, () => typesResolve(each, folder))
+  await test('the facade holds every WebAssembly build whole', async () => {
+    const pool = [
+      'pool-hook.js',
+      'pool-trap.js',
+      'pool-node.js',
+      'pool-web.js',
+      'pool-worker-node.js',
+      'pool-worker.js',
+    ]
+    const module = ['nearfield_wasm.js', 'nearfield_wasm_bg.wasm']
+    const wanted = Object.entries({
+      threads: [...module, ...pool],
+      relaxed: [...module, ...pool],
+      single: module,
+    })
+    for (const [variant, names] of wanted) {
+      for (const name of names)
+        expectText(packages[0]!.files.join('\n'), new RegExp(`^dist/wasm/${variant}/${name}$`, 'm'))
+    }
+  })
   await test('the tarballs install into an empty project', () => install(project, packages))
   for (const runtime of ['node', 'deno', 'bun'] as const) {
     const command = { node: ['node'], deno: ['deno', 'run', '-A'], bun: ['bun'] }[runtime]
@@ -81,10 +101,13 @@ try {
   await test('without the native package Node falls back to WebAssembly and says why', async () => {
     const lean = join(folder, 'lean')
     await install(lean, packages.slice(0, 2)) // the loader without a binary
-    await writeFile(join(lean, 'node.mjs'), `${snippets.deno}\nconsole.log(index.backend.why)\n`)
+    await writeFile(
+      join(lean, 'node.mjs'),
+      `${snippets.deno}\nconsole.log(index.backend.why, index.backend.simd)\n`,
+    )
     const text = await run(join(bin, 'node'), ['node.mjs'], lean)
     expectText(text, /1000 wasm-threads/)
-    expectText(text, /no native \(/)
+    expectText(text, /no native \(.* relaxed-simd$/m)
   })
   // In the head: a script's own text counts as text of the body.
   const page = (script: string) =>

@@ -12,7 +12,7 @@ export interface BackendInfo {
   readonly kind: BackendKind
   /** One sentence, e.g. "native addon for linux-x64-gnu" or "page is not cross-origin isolated". */
   readonly why: string
-  /** Instruction set of the kernels: avx512, avx2, neon, simd128 or scalar. */
+  /** Instruction set of the kernels, a word of the option `isa`. */
   readonly simd: string
   /** Threads a call may use. */
   readonly threads: number

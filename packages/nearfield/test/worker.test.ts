@@ -9,7 +9,7 @@ import { POOL_CHANNEL, type Port, type Spec } from '../src/backends/worker-messa
 import { line, refuses } from './house.ts'
 import { type Model, model } from './model.ts'
 
-const spec: Spec = { kind: 'wasm', threads: 0, why: 'a test', poolName: 'pool' }
+const spec: Spec = { variant: 'single', threads: 0, why: 'a test', poolName: 'pool' }
 
 function channel(backend: Backend | Error) {
   const { port1, port2 } = new MessageChannel()
@@ -148,7 +148,7 @@ describe('death', () => {
     backend.gate = never
     const { connection } = channel(backend)
     const died = vi.fn()
-    const client = await connectWorker(connection, { ...spec, kind: 'wasm-threads' }, died)
+    const client = await connectWorker(connection, { ...spec, variant: 'threads' }, died)
     const pending = client.buildStep(1, 0)
     const news = new BroadcastChannel(POOL_CHANNEL)
     news.postMessage({ type: 'pool-trap', pool: 'another', message: 'not ours' })

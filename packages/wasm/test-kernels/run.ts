@@ -1,25 +1,42 @@
 /**
- * Builds a module that only adds a replay of the kernels to the single variant, and runs it:
- * simd128 against the scalar definition, bit for bit, all lengths 0 … 1,100 and all alignments, of floats and of codes.
+ * Builds modules that only add a replay of the kernels to a variant, and runs them: every set they hold
+ * against the scalar definition, bit for bit, all lengths 0 … 1,100 and all alignments, of floats and of
+ * codes.
  */
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { pack } from '../build.ts'
+import { installPool, pack, type Variant } from '../build.ts'
 
-const out = mkdtempSync(join(tmpdir(), 'nearfield-replay-'))
-try {
-  pack('single', out, ['replay'])
-  const glue = await import(pathToFileURL(join(out, 'nearfield_wasm.js')).href)
-  await glue.default({ module_or_path: readFileSync(join(out, 'nearfield_wasm_bg.wasm')) })
-  const compared: number = glue.replay_kernels()
-  // Floats: 1,101 lengths × 16 offsets × 10 results; codes: 19 lengths × 64 offsets × 5 results.
-  // Fewer would mean a loop that was cut short.
-  const wanted = 1101 * 16 * 10 + 19 * 64 * 5
-  if (compared !== wanted) throw new Error(`expected ${wanted} comparisons, got ${compared}`)
-  console.log(`simd128 agrees with scalar in ${compared} results`)
-} finally {
-  rmSync(out, { recursive: true, force: true })
+/** What each variant's module must hold besides the definition. */
+const sets: Partial<Record<Variant, readonly string[]>> = {
+  single: ['simd128'],
+  relaxed: ['relaxed-simd', 'simd128'],
+}
+
+// Floats: 1,101 lengths × 16 offsets × 10 results; codes of either form: 19 lengths × 64 offsets × 5
+// results; tiles of 0 to 200 steps.
+// Fewer would mean a loop that was cut short.
+const results = 1101 * 16 * 10 + 2 * 19 * 64 * 5 + 201
+
+for (const [variant, wanted] of Object.entries(sets) as [Variant, readonly string[]][]) {
+  const out = mkdtempSync(join(tmpdir(), 'nearfield-replay-'))
+  try {
+    pack(variant, out, ['replay'])
+    if (variant !== 'single') installPool(out)
+    const glue = await import(pathToFileURL(join(out, 'nearfield_wasm.js')).href)
+    await glue.default({ module_or_path: readFileSync(join(out, 'nearfield_wasm_bg.wasm')) })
+    const found: string[] = glue.replayed_sets()
+    if (found.join() !== wanted.join())
+      throw new Error(`${variant}: expected the sets ${wanted}, got ${found}`)
+    const compared: number = glue.replay_kernels()
+    if (compared !== wanted.length * results) {
+      throw new Error(`${variant}: expected ${wanted.length * results} comparisons, got ${compared}`)
+    }
+    console.log(`${wanted.join(' and ')} agree with scalar in ${compared} results`)
+  } finally {
+    rmSync(out, { recursive: true, force: true })
+  }
 }

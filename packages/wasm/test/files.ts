@@ -1,11 +1,11 @@
-/** One file from every way of building it: one thread, the pool, the single variant; and all of them open it. */
+/** One file from every way of building it: each variant, one thread, the pool; and every variant opens it. */
 
 import assert from 'node:assert/strict'
 import type { WasmBackend } from '../../nearfield/src/backends/wasm.ts'
-import { load } from './load.ts'
+import { load, variants } from './load.ts'
 
 const [rows, dim, k] = [3000, 48, 10]
-const options = JSON.stringify({ dim, kind: 'hnsw', metric: 'cosine', seed: 7 })
+const options = JSON.stringify({ dim, kind: 'hnsw', metric: 'cosine', codec: 'sq8', seed: 7 })
 const walk = { k, ef: 100, exact: false }
 
 /** The same numbers everywhere: mulberry32. */
@@ -32,23 +32,24 @@ async function fileOf(backend: WasmBackend, index: number): Promise<Uint8Array> 
 
 export async function testFiles(): Promise<void> {
   const data = vectors()
-  const [threads, single] = [await load('threads', 2), await load('single', 1)]
+  const backends: WasmBackend[] = []
   const built: Uint8Array[] = []
-  for (const [backend, count] of [
-    [threads, 1],
-    [threads, 2],
-    [single, 1],
-  ] as const) {
-    const index = await buildIndex(backend, data, count)
-    await backend.check(index)
-    built.push(await fileOf(backend, index))
-    await backend.drop(index)
+  for (const variant of variants) {
+    const backend = await load(variant, variant === 'single' ? 1 : 2)
+    assert.equal(backend.info.simd, variant === 'relaxed' ? 'relaxed-simd' : 'simd128')
+    backends.push(backend)
+    for (const threads of variant === 'single' ? [1] : [1, 2]) {
+      const index = await buildIndex(backend, data, threads)
+      await backend.check(index)
+      built.push(await fileOf(backend, index))
+      await backend.drop(index)
+    }
   }
   for (const file of built.slice(1))
     assert.ok(Buffer.compare(file, built[0] as Uint8Array) === 0, 'files differ')
 
   const answers = []
-  for (const backend of [threads, single]) {
+  for (const backend of backends) {
     const file = built[0] as Uint8Array
     const loader = await backend.openBegin(file.length, '{}')
     for (let at = 0; at < file.length; at += 65_536)
@@ -72,6 +73,6 @@ export async function testFiles(): Promise<void> {
     await backend.drop(index)
     await assert.rejects(backend.check(index), /^Error: CLOSED: /)
   }
-  assert.deepEqual(answers[0], answers[1])
-  await Promise.all([threads.shutdown(), single.shutdown()])
+  for (const batch of answers.slice(1)) assert.deepEqual(batch, answers[0])
+  await Promise.all(backends.map((backend) => backend.shutdown()))
 }

@@ -2,10 +2,18 @@
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { threadsVariant } from '../../nearfield/src/backends/relaxed.ts'
 import type { WasmBackend, WasmVariant } from '../../nearfield/src/backends/wasm.ts'
 import { createWasmBackend } from '../../nearfield/src/backends/wasm.ts'
 
 let copies = 0
+
+/** Every variant this runtime reads. */
+export const variants: readonly WasmVariant[] = [
+  'threads',
+  ...(threadsVariant() === 'relaxed' ? (['relaxed'] as const) : []),
+  'single',
+]
 
 /** A fresh instance at every call: the glue is imported under another query. */
 export function load(variant: WasmVariant, threads: number): Promise<WasmBackend> {
@@ -18,7 +26,7 @@ export function load(variant: WasmVariant, threads: number): Promise<WasmBackend
     load: async () => ({
       glue: await import(copy(new URL('nearfield_wasm.js', folder), copies)),
       module: readFileSync(new URL('nearfield_wasm_bg.wasm', folder)),
-      ...(variant === 'threads' && { pool: await import(new URL('pool-node.js', folder).href) }),
+      ...(variant !== 'single' && { pool: await import(new URL('pool-node.js', folder).href) }),
     }),
   })
 }

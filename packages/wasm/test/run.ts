@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { testFaults } from './faults.ts'
 import { testFiles } from './files.ts'
+import { variants } from './load.ts'
 
 const tests = { 'panics and traps': testFaults, 'files and answers': testFiles }
 const runtime = 'Deno' in globalThis ? 'deno' : 'Bun' in globalThis ? 'bun' : 'node'
@@ -12,7 +13,7 @@ let failed = 0
 for (const [name, test] of Object.entries(tests)) {
   try {
     await test()
-    console.log(`${runtime}: ${name} passed`)
+    console.log(`${runtime}: ${name} passed (${variants.join(', ')})`)
   } catch (error) {
     failed += 1
     console.error(`${runtime}: ${name} FAILED`, error)

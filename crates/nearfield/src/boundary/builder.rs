@@ -1,30 +1,29 @@
 //! A build in steps.
 //!
 //! ```text
-//! new ─► Prepare ─┬─► Encode ─┬─► Plan ─► Link … ─► Repair ─► Done ─► finish        hnsw
-//!                 ├───────────┘  codec f32
+//! new ─► Prepare ─┬─► Encode … ─┬─► Plan ─► Link … ─► Repair ─► Done ─► finish      hnsw
+//!                 ├─────────────┘  codec f32
 //!                 └──────────────────────────────► Done ─► finish                  flat
 //! ```
 //!
 //! Invariant: a step is bounded by rows, not by the size of the data, and cut the same way for any
 //! number of threads. A step that panics leaves its builder poisoned; nothing of it is used again.
 
+use super::coding::{AGREEMENT_MIN, Coding};
 use super::options::{self, AUTO_FLAT_ROWS_MAX, BUILD, Values};
 use super::query::Index;
 use super::{Phase, Progress, isa_limit};
-use crate::codec::{Codec, Encoder, Stored, sq8};
+use crate::codec::{Codec, Codes, Encoder, Form, Stored};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::hnsw::{BuildPhase, FrozenArrays, HnswBuilder, HnswParams};
 use crate::ids::{KeyColumn, ROWS_MAX};
-use crate::index::codes::CodeSections;
 use crate::index::grow::Plan;
 use crate::index::keys::Keys;
 use crate::index::{self, Params, Parts};
 use crate::kernels::{Isa, kernels};
-use crate::matrix::{Matrix, stride};
+use crate::matrix::Matrix;
 use crate::metric::Metric;
-use crate::search::trial;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -32,22 +31,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const STEP_NUMBERS: usize = 4 << 20;
 /// Rows one thread prepares at a time.
 const ROWS_GRAIN: usize = 64;
-/// What codes must find of sampled rows' neighbours for codec `auto` to walk by them.
-pub(super) const AGREEMENT_MIN: f64 = 0.995;
 
 /// Builds one index in steps.
 #[derive(Debug)]
 pub struct Builder {
     params: Params,
     isa: Option<Isa>,
-    /// What `auto` chose and why, kind first.
-    chosen: Vec<String>,
-    /// The codec that was asked for; `None` for `auto`.
-    codec: Option<Codec>,
+    /// The kind that `auto` chose and why.
+    chosen: Option<String>,
     /// For rows that are added later.
     plan: Plan,
     vectors: Matrix,
-    codes: Option<CodeSections>,
+    coding: Coding,
     keys: Keys,
     stage: Stage,
     poisoned: Option<String>,
@@ -98,7 +93,7 @@ impl Builder {
         Ok(Self {
             params,
             isa,
-            chosen: chosen.into_iter().collect(),
+            chosen,
             plan: growth(
                 &values,
                 if values.word("kind") == "auto" {
@@ -107,9 +102,8 @@ impl Builder {
                     0
                 },
             ),
-            codec: Codec::parse(values.word("codec")),
             vectors: copy,
-            codes: None,
+            coding: Coding::new(Codec::parse(values.word("codec"))),
             keys,
             stage,
             poisoned: None,
@@ -143,14 +137,16 @@ impl Builder {
                 "the build is not done: steps are left",
             ));
         };
+        let (codes, codec) = self.coding.finish();
         let parts = Parts {
             vectors: self.vectors.into_region(),
-            codes: self.codes,
+            codes,
             graph: arrays.map(|arrays| (*arrays).into()),
             keys: self.keys,
         };
         let index = index::Index::new(self.params, parts, self.isa)?;
-        let chosen = (!self.chosen.is_empty()).then(|| self.chosen.join("; "));
+        let chosen: Vec<_> = self.chosen.into_iter().chain(codec).collect();
+        let chosen = (!chosen.is_empty()).then(|| chosen.join("; "));
         Ok(Index::new(index, chosen, self.plan))
     }
 
@@ -163,23 +159,25 @@ impl Builder {
                 (Stage::Prepare(done), Phase::Prepare, done)
             }
             Stage::Prepare(_) if self.params.m == 0 => (Stage::Done(None), Phase::Done, rows),
-            Stage::Prepare(_) if self.tries_codes() => {
-                let encoder = Encoder::new(self.vectors.rows(), self.params.metric, exec)?;
-                (Stage::Encode(Box::new(encoder)), Phase::Encode, 0)
+            Stage::Prepare(_) => {
+                let form = self.coding.first(self.vectors.dim());
+                self.encode(form, exec)?
             }
-            Stage::Prepare(_) => (Stage::Plan, Phase::Link, 0),
             Stage::Encode(mut encoder) => {
                 let done = encoder.step(self.vectors.rows(), exec);
                 if done < rows {
+                    let done = self.coded(&encoder, done);
                     (Stage::Encode(encoder), Phase::Encode, done)
                 } else {
-                    self.judge(*encoder, exec);
-                    (Stage::Plan, Phase::Link, 0)
+                    let (rows, kernels) = (self.vectors.rows(), kernels(self.isa));
+                    let metric = self.params.metric;
+                    let next = self.coding.judge(*encoder, rows, metric, kernels, exec);
+                    self.encode(next, exec)?
                 }
             }
             Stage::Plan => (Stage::Link(Box::new(self.plan(exec))), Phase::Link, 0),
             Stage::Link(mut graph) => {
-                let report = graph.step(self.stored(), exec)?;
+                let report = graph.step(self.stored(self.coding.links()), exec)?;
                 // Twins have no links to wait for: they count as done with the rows that have.
                 let done = if report.done == report.total {
                     rows
@@ -190,7 +188,9 @@ impl Builder {
                 let next = if linking {
                     Stage::Link(graph)
                 } else {
-                    self.judge_again(&graph);
+                    if graph.crowded() && self.coding.give_all_up() {
+                        graph.repair_again();
+                    }
                     Stage::Repair(graph)
                 };
                 (
@@ -200,8 +200,19 @@ impl Builder {
                 )
             }
             Stage::Repair(mut graph) => {
-                let report = graph.step(self.stored(), exec)?;
+                let mut report = graph.step(self.stored(self.coding.walks()), exec)?;
+                let mut linking = false;
+                if graph.crowded() && self.coding.give_up() {
+                    linking = graph.linked_by_codes() && self.coding.links().is_none();
+                    if linking {
+                        graph.link_again();
+                    } else {
+                        graph.repair_again();
+                    }
+                    report.phase = BuildPhase::Repair;
+                }
                 match report.phase {
+                    _ if linking => (Stage::Link(graph), Phase::Link, 0),
                     BuildPhase::Done => (
                         Stage::Done(Some(Box::new(graph.finish()))),
                         Phase::Done,
@@ -225,49 +236,28 @@ impl Builder {
         prepare_rows(&mut self.vectors, self.params.metric, done, exec)
     }
 
-    fn stored(&self) -> Stored<'_> {
+    /// The stage that makes these codes, or the one after all are made.
+    fn encode(&self, form: Option<Form>, exec: Exec<'_>) -> Result<(Stage, Phase, usize)> {
+        let Some(form) = form else {
+            return Ok((Stage::Plan, Phase::Link, 0));
+        };
+        let encoder = Encoder::new(form, self.vectors.rows(), self.params.metric, exec)?;
+        let done = self.coded(&encoder, 0);
+        Ok((Stage::Encode(Box::new(encoder)), Phase::Encode, done))
+    }
+
+    /// Rows that have a code when the encoder is `done` with so many: all, once they have one form.
+    fn coded(&self, encoder: &Encoder, done: usize) -> usize {
+        match encoder.form() {
+            Form::Sq8 => done,
+            Form::Sq4 => self.vectors.len(),
+        }
+    }
+
+    fn stored<'a>(&'a self, codes: Option<Codes<'a>>) -> Stored<'a> {
         Stored {
             rows: self.vectors.rows(),
-            codes: self.codes.as_ref().map(CodeSections::view),
-        }
-    }
-
-    /// Whether codes are asked for, or `auto` has something to gain by them.
-    fn tries_codes(&mut self) -> bool {
-        let dim = self.params.dim as usize;
-        let gains = sq8::stride(dim) * 2 <= stride(dim) * size_of::<f32>();
-        if self.codec.is_none() && !gains {
-            self.chosen
-                .push(format!("f32: codes of {dim} numbers are not half as long"));
-        }
-        self.codec.map_or(gains, |codec| codec == Codec::Sq8)
-    }
-
-    /// Keeps the codes if they are asked for or good.
-    fn judge(&mut self, encoder: Encoder, exec: Exec<'_>) {
-        let codes = CodeSections::from(encoder);
-        if self.codec.is_none() {
-            let (rows, metric) = (self.vectors.rows(), self.params.metric);
-            let found = trial::agreement(rows, codes.view(), metric, kernels(self.isa), exec);
-            let good = found >= AGREEMENT_MIN;
-            self.chosen.push(format!(
-                "{}: codes find {found:.3} of sampled rows' neighbours, {AGREEMENT_MIN} are enough",
-                if good { "sq8" } else { "f32" }
-            ));
-            if !good {
-                return;
-            }
-        }
-        self.codes = Some(codes);
-    }
-
-    /// Gives the codes up where linking met rows that they cannot tell apart.
-    fn judge_again(&mut self, graph: &HnswBuilder) {
-        if self.codec.is_none() && self.codes.is_some() && graph.crowded() {
-            self.codes = None;
-            self.chosen.pop();
-            self.chosen
-                .push("f32: some rows are too near to many others for codes".into());
+            codes,
         }
     }
 

@@ -9,25 +9,23 @@
 //! the file is checked again at the end: a mapped file may have changed meanwhile. A step is bounded
 //! by rows and cut the same way for any number of threads.
 
-use super::builder::AGREEMENT_MIN;
+use super::coding::Coding;
 use super::options::{self, IMPORT};
 use super::query::Index;
 use super::{Builder, Phase, Progress, isa_limit};
 use crate::bytes::region::Region;
-use crate::codec::{Codec, Encoder, Stored, sq8};
+use crate::codec::{Codec, Encoder, Form, Stored};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::hnsw::{Adopter, BuildPhase, FrozenArrays};
 use crate::ids::{KeyColumn, NO_SLOT};
-use crate::index::codes::CodeSections;
 use crate::index::graph::Graph;
 use crate::index::hnswlib::File;
 use crate::index::keys::{Keys, gather};
 use crate::index::{self, Params, Parts};
 use crate::kernels::{Isa, kernels};
-use crate::matrix::{Matrix, stride};
+use crate::matrix::Matrix;
 use crate::metric::Metric;
-use crate::search::trial;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Numbers a copy step handles.
@@ -92,7 +90,7 @@ pub struct Importer {
     /// The elements that become rows.
     elements: Vec<u32>,
     vectors: Matrix,
-    codes: Option<CodeSections>,
+    coding: Coding,
     stage: Stage,
 }
 
@@ -121,17 +119,18 @@ impl Importer {
     pub fn new(file: Region, options: &str, keys: Option<KeyColumn>) -> Result<Self> {
         let values = options::parse(IMPORT, options)?;
         let dim = u32::try_from(values.integer("dim")).expect("the table's limit");
+        let codec = Codec::parse(values.word("codec"));
         Ok(Self {
             file: File::open(file, dim)?,
             metric: Metric::parse(values.word("metric")).expect("the table's words"),
             dim,
             isa: isa_limit(&values),
-            codec: Codec::parse(values.word("codec")),
+            codec,
             names: keys,
             chosen: Vec::new(),
             elements: Vec::new(),
             vectors: Matrix::try_new(0, dim as usize)?,
-            codes: None,
+            coding: Coding::new(codec),
             stage: Stage::Check,
         })
     }
@@ -170,18 +169,16 @@ impl Importer {
         let graph = Graph::from(*arrays);
         graph.validate(&params, |_| 0)?;
         let keys = keys(&self.file, &self.elements, self.names)?;
+        let (codes, why) = self.coding.finish();
         let parts = Parts {
             vectors: self.vectors.into_region(),
-            codes: self.codes,
+            codes,
             graph: Some(graph),
             keys,
         };
         let index = index::Index::new(params, parts, self.isa)?;
-        Ok(Index::opened(
-            index,
-            Some(self.chosen.join("; ")),
-            self.codec,
-        ))
+        let chosen: Vec<_> = self.chosen.into_iter().chain(why).collect();
+        Ok(Index::opened(index, Some(chosen.join("; ")), self.codec))
     }
 
     fn advance(&mut self, exec: Exec<'_>) -> Result<Progress> {
@@ -211,25 +208,29 @@ impl Importer {
                 let done = self.copy(done, exec)?;
                 (Stage::Copy(done), Phase::Prepare, done)
             }
-            Stage::Copy(_) if self.tries_codes() => {
-                let encoder = Encoder::new(self.vectors.rows(), self.metric, exec)?;
-                (Stage::Encode(Box::new(encoder)), Phase::Encode, 0)
+            Stage::Copy(_) => {
+                let form = self.coding.first(self.vectors.dim());
+                self.encode(form, exec)?
             }
-            Stage::Copy(_) => (Stage::Plan, Phase::Link, 0),
             Stage::Encode(mut encoder) => {
                 let done = encoder.step(self.vectors.rows(), exec);
                 if done < self.vectors.len() {
+                    let done = self.coded(&encoder, done);
                     (Stage::Encode(encoder), Phase::Encode, done)
                 } else {
-                    self.judge(*encoder, exec);
-                    (Stage::Plan, Phase::Link, 0)
+                    let (rows, kernels) = (self.vectors.rows(), kernels(self.isa));
+                    let next = self
+                        .coding
+                        .judge(*encoder, rows, self.metric, kernels, exec);
+                    self.encode(next, exec)?
                 }
             }
             Stage::Plan => (Stage::Adopt(Box::new(self.plan(exec))), Phase::Link, 0),
             Stage::Adopt(mut adopter) => {
-                let report = adopter.step(&self.file, self.stored(), exec)?;
-                if adopter.crowded() == Some(true) {
-                    self.give_codes_up();
+                let mut report = adopter.step(&self.file, self.stored(), exec)?;
+                if adopter.crowded() && self.coding.give_up() {
+                    adopter.judge_again();
+                    report.phase = BuildPhase::Repair;
                 }
                 match report.phase {
                     BuildPhase::Link => (Stage::Adopt(adopter), Phase::Link, report.done),
@@ -302,45 +303,25 @@ impl Importer {
     fn stored(&self) -> Stored<'_> {
         Stored {
             rows: self.vectors.rows(),
-            codes: self.codes.as_ref().map(CodeSections::view),
+            codes: self.coding.walks(),
         }
     }
 
-    /// Whether codes are asked for, or `auto` has something to gain by them.
-    fn tries_codes(&mut self) -> bool {
-        let dim = self.dim as usize;
-        let gains = sq8::stride(dim) * 2 <= stride(dim) * size_of::<f32>();
-        if self.codec.is_none() && !gains {
-            self.chosen
-                .push(format!("f32: codes of {dim} numbers are not half as long"));
-        }
-        self.codec.map_or(gains, |codec| codec == Codec::Sq8)
+    /// The stage that makes these codes, or the one after all are made.
+    fn encode(&self, form: Option<Form>, exec: Exec<'_>) -> Result<(Stage, Phase, usize)> {
+        let Some(form) = form else {
+            return Ok((Stage::Plan, Phase::Link, 0));
+        };
+        let encoder = Encoder::new(form, self.vectors.rows(), self.metric, exec)?;
+        let done = self.coded(&encoder, 0);
+        Ok((Stage::Encode(Box::new(encoder)), Phase::Encode, done))
     }
 
-    /// Keeps the codes if they are asked for or good.
-    fn judge(&mut self, encoder: Encoder, exec: Exec<'_>) {
-        let codes = CodeSections::from(encoder);
-        if self.codec.is_none() {
-            let rows = self.vectors.rows();
-            let found = trial::agreement(rows, codes.view(), self.metric, kernels(self.isa), exec);
-            let good = found >= AGREEMENT_MIN;
-            let name = if good { "sq8" } else { "f32" };
-            self.chosen.push(format!(
-                "{name}: codes find {found:.3} of sampled rows' neighbours, {AGREEMENT_MIN} are enough"
-            ));
-            if !good {
-                return;
-            }
-        }
-        self.codes = Some(codes);
-    }
-
-    /// Gives the codes up where they cannot tell some rows apart and nobody asked for them.
-    fn give_codes_up(&mut self) {
-        if self.codec.is_none() && self.codes.take().is_some() {
-            self.chosen.pop();
-            self.chosen
-                .push("f32: some rows are too near to many others for codes".into());
+    /// Rows that have a code when the encoder is `done` with so many: all, once they have one form.
+    fn coded(&self, encoder: &Encoder, done: usize) -> usize {
+        match encoder.form() {
+            Form::Sq8 => done,
+            Form::Sq4 => self.vectors.len(),
         }
     }
 

@@ -6,6 +6,7 @@
 //! builder   Builder: vectors ─ step, step, … ─► Index
 //! adder     Adder: vectors, an Index ─ step, step, … ─► the Index has them
 //! import    Importer: another library's file ─ step, step, … ─► Index; Making: either
+//! coding    the codes a builder or an importer makes and keeps
 //! loader    Loader: chunks ─► Index, and opening a map
 //! query     Index: search, batch, keys, description, file bytes
 //! ```
@@ -18,6 +19,7 @@
 
 mod adder;
 mod builder;
+mod coding;
 mod import;
 mod loader;
 pub mod options;
@@ -31,8 +33,7 @@ pub use query::Index;
 
 use crate::kernels::{Isa, kernels};
 
-/// The best instruction set of this machine, as `info()` spells it: `avx512`, `avx2`, `neon`,
-/// `simd128` or `scalar`.
+/// The best instruction set of this machine, as `info()` spells it: a word of the option `isa`.
 pub fn simd() -> &'static str {
     kernels(None).isa.name()
 }

@@ -77,7 +77,17 @@ pub struct OptionSpec {
 
 const ISA: OptionSpec = OptionSpec {
     name: "isa",
-    accepts: Accepts::Choice(&["auto", "scalar", "simd128", "neon", "avx2", "avx512"]),
+    accepts: Accepts::Choice(&[
+        "auto",
+        "scalar",
+        "simd128",
+        "relaxed-simd",
+        "neon",
+        "neon-dotprod",
+        "avx2",
+        "avx512",
+        "avx512-vnni",
+    ]),
     default: Default::Word("auto"),
     kinds: Kinds::Every,
     doc: "The best instruction set the kernels may use; for tests and measurements.",
@@ -128,10 +138,10 @@ pub const BUILD: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "codec",
-        accepts: Accepts::Choice(&["auto", "f32", "sq8"]),
+        accepts: Accepts::Choice(&["auto", "f32", "sq8", "sq4"]),
         default: Default::Word("auto"),
         kinds: Kinds::Graph,
-        doc: "What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.",
+        doc: "What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.",
     },
     OptionSpec {
         name: "seed",
@@ -383,6 +393,16 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn every_instruction_set_can_be_the_limit() {
+        let Accepts::Choice(words) = ISA.accepts else {
+            panic!("isa takes a word");
+        };
+        let names = crate::kernels::Isa::ALL.map(crate::kernels::Isa::name);
+        assert_eq!(words[0], "auto");
+        assert_eq!(words[1..], names);
     }
 
     #[test]

@@ -9,7 +9,8 @@
 //! inside those leaves the index `CLOSED`.
 
 use super::SearchParams;
-use super::builder::{AGREEMENT_MIN, growth};
+use super::builder::growth;
+use super::coding::AGREEMENT_MIN;
 use super::options::{self, BUILD, EF_DEFAULT};
 use crate::codec::Codec;
 use crate::error::{Code, Error, Result};

@@ -6,7 +6,7 @@
 //! Invariant: sums run over fixed blocks of rows in a fixed order, so the centre, and with it every
 //! code, is the same for any number of threads.
 
-use super::sq8;
+use super::Form;
 use crate::bytes::region::AlignedBytes;
 use crate::error::Result;
 use crate::exec::Exec;
@@ -26,6 +26,7 @@ const GRAIN: usize = 64;
 /// Codes in the making.
 #[derive(Debug)]
 pub struct Encoder {
+    form: Form,
     metric: Metric,
     centre: Vec<f32>,
     bytes: AlignedBytes,
@@ -34,9 +35,10 @@ pub struct Encoder {
 
 impl Encoder {
     /// Takes the centre of prepared rows and reserves their codes.
-    pub fn new(rows: Rows<'_>, metric: Metric, exec: Exec<'_>) -> Result<Self> {
-        let bytes = (rows.len() as u64).saturating_mul(sq8::stride(rows.dim()) as u64);
+    pub fn new(form: Form, rows: Rows<'_>, metric: Metric, exec: Exec<'_>) -> Result<Self> {
+        let bytes = (rows.len() as u64).saturating_mul(form.stride(rows.dim()) as u64);
         Ok(Self {
+            form,
             metric,
             centre: centre(rows, exec),
             bytes: AlignedBytes::try_new(bytes)?,
@@ -45,9 +47,10 @@ impl Encoder {
     }
 
     /// Codes rows around a centre that others were coded around.
-    pub fn around(centre: &[f32], rows: usize, metric: Metric) -> Result<Self> {
-        let bytes = (rows as u64).saturating_mul(sq8::stride(centre.len()) as u64);
+    pub fn around(form: Form, centre: &[f32], rows: usize, metric: Metric) -> Result<Self> {
+        let bytes = (rows as u64).saturating_mul(form.stride(centre.len()) as u64);
         Ok(Self {
+            form,
             metric,
             centre: centre.to_vec(),
             bytes: AlignedBytes::try_new(bytes)?,
@@ -55,14 +58,19 @@ impl Encoder {
         })
     }
 
+    /// What the codes take.
+    pub const fn form(&self) -> Form {
+        self.form
+    }
+
     /// Codes the next rows; how many are done.
     pub fn step(&mut self, rows: Rows<'_>, exec: Exec<'_>) -> usize {
-        let stride = sq8::stride(rows.dim());
+        let stride = self.form.stride(rows.dim());
         let start = self.done;
         self.done = rows.len().min(start + (STEP_NUMBERS / rows.dim()).max(1));
         let bytes = &mut self.bytes.as_mut_slice()[start * stride..self.done * stride];
         let mut out: Vec<&mut [u8]> = bytes.chunks_exact_mut(stride).collect();
-        let (metric, centre) = (self.metric, &self.centre[..]);
+        let (form, metric, centre) = (self.form, self.metric, &self.centre[..]);
         let vectors = &rows.as_floats()[start * rows.stride()..];
         exec.fill(
             &mut out,
@@ -70,15 +78,15 @@ impl Encoder {
             || (),
             |(), at, out| {
                 let vector = &vectors[at * rows.stride()..][..centre.len()];
-                sq8::encode(metric, vector, centre, out);
+                form.encode(metric, vector, centre, out);
             },
         );
         self.done
     }
 
-    /// The sections `codes` and `centre`.
-    pub fn finish(self) -> (AlignedBytes, Vec<f32>) {
-        (self.bytes, self.centre)
+    /// The sections `codes` and `centre`, and what the codes take.
+    pub fn finish(self) -> (Form, AlignedBytes, Vec<f32>) {
+        (self.form, self.bytes, self.centre)
     }
 }
 

@@ -4,17 +4,25 @@
 //! ```text
 //! Scorer          what a walk or scan asks: one score, four scores, a hint
 //! ├ F32Scorer     float     rows as they came, one kernel call per one or four rows
-//! └ Sq8Scorer     sq8       a byte a number; Encoder makes them
+//! ├ Sq8Scorer     sq8       a byte a number
+//! └ Sq4Scorer     sq4       four bits a number
+//! Codes           codes     what both have in common: rows with terms, a query's code; Encoder makes them
+//! pairs           rows of sq8 codes against each other, in tiles
 //! Stored          all that is kept of the vectors: rows, and codes where there are any
 //! ```
 
+pub mod codes;
 mod encoder;
 mod float;
+pub mod pairs;
+pub mod sq4;
 pub mod sq8;
 
+pub use codes::{Codes, Form, QueryCode};
 pub use encoder::Encoder;
 pub use float::F32Scorer;
-pub use sq8::{Codes, QueryCode, Sq8Scorer};
+pub use sq4::Sq4Scorer;
+pub use sq8::Sq8Scorer;
 
 use crate::ids::Slot;
 use crate::matrix::Rows;
@@ -26,18 +34,26 @@ pub enum Codec {
     F32,
     /// Beside them a byte a number.
     Sq8,
+    /// Beside them four bits a number.
+    Sq4,
 }
 
 impl Codec {
     /// Every codec.
-    pub const ALL: [Self; 2] = [Self::F32, Self::Sq8];
+    pub const ALL: [Self; 3] = [Self::F32, Self::Sq8, Self::Sq4];
 
     /// The name options and `stats()` use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
             Self::Sq8 => "sq8",
+            Self::Sq4 => "sq4",
         }
+    }
+
+    /// The form of the codes that walks go by, if they do.
+    pub fn form(self) -> Option<Form> {
+        Form::ALL.into_iter().find(|form| form.codec() == self)
     }
 
     /// The codec of this [`name`](Self::name).
@@ -73,3 +89,21 @@ pub trait Scorer {
     /// Says that this row will be scored soon.
     fn prefetch(&self, slot: Slot);
 }
+
+/// `body` with `coded`, the scorer of these codes and this query's: compiled once for each form, so
+/// that the choice is made once a search and not in its loop.
+macro_rules! by_code {
+    ($codes:expr, $query:expr, $kernels:expr, |$coded:ident| $body:expr) => {
+        match $codes.form() {
+            $crate::codec::Form::Sq8 => {
+                let $coded = $crate::codec::Sq8Scorer::new($codes, $query, $kernels);
+                $body
+            }
+            $crate::codec::Form::Sq4 => {
+                let $coded = $crate::codec::Sq4Scorer::new($codes, $query, $kernels);
+                $body
+            }
+        }
+    };
+}
+pub(crate) use by_code;

@@ -20,8 +20,8 @@ use super::draft::Draft;
 use super::prune::{Contender, Rule};
 use super::repair::{Repair, Site};
 use super::view::{FrozenArrays, Links};
-use super::{BuildPhase, StepReport, twins};
-use crate::codec::{Codes, F32Scorer, QueryCode, Scorer, Sq8Scorer, Stored};
+use super::{BuildPhase, CROWD_MIN, StepReport, twins};
+use crate::codec::{Codes, F32Scorer, QueryCode, Scorer, Stored, by_code};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::ids::{NO_SLOT, Slot};
@@ -43,8 +43,6 @@ const REACH_EF: usize = 200;
 /// Times a graph is repaired at most. A link given for one slot changes the walks to others: where many
 /// were missing, one time over all slots does not do.
 const REPAIRS_MAX: u32 = 4;
-/// Rows as near to a row as itself, by code, that make a crowd; as in building.
-const CROWD_MIN: usize = 24;
 /// As many among a row's own links make it worth looking further.
 const CROWD_HINT: usize = 4;
 
@@ -73,7 +71,7 @@ pub struct Adopter {
     order: Vec<Slot>,
     draft: Draft,
     linked: usize,
-    crowded: Option<bool>,
+    crowded: bool,
     scratch: ScratchPool,
     repair: Option<Repair>,
     repairs: u32,
@@ -121,7 +119,7 @@ impl Adopter {
             order,
             draft: Draft::new(levels, m),
             linked: 0,
-            crowded: None,
+            crowded: false,
             scratch: ScratchPool::new(rows.dim()),
             repair: None,
             repairs: 0,
@@ -129,10 +127,18 @@ impl Adopter {
         }
     }
 
-    /// Whether codes cannot tell some row from many others, so that walks by code may miss it;
-    /// `None` until it is known.
-    pub const fn crowded(&self) -> Option<bool> {
-        self.crowded
+    /// Whether the codes it was given cannot tell some row from many others, so that walks by code may
+    /// miss it. Known of a row's neighbours once all are linked, of others while repairing.
+    pub fn crowded(&self) -> bool {
+        self.crowded || self.repair.as_ref().is_some_and(Repair::crowded)
+    }
+
+    /// Forgets what was met with codes that are given up: others, or none, are looked at in their place.
+    pub fn judge_again(&mut self) {
+        (self.crowded, self.phase) = (false, BuildPhase::Link);
+        if let Some(repair) = &mut self.repair {
+            repair.again(&self.order);
+        }
     }
 
     /// Does one bounded piece of work.
@@ -153,7 +159,7 @@ impl Adopter {
                 let crowded = stored
                     .codes
                     .is_some_and(|codes| self.crowds(codes, stored, exec));
-                self.crowded = Some(crowded && self.metric != Metric::Ip);
+                self.crowded = crowded && self.metric != Metric::Ip;
                 self.phase = BuildPhase::Repair;
             }
             BuildPhase::Repair => match self.repair(stored, exec)? {
@@ -270,27 +276,33 @@ impl Adopter {
         let start = || (QueryCode::default(), Vec::new());
         exec.fill(&mut crowds, GRAIN, start, |(code, met), at, crowd| {
             let slot = self.order[at];
-            code.set(self.metric, stored.rows.row(slot), codes.centre());
-            let coded = Sq8Scorer::new(codes, code, self.kernels);
-            let own = coded.score(slot);
-            let as_near = |slots: &[Slot]| {
-                let near = scores(&coded, slots).into_iter();
-                near.filter(|&score| score <= own).count()
-            };
-            let links = self.draft.links(slot, 0);
-            if as_near(links) < CROWD_HINT {
-                return;
-            }
-            met.clear();
-            met.extend_from_slice(links);
-            for &link in links {
-                met.extend_from_slice(self.draft.links(link, 0));
-            }
-            met.sort_unstable();
-            met.dedup();
-            *crowd = as_near(met) >= CROWD_MIN;
+            code.set(self.metric, stored.rows.row(slot), codes);
+            *crowd = by_code!(codes, code, self.kernels, |coded| {
+                self.in_crowd(slot, &coded, met)
+            });
         });
         crowds.contains(&true)
+    }
+
+    /// Whether a row has a crowd among its links and theirs, which `met` is the room for.
+    fn in_crowd(&self, slot: Slot, coded: &dyn Scorer, met: &mut Vec<Slot>) -> bool {
+        let own = coded.score(slot);
+        let as_near = |slots: &[Slot]| {
+            let near = scores(coded, slots).into_iter();
+            near.filter(|&score| score <= own).count()
+        };
+        let links = self.draft.links(slot, 0);
+        if as_near(links) < CROWD_HINT {
+            return false;
+        }
+        met.clear();
+        met.extend_from_slice(links);
+        for &link in links {
+            met.extend_from_slice(self.draft.links(link, 0));
+        }
+        met.sort_unstable();
+        met.dedup();
+        as_near(met) >= CROWD_MIN
     }
 
     /// One step of repairing: the rows in order, or `None` where nothing is left to do.
@@ -355,7 +367,7 @@ fn order(mut firsts: Vec<Slot>, levels: &[u32], wish: Option<Slot>) -> Vec<Slot>
 }
 
 /// The score of every slot.
-fn scores<S: Scorer>(scorer: &S, slots: &[Slot]) -> Vec<f32> {
+fn scores(scorer: &dyn Scorer, slots: &[Slot]) -> Vec<f32> {
     let (fours, rest) = slots.as_chunks::<4>();
     let fours = fours.iter().flat_map(|&four| scorer.score4(four));
     let rest = rest.iter().map(|&slot| scorer.score(slot));

@@ -9,13 +9,14 @@
 //!                    targets written                       (in order)
 //! ```
 
+use super::bulk::{self, Bulk, Turn};
 use super::draft::Draft;
 use super::enrich::{Enrich, Near};
 use super::prune::{Contender, Rule};
 use super::repair::{Repair, Site};
 use super::view::FrozenArrays;
-use super::{plan, twins, walk};
-use crate::codec::{F32Scorer, Scorer, Sq8Scorer, Stored};
+use super::{CROWD_MIN, plan, twins, walk};
+use crate::codec::{F32Scorer, Scorer, Stored, by_code};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::ids::{NO_SLOT, Slot};
@@ -29,10 +30,6 @@ const STEP_ROWS_MIN: usize = 256;
 /// Nearest found nodes that a newcomer chooses its links from. Beyond these the rule keeps next to
 /// nothing, yet compares each with all that it kept.
 const CONTENDERS_MAX: usize = 100;
-/// Rows as near to a row as itself, by code, that make a crowd: a search with a small `ef` may then
-/// miss it, for it judges no more than `ef` by the vectors. Far below the default, since a row meets
-/// only those that were inserted before it.
-const CROWD_MIN: usize = 24;
 /// Neighbouring members that share a lease.
 const GRAIN: usize = 8;
 
@@ -86,8 +83,12 @@ pub struct HnswBuilder {
     scratch: ScratchPool,
     proposals: Vec<Vec<Proposal>>,
     near: Near,
+    bulk: Option<Bulk>,
     enrich: Option<Enrich>,
     repair: Option<Repair>,
+    linked_by_codes: bool,
+    m: usize,
+    seed: u64,
 }
 
 /// One level of one member: the neighbours it chose.
@@ -138,15 +139,20 @@ impl HnswBuilder {
             crowded: false,
             ef_construction: params.ef_construction.max(params.m),
             phase: BuildPhase::Link,
-            order,
             inserted: 0,
             twins: twins.next,
             draft: Draft::new(above, params.m),
             scratch: ScratchPool::new(rows.dim()),
             proposals: Vec::new(),
-            near: Near::new(rows.len(), 2 * params.m),
+            near: Near::new(0, 0),
+            bulk: Bulk::suits(order.len(), metric)
+                .then(|| Bulk::new(params.seed, params.m, params.ef_construction)),
             enrich: None,
             repair: None,
+            linked_by_codes: false,
+            m: params.m,
+            seed: params.seed,
+            order,
         }
     }
 
@@ -154,9 +160,33 @@ impl HnswBuilder {
         self.order.first().copied().unwrap_or(NO_SLOT)
     }
 
-    /// Whether codes cannot tell some row from many others, so that walks by code may miss it.
-    pub const fn crowded(&self) -> bool {
-        self.crowded
+    /// Whether codes cannot tell some row from many others, so that walks by code may miss it. Known
+    /// of the codes rows were linked by once all are, and while repairing of those it has.
+    pub fn crowded(&self) -> bool {
+        self.crowded || self.repair.as_ref().is_some_and(Repair::crowded)
+    }
+
+    /// Whether links were chosen by codes alone, so that without these rows are to be linked again.
+    pub const fn linked_by_codes(&self) -> bool {
+        self.linked_by_codes
+    }
+
+    /// Takes all links back; rows are then inserted by what steps are given.
+    pub fn link_again(&mut self) {
+        self.order.sort_unstable();
+        self.order = plan::order(self.seed, &self.order, self.m);
+        self.draft.clear();
+        (self.bulk, self.repair) = (None, None);
+        (self.inserted, self.phase) = (0, BuildPhase::Link);
+        (self.crowded, self.linked_by_codes) = (false, false);
+    }
+
+    /// Forgets what was met with codes that are given up; repairing searches for every row again.
+    pub fn repair_again(&mut self) {
+        self.crowded = false;
+        if let Some(repair) = &mut self.repair {
+            repair.again(&self.order);
+        }
     }
 
     /// Does one bounded piece of work; the rows are those of [`new`](Self::new). With codes, walks
@@ -165,7 +195,13 @@ impl HnswBuilder {
         let total = self.order.len();
         match self.phase {
             BuildPhase::Link => {
+                if let Some(report) = self.at_once(stored, exec) {
+                    return Ok(report);
+                }
                 let start = self.inserted;
+                if start == 0 {
+                    self.near = Near::new(stored.rows.len(), 2 * self.m);
+                }
                 while self.inserted < total && self.inserted - start < STEP_ROWS_MIN {
                     self.round(stored, exec)?;
                 }
@@ -197,6 +233,43 @@ impl HnswBuilder {
         })
     }
 
+    /// A step of building whole levels at once, which takes codes; `None` where rows are inserted.
+    fn at_once(&mut self, stored: Stored<'_>, exec: Exec<'_>) -> Option<StepReport> {
+        let codes = stored.codes?;
+        let site = bulk::Site {
+            stored,
+            codes,
+            metric: self.metric,
+            kernels: self.kernels,
+            exec,
+        };
+        let total = self.order.len();
+        let done = match self
+            .bulk
+            .as_mut()?
+            .step(&mut self.draft, &site, &self.order)
+        {
+            Turn::Going(done) => total * done / 1000,
+            Turn::Linked => {
+                let entry = self.entry();
+                self.order = self.bulk.take()?.into_order(entry);
+                self.phase = BuildPhase::Repair;
+                self.linked_by_codes = true;
+                total
+            }
+            Turn::Crowded => {
+                self.bulk = None;
+                self.draft.clear();
+                0
+            }
+        };
+        Some(StepReport {
+            phase: BuildPhase::Link,
+            done,
+            total,
+        })
+    }
+
     /// One step of giving free places away, then of repairing: the rows in order, or `None` where
     /// nothing is left to do.
     fn repair(&mut self, stored: Stored<'_>, exec: Exec<'_>) -> Result<Option<usize>> {
@@ -204,10 +277,10 @@ impl HnswBuilder {
             return Ok(None);
         }
         let order = &self.order;
-        if self.repair.is_none() {
+        if self.repair.is_none() && self.near.width() > 0 {
             let enrich = self
                 .enrich
-                .get_or_insert_with(|| Enrich::new(&self.draft, order));
+                .get_or_insert_with(|| Enrich::new(&self.draft, order, usize::MAX));
             if enrich.turn(&mut self.draft, &self.near, order) {
                 return Ok(Some(0));
             }
@@ -302,16 +375,16 @@ impl HnswBuilder {
             self.propose_by(stored.rows, slot, &exact, |_| {}, buffers, out);
             return false;
         };
-        code.set(self.metric, stored.rows.row(slot), codes.centre());
-        let coded = Sq8Scorer::new(codes, code, self.kernels);
-        let own = coded.score(slot);
+        code.set(self.metric, stored.rows.row(slot), codes);
         let mut crowded = false;
-        let judge = |pool: &mut Pool| {
-            let as_near = pool.entries().partition_point(|entry| entry.score() <= own);
-            crowded = as_near >= CROWD_MIN;
-            pool.rescore(&exact, self.contenders_max());
-        };
-        self.propose_by(stored.rows, slot, &coded, judge, buffers, out);
+        by_code!(codes, code, self.kernels, |coded| {
+            let own = coded.score(slot);
+            let judge = |pool: &mut Pool| {
+                crowded = pool.within(own) >= CROWD_MIN;
+                pool.rescore(&exact, self.contenders_max());
+            };
+            self.propose_by(stored.rows, slot, &coded, judge, buffers, out);
+        });
         // The nearest by inner product need not be the row itself: there is nothing to find.
         crowded && self.metric != Metric::Ip
     }

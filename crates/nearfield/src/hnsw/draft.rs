@@ -281,6 +281,15 @@ impl Draft {
         }
     }
 
+    /// Takes all links away.
+    pub fn clear(&mut self) {
+        for layer in [&mut self.ground, &mut self.upper] {
+            layer.links.fill(NO_SLOT);
+            layer.count.fill(0);
+            layer.settled.fill(0);
+        }
+    }
+
     /// Adds one link to a node of a level, which has room.
     pub fn push(&mut self, slot: Slot, level: u32, contender: Contender) {
         if level == 0 {

@@ -15,6 +15,15 @@ use super::view::Links;
 use crate::ids::Slot;
 use crate::search::Candidate;
 
+/// What each slot has met, nearest first.
+pub trait Met {
+    /// How many are asked for at most.
+    fn width(&self) -> usize;
+
+    /// The `at`-nearest that a slot has met, below [`width`](Self::width).
+    fn nth(&self, slot: Slot, at: usize) -> Option<Candidate>;
+}
+
 /// The nearest slots each slot met on level 0, however much later the other was inserted.
 #[derive(Debug)]
 pub struct Near {
@@ -52,10 +61,16 @@ impl Near {
         row[at..].rotate_right(1);
         row[at] = other;
     }
+}
 
-    fn of(&self, slot: Slot) -> &[Candidate] {
-        let row = &self.places[slot as usize * self.width..][..self.width];
-        &row[..row.partition_point(|&place| place < Candidate::FARTHEST)]
+impl Met for Near {
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    fn nth(&self, slot: Slot, at: usize) -> Option<Candidate> {
+        let place = self.places[slot as usize * self.width..][..self.width][at];
+        (place < Candidate::FARTHEST).then_some(place)
     }
 }
 
@@ -67,11 +82,12 @@ pub struct Enrich {
     /// How many of its nearest each slot has asked.
     asked: Vec<u32>,
     turn: u32,
+    turns: usize,
 }
 
 impl Enrich {
-    /// Counts the links of level 0.
-    pub fn new(draft: &Draft, order: &[Slot]) -> Self {
+    /// Counts the links of level 0; slots that `turns` link to ask for no more.
+    pub fn new(draft: &Draft, order: &[Slot], turns: usize) -> Self {
         let mut in_degree = vec![0; draft.rows()];
         for &slot in order {
             for &to in draft.links(slot, 0) {
@@ -82,18 +98,21 @@ impl Enrich {
             in_degree,
             asked: vec![0; draft.rows()],
             turn: 0,
+            turns,
         }
     }
 
     /// One turn over all slots; whether turns are left.
     ///
     /// Turns in place of one slot after another: the slots with the fewest links choose first.
-    pub fn turn(&mut self, draft: &mut Draft, near: &Near, order: &[Slot]) -> bool {
+    pub fn turn(&mut self, draft: &mut Draft, near: &impl Met, order: &[Slot]) -> bool {
         self.turn += 1;
+        let width = near.width();
         for &slot in order {
             let at = slot as usize;
             while self.in_degree[at] < self.turn {
-                let Some(&from) = near.of(slot).get(self.asked[at] as usize) else {
+                let asked = self.asked[at] as usize;
+                let Some(from) = (asked < width).then(|| near.nth(slot, asked)).flatten() else {
                     break;
                 };
                 self.asked[at] += 1;
@@ -102,7 +121,7 @@ impl Enrich {
                 }
             }
         }
-        (self.turn as usize) < near.width()
+        (self.turn as usize) < width.min(self.turns)
     }
 }
 
@@ -133,7 +152,10 @@ mod tests {
         for (slot, score) in [(1, 4.0), (2, 1.0), (3, 3.0), (4, 2.0), (5, 5.0)] {
             near.met(0, Candidate::new(score, slot));
         }
-        let slots = |slot| near.of(slot).iter().map(|c| c.slot()).collect::<Vec<_>>();
+        let slots = |slot| {
+            let met = (0..3).map_while(|at| near.nth(slot, at));
+            met.map(Candidate::slot).collect::<Vec<_>>()
+        };
         assert_eq!(slots(0), [2, 4, 3]);
         assert_eq!(slots(5), [0]);
     }
@@ -152,7 +174,7 @@ mod tests {
         near.met(0, Candidate::new(2.0, 2));
         draft.set(0, 0, &[3, 3, 3].map(link));
         let order = [0, 1, 2, 3];
-        let mut enrich = Enrich::new(&draft, &order);
+        let mut enrich = Enrich::new(&draft, &order, usize::MAX);
         while enrich.turn(&mut draft, &near, &order) {}
         assert_eq!(draft.links(0, 0), [3, 3, 3, 2]);
         assert_eq!(draft.links(1, 0), [0]);

@@ -13,6 +13,7 @@
 //! | `twins` | rows equal bit for bit, and their chains |
 //! | `plan` | levels, insertion order and rounds: functions of seed and number, not of threads |
 //! | `build` | [`HnswBuilder`]: the steps |
+//! | `bulk` | whole levels at once, where there are codes |
 //! | `draft` | the growing graph with its link scores |
 //! | `prune` | which neighbours to keep |
 //! | `grow` | [`GrowingGraph`]: batches into a graph that is searched meanwhile |
@@ -25,6 +26,7 @@
 
 mod adopt;
 mod build;
+mod bulk;
 pub mod check;
 mod draft;
 mod enrich;
@@ -36,6 +38,11 @@ pub mod trace;
 mod twins;
 mod view;
 pub mod walk;
+
+/// Rows as near to a row as itself, by code, that make a crowd: a search with a small `ef` may then
+/// miss it, for it judges no more than `ef` by the vectors. Far below the default, since a row meets
+/// only some of those there are.
+const CROWD_MIN: usize = 24;
 
 pub use adopt::{Adopter, Foreign};
 pub use build::{BuildPhase, HnswBuilder, HnswParams, StepReport};

@@ -10,13 +10,15 @@
 //! Reaching ends: every turn reaches at least one slot more and loses none. A node to link from
 //! always exists, since a leaf of the tree has no tree links to keep. Sweeping is bounded: a link
 //! given for one slot may cost another its way, so the slots that lost a link are asked again, a
-//! fixed number of times.
+//! fixed number of times. Where a sweep goes by codes it also looks whether they tell the slot from its
+//! neighbours: met is not yet found, if too many score as near.
 
+use super::CROWD_MIN;
 use super::draft::Draft;
 use super::prune::Contender;
 use super::view::Links;
 use super::walk;
-use crate::codec::{F32Scorer, Scorer, Sq8Scorer, Stored};
+use crate::codec::{F32Scorer, Scorer, Stored, by_code};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::ids::{NO_SLOT, Slot};
@@ -63,6 +65,9 @@ pub struct Repair {
     /// Slots in doubt, for the next sweep.
     again: Vec<Slot>,
     sweep: u32,
+    crowded: bool,
+    /// The first sweep was done before, by other codes.
+    resumed: bool,
 }
 
 impl Repair {
@@ -82,12 +87,29 @@ impl Repair {
             done: 0,
             again: Vec::new(),
             sweep: 1,
+            crowded: false,
+            resumed: false,
         })
     }
 
     /// Whether any search missed its slot, so that links were given.
     pub fn gave(&self) -> bool {
         !self.tree.given.is_empty()
+    }
+
+    /// Whether codes could not tell some row from many others.
+    pub const fn crowded(&self) -> bool {
+        self.crowded
+    }
+
+    /// Starts over with the first sweep, for other codes.
+    pub fn again(&mut self, order: &[Slot]) {
+        if !self.slots.is_empty() {
+            self.slots = order.to_vec();
+        }
+        self.again.clear();
+        (self.done, self.sweep) = (0, 1);
+        (self.crowded, self.resumed) = (false, true);
     }
 
     /// Searches for some slots and links the missed ones: the rows in order, `None` at the end.
@@ -104,14 +126,15 @@ impl Repair {
         }
         let end = self.slots.len().min(self.done + SWEEP_ROWS);
         let slots = &self.slots[self.done..end];
-        for (&slot, found) in slots.iter().zip(search_for(draft, slots, site)?) {
-            if let Some(found) = found {
+        for (&slot, sought) in slots.iter().zip(search_for(draft, slots, site)?) {
+            self.crowded |= sought.crowded;
+            if let Some(found) = sought.instead {
                 self.again.push(slot);
                 self.again.extend(self.tree.give(draft, &found, slot));
             }
         }
         self.done = end;
-        Ok(Some(if self.sweep == 1 {
+        Ok(Some(if self.sweep == 1 && !self.resumed {
             end
         } else {
             site.order.len()
@@ -119,13 +142,18 @@ impl Repair {
     }
 }
 
-/// What searches for these slots found in their place; `None` for a slot that was found.
-pub(super) fn search_for(
-    draft: &Draft,
-    slots: &[Slot],
-    site: &Site<'_>,
-) -> Result<Vec<Option<Vec<Candidate>>>> {
-    let mut out: Vec<Result<Option<Vec<Candidate>>>> = vec![Ok(None); slots.len()];
+/// What came of a search for a slot.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sought {
+    /// What was found in its place, nearest first, with the scores of vectors; `None` if it was found.
+    pub(super) instead: Option<Vec<Candidate>>,
+    /// It was found among many that codes cannot tell it from.
+    crowded: bool,
+}
+
+/// Searches for each of these slots.
+pub(super) fn search_for(draft: &Draft, slots: &[Slot], site: &Site<'_>) -> Result<Vec<Sought>> {
+    let mut out: Vec<Result<Sought>> = vec![Ok(Sought::default()); slots.len()];
     site.exec.fill(
         &mut out,
         GRAIN,
@@ -134,7 +162,7 @@ pub(super) fn search_for(
             *out = lease
                 .as_mut()
                 .map_err(|error| error.clone())
-                .map(|scratch| missed(draft, slots[at], site, scratch));
+                .map(|scratch| seek(draft, slots[at], site, scratch));
         },
     );
     out.into_iter().collect()
@@ -179,30 +207,33 @@ fn reach_all<S: Scorer>(
     tree
 }
 
-/// Searches for a slot with a beam of [`SWEEP_EF`]; where it is missed, the nodes found instead,
-/// nearest first, with the scores of their vectors.
-fn missed(
-    draft: &Draft,
-    slot: Slot,
-    site: &Site<'_>,
-    scratch: &mut Scratch,
-) -> Option<Vec<Candidate>> {
+/// Searches for a slot with a beam of [`SWEEP_EF`].
+fn seek(draft: &Draft, slot: Slot, site: &Site<'_>, scratch: &mut Scratch) -> Sought {
     let Scratch { code, buffers, .. } = scratch;
     let entry = site.order[0];
     let Stored { rows, codes } = site.stored;
-    let exact = F32Scorer::of_row(rows, slot, site.pair);
+    let mut crowded = false;
     let found = if let Some(codes) = codes {
-        code.set(site.metric, rows.row(slot), codes.centre());
-        let coded = Sq8Scorer::new(codes, code, site.kernels);
-        let found = finds(draft, entry, slot, &coded, buffers);
-        if !found {
-            buffers.pool.rescore(&exact, SWEEP_EF);
-        }
-        found
+        code.set(site.metric, rows.row(slot), codes);
+        // By codes to the end: their scores are the same on every processor, and so are the links.
+        by_code!(codes, code, site.kernels, |coded| {
+            let found = finds(draft, entry, slot, &coded, buffers);
+            if found {
+                let own = coded.score(slot);
+                walk::beam_within(draft, &coded, own, buffers);
+                // The slot itself is one of them.
+                crowded = buffers.pool.within(own) > CROWD_MIN;
+            }
+            found
+        })
     } else {
+        let exact = F32Scorer::of_row(rows, slot, site.pair);
         finds(draft, entry, slot, &exact, buffers)
     };
-    (!found).then(|| buffers.pool.entries().to_vec())
+    Sought {
+        instead: (!found).then(|| buffers.pool.entries().to_vec()),
+        crowded,
+    }
 }
 
 /// Whether a search as users make it meets the slot.

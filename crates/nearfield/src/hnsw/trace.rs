@@ -62,7 +62,9 @@ pub fn search_by_codes(
         k,
         buffers,
     );
-    buffers.pool.rescore(&by_vector, ef);
+    buffers
+        .pool
+        .rescore(&by_vector, ef.max(k.saturating_mul(2)));
     walk::answer(view, k, &buffers.pool, &mut buffers.results);
     Trace {
         by_code: by_code.scores.get(),

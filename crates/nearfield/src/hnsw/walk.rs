@@ -36,7 +36,8 @@ pub fn search<S: Scorer>(
 }
 
 /// As [`search`], walking by `codes` and answering by `scorer`. Codes blur the order of candidates and
-/// cost little, so the walk keeps twice `ef` of them, and the nearest `ef` are scored again.
+/// cost little, so the walk keeps twice `ef` of them, and the nearest `ef` are scored again, twice `k` at
+/// least: the last of the answer needs candidates beyond it too.
 pub fn search_by_codes<C: Scorer, S: Scorer>(
     view: &impl Walkable,
     codes: &C,
@@ -53,7 +54,7 @@ pub fn search_by_codes<C: Scorer, S: Scorer>(
         k,
         buffers,
     );
-    buffers.pool.rescore(scorer, ef);
+    buffers.pool.rescore(scorer, ef.max(k.saturating_mul(2)));
     answer(view, k, &buffers.pool, &mut buffers.results);
 }
 
@@ -172,6 +173,7 @@ pub(super) fn beam_until<S: Scorer>(
         ..
     } = buffers;
     pool.reset(ef);
+    gathered.clear();
     visited.begin(graph.rows());
     for &start in starts {
         if visited.insert(start.slot()) {
@@ -199,6 +201,30 @@ pub(super) fn beam_until<S: Scorer>(
         score_into(scorer, gathered, pool, found);
     }
     false
+}
+
+/// Goes on on level 0 where [`beam_until`] met its target, for as long as candidates are within this
+/// score: the pool then has the target, and what of its neighbourhood scores as near.
+pub(super) fn beam_within<S: Scorer>(
+    graph: &impl Links,
+    scorer: &S,
+    score: f32,
+    buffers: &mut Buffers,
+) {
+    let Buffers {
+        pool,
+        visited,
+        gathered,
+        ..
+    } = buffers;
+    // What was met together with the target, and the target, still has no score.
+    score_into(scorer, gathered, pool, |_| {});
+    while let Some(nearest) = pool.expand().filter(|nearest| nearest.score() <= score) {
+        gathered.clear();
+        let links = linked(graph.links(nearest.slot(), 0)).iter().copied();
+        gathered.extend(links.filter(|&slot| visited.insert(slot)));
+        score_into(scorer, gathered, pool, |_| {});
+    }
 }
 
 /// Scores `slots` into the pool; `found` hears of those that stay for now.

@@ -1,7 +1,7 @@
 //! One search, of any form of index: prepares the query, walks or scans, and reports.
 
 use super::How;
-use crate::codec::{Codes, F32Scorer, Sq8Scorer};
+use crate::codec::{Codes, F32Scorer, by_code};
 use crate::error::Result;
 use crate::hnsw::{Walkable, walk};
 use crate::ids::Slot;
@@ -48,9 +48,10 @@ impl<G: Walkable> Asked<'_, G> {
                 walk::search(graph, &scorer, how.ef, k, buffers);
             }
             (Some(graph), Some(codes)) if !how.exact => {
-                code.set(self.metric, own.row(0), codes.centre());
-                let coded = Sq8Scorer::new(codes, code, self.kernels);
-                walk::search_by_codes(graph, &coded, &scorer, (how.ef, k), buffers);
+                code.set(self.metric, own.row(0), codes);
+                by_code!(codes, code, self.kernels, |coded| {
+                    walk::search_by_codes(graph, &coded, &scorer, (how.ef, k), buffers);
+                });
             }
             _ => exact::search(&scorer, rows.len(), k, &mut buffers.results),
         }

@@ -3,8 +3,8 @@
 use crate::bytes::corrupt;
 use crate::bytes::layout::Section;
 use crate::bytes::region::{AlignedBytes, Region};
-use crate::codec::sq8;
-use crate::codec::{Codes, Encoder};
+use crate::codec::codes::TERMS_BYTES;
+use crate::codec::{Codes, Encoder, Form};
 use crate::error::{Error, Result};
 use crate::exec::Exec;
 use crate::ids::Slot;
@@ -18,6 +18,8 @@ const GRAIN: usize = 256;
 /// Codes in the form of the file.
 #[derive(Clone, Debug)]
 pub struct CodeSections {
+    /// What a code takes.
+    pub form: Form,
     /// Section `codes`.
     pub codes: Region,
     /// Section `centre`.
@@ -26,8 +28,9 @@ pub struct CodeSections {
 
 impl From<Encoder> for CodeSections {
     fn from(encoder: Encoder) -> Self {
-        let (codes, centre): (AlignedBytes, _) = encoder.finish();
+        let (form, codes, centre): (_, AlignedBytes, _) = encoder.finish();
         Self {
+            form,
             codes: Region::new(Arc::new(codes)),
             centre: Region::from_vec(centre),
         }
@@ -37,7 +40,7 @@ impl From<Encoder> for CodeSections {
 impl CodeSections {
     /// The codes, borrowed.
     pub fn view(&self) -> Codes<'_> {
-        Codes::new(self.codes.as_bytes(), self.centre.as_slice())
+        Codes::new(self.form, self.codes.as_bytes(), self.centre.as_slice())
     }
 
     /// The sections a file has for them.
@@ -62,9 +65,12 @@ impl CodeSections {
         }
         let fault = self.first_row(exec, |codes, slot| {
             let (row, terms) = (codes.row(slot), codes.terms(slot));
-            let padding = &row[centre.len()..row.len() - sq8::TERMS_BYTES];
+            let (row, _) = row.split_at(row.len() - TERMS_BYTES);
+            let (codes, padding) = row.split_at(self.form.code_bytes(centre.len()));
             let sound = terms.scale.is_finite() && terms.scale >= 0.0 && !terms.bias.is_nan();
-            sound && padding.iter().all(|byte| *byte == 0)
+            sound
+                && spare_bits(self.form, centre.len(), codes)
+                && padding.iter().all(|byte| *byte == 0)
         });
         fault.map_or(Ok(()), |slot| {
             let what = "terms are no numbers or its padding is not zero";
@@ -82,12 +88,8 @@ impl CodeSections {
         let fault = self.first_row(Exec::Serial, |codes, slot| {
             let mut expected = vec![0; codes.row(slot).len()];
             let centre = codes.centre();
-            sq8::encode(
-                metric,
-                &rows.row(slot)[..centre.len()],
-                centre,
-                &mut expected,
-            );
+            let vector = &rows.row(slot)[..centre.len()];
+            self.form.encode(metric, vector, centre, &mut expected);
             expected == codes.row(slot)
         });
         fault.map_or(Ok(()), |slot| {
@@ -120,4 +122,10 @@ impl CodeSections {
         let at = offset_of(Section::Codes) + u64::from(slot) * stride;
         corrupt("codes", at, format!("row {slot}: {what}"))
     }
+}
+
+/// Whether the bits that no number has are zero: the high half of the last byte, where numbers go two
+/// a byte and are odd in number.
+fn spare_bits(form: Form, dim: usize, codes: &[u8]) -> bool {
+    form != Form::Sq4 || dim.is_multiple_of(2) || codes.last().is_none_or(|last| last >> 4 == 0)
 }

@@ -2,7 +2,7 @@
 
 use super::How;
 use super::ask::Asked;
-use crate::codec::{F32Scorer, Sq8Scorer};
+use crate::codec::{F32Scorer, by_code};
 use crate::error::Result;
 use crate::hnsw::Walkable;
 use crate::hnsw::trace::{self, Trace};
@@ -31,9 +31,10 @@ impl<G: Walkable> Asked<'_, G> {
         let trace = match (&self.graph, self.codes) {
             (Some(graph), None) if !how.exact => trace::search(graph, &scorer, how.ef, k, buffers),
             (Some(graph), Some(codes)) if !how.exact => {
-                code.set(self.metric, own.row(0), codes.centre());
-                let coded = Sq8Scorer::new(codes, code, self.kernels);
-                trace::search_by_codes(graph, &coded, &scorer, (how.ef, k), buffers)
+                code.set(self.metric, own.row(0), codes);
+                by_code!(codes, code, self.kernels, |coded| {
+                    trace::search_by_codes(graph, &coded, &scorer, (how.ef, k), buffers)
+                })
             }
             _ => {
                 exact::search(&scorer, rows.len(), k, &mut buffers.results);

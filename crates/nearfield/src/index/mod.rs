@@ -242,7 +242,7 @@ const fn metric_tag(metric: Metric) -> u8 {
 
 const fn codec_of(codes: Option<&CodeSections>) -> Codec {
     match codes {
-        Some(_) => Codec::Sq8,
+        Some(codes) => codes.form.codec(),
         None => Codec::F32,
     }
 }
@@ -252,6 +252,7 @@ const fn codec_tag(codec: Codec) -> u8 {
     match codec {
         Codec::F32 => 1,
         Codec::Sq8 => 2,
+        Codec::Sq4 => 3,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::bytes::layout::Section;
 use crate::bytes::region::Region;
 use crate::bytes::table::Layout;
 use crate::bytes::{addressable, corrupt};
-use crate::codec::{Codec, sq8};
+use crate::codec::{Codec, Form};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::ids::{DIM_MAX, NO_SLOT, ROWS_MAX, SAFE_INTEGER_MAX};
@@ -88,8 +88,9 @@ fn parts(source: &Source<'_>, header: &Header, params: &Params) -> Result<Parts>
     };
     let keys = keys(source, header.keys)?;
     keys.check_file(params.rows, place)?;
-    let codes = if header.codec == super::codec_tag(Codec::Sq8) {
+    let codes = if let Some(form) = form_of(header.codec) {
         let codes = CodeSections {
+            form,
             codes: source.section(Section::Codes)?,
             centre: source.section(Section::Centre)?,
         };
@@ -208,7 +209,7 @@ fn fields(header: &Header) -> Result<Params> {
     let Some(metric) = metric_of(header.metric) else {
         return at(41, format!("metric {}, expected 1 to 3", header.metric));
     };
-    let codecs = if kind == 2 { 2 } else { 1 };
+    let codecs = if kind == 2 { 3 } else { 1 };
     if !(1..=codecs).contains(&header.codec) {
         let codec = header.codec;
         return at(
@@ -252,10 +253,18 @@ fn metric_of(tag: u8) -> Option<Metric> {
         .find(|metric| super::metric_tag(*metric) == tag)
 }
 
+/// The form of the codes that a header asks for, if any.
+fn form_of(tag: u8) -> Option<Form> {
+    let codec = Codec::ALL
+        .into_iter()
+        .find(|codec| super::codec_tag(*codec) == tag);
+    codec.and_then(Codec::form)
+}
+
 /// The sections a header implies are there, no others, and as long as it implies.
 fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<()> {
     let (rows, graph) = (header.rows, params.m > 0);
-    let coded = header.codec == super::codec_tag(Codec::Sq8);
+    let form = form_of(header.codec);
     let exactly = |elements: Option<u64>, section: Section| {
         elements.and_then(|elements| elements.checked_mul(u64::from(section.element_bytes())))
     };
@@ -270,10 +279,10 @@ fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<
             Section::KeyOffsets => (header.keys == 2, Some(rows.checked_add(1))),
             Section::KeyText => (header.keys == 2, None),
             Section::Codes => {
-                let stride = sq8::stride(params.dim as usize) as u64;
-                (coded, Some(rows.checked_mul(stride)))
+                let stride = form.map_or(0, |form| form.stride(params.dim as usize));
+                (form.is_some(), Some(rows.checked_mul(stride as u64)))
             }
-            Section::Centre => (coded, Some(Some(params.dim.into()))),
+            Section::Centre => (form.is_some(), Some(Some(params.dim.into()))),
         };
         let found = layout.find(section);
         match (wanted, found) {

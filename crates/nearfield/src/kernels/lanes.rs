@@ -113,12 +113,13 @@ fn padded(tail: &[f32]) -> [f32; 16] {
     lanes
 }
 
-/// The entries and the table of one instruction set. `#[target_feature]` code cannot be pointed to
+/// The entries and the table of one instruction set; those over codes of four bits come from
+/// [`nibble_entries`](super::nibbles::nibble_entries). `#[target_feature]` code cannot be pointed to
 /// by a safe `fn`, so each entry has a thin safe door, sound because only detection leads to it. simd128 needs none of this: its module either has the
 /// instructions throughout or does not load.
 #[cfg(not(target_arch = "wasm32"))]
 macro_rules! table {
-    ($isa:expr, $lanes:ty, $products:ty, $features:literal) => {
+    ($isa:expr, $lanes:ty, $products:ty, $columns:ty, $features:literal) => {
         /// The table of this set; reached through [`available`](super::super::available) alone.
         pub(in crate::kernels) static KERNELS: Kernels = Kernels {
             isa: $isa,
@@ -134,6 +135,12 @@ macro_rules! table {
             dot_u7i8: |query, row| unsafe { dot_codes(query, row) },
             // SAFETY: as above.
             dot_u7i8_x4: |query, rows| unsafe { dot_codes_x4(query, rows) },
+            // SAFETY: as above.
+            tile_u7i8: |rows, panel, out| unsafe { tile_codes(rows, panel, out) },
+            // SAFETY: as above.
+            dot_u7u4: |query, row| unsafe { dot_nibbles(query, row) },
+            // SAFETY: as above.
+            dot_u7u4_x4: |query, rows| unsafe { dot_nibbles_x4(query, rows) },
         };
 
         #[target_feature(enable = $features)]
@@ -171,6 +178,8 @@ macro_rules! table {
             // SAFETY: as above.
             unsafe { products::dots::<$products, 4>(query, rows) }
         }
+
+        tiles::tile_entry!($columns, $features);
     };
 }
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,4 +1,4 @@
-//! Sums over two equal-length slices, of `f32` or of 8-bit codes, one table per instruction set.
+//! Sums over two slices, of `f32` or of codes of eight or four bits, one table per instruction set.
 //!
 //! # The sum is part of the definition
 //! Element `i` is accumulated into lane `i % 16`; at the end lane `j` takes lane `j + 8`, then
@@ -10,7 +10,9 @@
 //! scalar            the definition, in plain Rust
 //! lanes             the one SIMD body over floats, on a trait of sixteen lanes
 //! products          the one SIMD body over codes, on a trait of products added in pairs
+//! nibbles           the one over codes of four bits, two a byte
 //! x86_64/avx2 …     one file a set: its lanes and products, its #[target_feature] entries, its table
+//! tiles             the one body over tiles of codes, on a trait of a few of its columns
 //! prefetch          a hint for rows that will be scored soon
 //! tests             every table of this machine against the definition
 //! ```
@@ -31,6 +33,12 @@ mod aarch64;
     all(target_arch = "wasm32", target_feature = "simd128"),
 ))]
 mod lanes;
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128"),
+))]
+mod nibbles;
 mod prefetch;
 #[cfg(any(
     target_arch = "x86_64",
@@ -41,6 +49,12 @@ mod products;
 mod scalar;
 #[cfg(test)]
 mod tests;
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128"),
+))]
+mod tiles;
 #[cfg(target_arch = "wasm32")]
 mod wasm32;
 #[cfg(target_arch = "x86_64")]
@@ -74,32 +88,61 @@ pub type CodePair = fn(&[u8], &[i8]) -> i32;
 /// A kernel over one query and four rows of codes; the same sums as [`CodePair`].
 pub type CodeQuad = fn(&[u8], [&[i8]; 4]) -> [i32; 4];
 
-/// Codes a row has a multiple of: one cache line, the widest register of any set.
+/// A kernel over [`TILE_ROWS`] rows of 7-bit codes, one after the other, and a panel of
+/// [`TILE_COLUMNS`] rows of signed ones, side by side by [`TILE_STEP`]: the product of the two, row
+/// after row. Rows are whole steps and as long as the panel's (asserted).
+pub type CodeTile = fn(&[u8], &[i8], &mut [i32; TILE_ROWS * TILE_COLUMNS]);
+
+/// Rows of a tile.
+pub const TILE_ROWS: usize = 8;
+/// Columns of a tile: a panel's rows.
+pub const TILE_COLUMNS: usize = 16;
+/// Codes of one row that lie together in a panel, which most sets multiply and add as one.
+pub const TILE_STEP: usize = 4;
+
+/// A kernel over a query of 7-bit codes (0 … 127) and a row of four-bit ones, two a byte: the low four
+/// bits of byte `j` are multiplied with `query[j]`, the high four with `query[row.len() + j]`. The row's
+/// length is a multiple of [`CODE_BLOCK`], the query's twice that (asserted).
+pub type NibblePair = fn(&[u8], &[u8]) -> i32;
+/// A kernel over one query and four rows of four-bit codes; the same sums as [`NibblePair`].
+pub type NibbleQuad = fn(&[u8], [&[u8]; 4]) -> [i32; 4];
+
+/// Bytes a row of codes has a multiple of: one cache line, the widest register of any set.
 pub const CODE_BLOCK: usize = 64;
 
-/// An instruction set with a table. Ordered: a later set is the better one where both run.
+/// An instruction set with a table. Ordered: a later set is the better one where both run. Two of one
+/// family differ in their sums over codes alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Isa {
     /// Plain Rust: the definition of every kernel.
     Scalar,
     /// WebAssembly fixed-width SIMD.
     Simd128,
+    /// The same with the dot product of relaxed SIMD.
+    RelaxedSimd,
     /// ARM Advanced SIMD.
     Neon,
+    /// The same with `FEAT_DotProd`.
+    NeonDotprod,
     /// x86-64 AVX2 with FMA.
     Avx2,
     /// x86-64 AVX-512 F.
     Avx512,
+    /// The same with VNNI.
+    Avx512Vnni,
 }
 
 impl Isa {
     /// Every set there is a table for, on some machine.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Scalar,
         Self::Simd128,
+        Self::RelaxedSimd,
         Self::Neon,
+        Self::NeonDotprod,
         Self::Avx2,
         Self::Avx512,
+        Self::Avx512Vnni,
     ];
 
     /// The name options and `stats()` use.
@@ -107,9 +150,12 @@ impl Isa {
         match self {
             Self::Scalar => "scalar",
             Self::Simd128 => "simd128",
+            Self::RelaxedSimd => "relaxed-simd",
             Self::Neon => "neon",
+            Self::NeonDotprod => "neon-dotprod",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Avx512Vnni => "avx512-vnni",
         }
     }
 
@@ -120,7 +166,10 @@ impl Isa {
 
     /// Whether products are added without rounding in between; sets of one kind agree in every bit.
     pub const fn fused(self) -> bool {
-        matches!(self, Self::Neon | Self::Avx2 | Self::Avx512)
+        matches!(
+            self,
+            Self::Neon | Self::NeonDotprod | Self::Avx2 | Self::Avx512 | Self::Avx512Vnni
+        )
     }
 }
 
@@ -141,6 +190,12 @@ pub struct Kernels {
     pub dot_u7i8: CodePair,
     /// Four inner products of codes.
     pub dot_u7i8_x4: CodeQuad,
+    /// A tile of inner products of codes.
+    pub tile_u7i8: CodeTile,
+    /// Inner product of codes of four bits.
+    pub dot_u7u4: NibblePair,
+    /// Four inner products of codes of four bits.
+    pub dot_u7u4_x4: NibbleQuad,
 }
 
 /// The best table this machine can run, or the best not above `limit`. A limit of another
@@ -148,6 +203,22 @@ pub struct Kernels {
 pub fn kernels(limit: Option<Isa>) -> &'static Kernels {
     let within = |table: &&Kernels| limit.is_none_or(|limit| table.isa <= limit);
     tables().find(within).unwrap_or(&scalar::KERNELS)
+}
+
+/// Codes of each row of a tile.
+fn tile_depth(rows: &[u8], panel: &[i8]) -> usize {
+    let depth = rows.len() / TILE_ROWS;
+    assert_eq!(rows.len(), depth * TILE_ROWS, "a tile has {TILE_ROWS} rows");
+    assert_eq!(
+        panel.len(),
+        depth * TILE_COLUMNS,
+        "rows and panel differ in length"
+    );
+    assert!(
+        depth.is_multiple_of(TILE_STEP),
+        "{depth} codes are no whole steps"
+    );
+    depth
 }
 
 /// Every table this machine can run, the best first and scalar last.

@@ -67,3 +67,38 @@ pub(super) unsafe fn dots<P: Products, const N: usize>(query: &[u8], rows: [&[i8
         folded
     }
 }
+
+/// The table of a set that has faster products than `$floats`, another set's table, and is like it in
+/// all else. Entries as in [`table`](super::lanes::table).
+#[cfg(not(target_arch = "wasm32"))]
+macro_rules! table_of_codes {
+    ($isa:expr, $products:ty, $columns:ty, $features:literal, $floats:expr) => {
+        /// The table of this set; reached through [`available`](super::super::available) alone.
+        pub(in crate::kernels) static KERNELS: Kernels = Kernels {
+            isa: $isa,
+            // SAFETY: a table is handed out only after its instructions were detected.
+            dot_u7i8: |query, row| unsafe { dot_codes(query, row) },
+            // SAFETY: as above.
+            dot_u7i8_x4: |query, rows| unsafe { dot_codes_x4(query, rows) },
+            // SAFETY: as above.
+            tile_u7i8: |rows, panel, out| unsafe { tile_codes(rows, panel, out) },
+            ..$floats
+        };
+
+        #[target_feature(enable = $features)]
+        fn dot_codes(query: &[u8], row: &[i8]) -> i32 {
+            // SAFETY: this function's features are those of the products.
+            unsafe { products::dots::<$products, 1>(query, [row])[0] }
+        }
+
+        #[target_feature(enable = $features)]
+        fn dot_codes_x4(query: &[u8], rows: [&[i8]; 4]) -> [i32; 4] {
+            // SAFETY: as above.
+            unsafe { products::dots::<$products, 4>(query, rows) }
+        }
+
+        tiles::tile_entry!($columns, $features);
+    };
+}
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use table_of_codes;

@@ -1,7 +1,7 @@
 //! The definition: what every other table is replayed against. Whole chunks of sixteen let the
 //! compiler use whatever the target's baseline has; each lane still adds its terms one by one.
 
-use super::{CODE_BLOCK, Isa, Kernels};
+use super::{CODE_BLOCK, Isa, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP};
 
 pub static KERNELS: Kernels = Kernels {
     isa: Isa::Scalar,
@@ -11,6 +11,9 @@ pub static KERNELS: Kernels = Kernels {
     dot_f32_x4: |query, rows| rows.map(|row| dot_f32(query, row)),
     dot_u7i8,
     dot_u7i8_x4: |query, rows| rows.map(|row| dot_u7i8(query, row)),
+    tile_u7i8,
+    dot_u7u4,
+    dot_u7u4_x4: |query, rows| rows.map(|row| dot_u7u4(query, row)),
 };
 
 fn l2sq_f32(query: &[f32], row: &[f32]) -> f32 {
@@ -32,6 +35,40 @@ fn dot_u7i8(query: &[u8], row: &[i8]) -> i32 {
         .iter()
         .zip(row)
         .map(|(&q, &r)| i32::from(q) * i32::from(r));
+    products.sum()
+}
+
+fn tile_u7i8(rows: &[u8], panel: &[i8], out: &mut [i32; TILE_ROWS * TILE_COLUMNS]) {
+    let depth = super::tile_depth(rows, panel);
+    for (at, out) in out.chunks_exact_mut(TILE_COLUMNS).enumerate() {
+        out.fill(0);
+        let row = rows[at * depth..][..depth].chunks_exact(TILE_STEP);
+        for (codes, columns) in row.zip(panel.chunks_exact(TILE_COLUMNS * TILE_STEP)) {
+            for (out, column) in out.iter_mut().zip(columns.chunks_exact(TILE_STEP)) {
+                for (&u, &c) in codes.iter().zip(column) {
+                    *out += i32::from(u) * i32::from(c);
+                }
+            }
+        }
+    }
+}
+
+fn dot_u7u4(query: &[u8], row: &[u8]) -> i32 {
+    assert!(
+        query.len().is_multiple_of(2 * CODE_BLOCK),
+        "{} codes are no whole number of blocks",
+        query.len()
+    );
+    assert_eq!(
+        query.len() / 2,
+        row.len(),
+        "query is not twice as long as the row"
+    );
+    let (low, high) = query.split_at(row.len());
+    let products = low.iter().zip(high).zip(row);
+    let products = products.map(|((&low, &high), &row)| {
+        i32::from(low) * i32::from(row & 15) + i32::from(high) * i32::from(row >> 4)
+    });
     products.sum()
 }
 

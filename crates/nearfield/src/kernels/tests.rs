@@ -13,9 +13,12 @@
 mod codes;
 #[cfg(unix)]
 mod guard;
+mod nibbles;
 mod values;
 
-use super::{CODE_BLOCK, Isa, Kernels, available, kernels, prefetch_row};
+use super::{
+    CODE_BLOCK, Isa, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP, available, kernels, prefetch_row,
+};
 use values::{Random, edges};
 
 /// Lengths replayed one by one: every tail, and past 1024.
@@ -164,6 +167,9 @@ fn no_simd_set_is_skipped() {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::is_x86_feature_detected as has;
+        if has!("avx512vnni") {
+            expected.push(Isa::Avx512Vnni);
+        }
         if has!("avx512f") {
             expected.push(Isa::Avx512);
         }
@@ -171,7 +177,11 @@ fn no_simd_set_is_skipped() {
             expected.push(Isa::Avx2);
         }
     }
-    if cfg!(target_arch = "aarch64") {
+    #[cfg(target_arch = "aarch64")]
+    {
+        if std::arch::is_aarch64_feature_detected!("dotprod") {
+            expected.push(Isa::NeonDotprod);
+        }
         expected.push(Isa::Neon);
     }
     if cfg!(all(target_arch = "wasm32", target_feature = "simd128")) {

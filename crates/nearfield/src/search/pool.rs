@@ -65,6 +65,11 @@ impl Pool {
         Some(self.entries[at])
     }
 
+    /// How many candidates have this score or a nearer one.
+    pub fn within(&self, score: f32) -> usize {
+        self.entries.partition_point(|entry| entry.score() <= score)
+    }
+
     /// Scores the nearest `count` again and forgets the rest: what a walk by codes found, judged by
     /// the vectors. The pool is then read and no longer walked.
     pub fn rescore<S: Scorer>(&mut self, scorer: &S, count: usize) {

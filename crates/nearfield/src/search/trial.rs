@@ -4,7 +4,7 @@
 //! or one number much larger than all others. No bound on the data would tell; neighbours do.
 
 use super::{Candidate, Top};
-use crate::codec::{Codes, F32Scorer, QueryCode, Scorer, Sq8Scorer};
+use crate::codec::{Codes, F32Scorer, QueryCode, Scorer, by_code};
 use crate::exec::Exec;
 use crate::ids::{Slot, spread};
 use crate::kernels::Kernels;
@@ -34,9 +34,10 @@ pub fn agreement(
     exec.fill(&mut shares, 1, QueryCode::default, |code, at, share| {
         let asks = sample[queries[at] as usize];
         let exact = F32Scorer::of_row(rows, asks, pair);
-        code.set(metric, rows.row(asks), codes.centre());
-        let coded = Sq8Scorer::new(codes, code, kernels);
-        *share = found(&exact, &coded, asks, &sample);
+        code.set(metric, rows.row(asks), codes);
+        *share = by_code!(codes, code, kernels, |coded| found(
+            &exact, &coded, asks, &sample
+        ));
     });
     #[allow(clippy::cast_precision_loss)] // at most QUERIES_MAX
     let count = shares.len().max(1) as f64;

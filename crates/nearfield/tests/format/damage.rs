@@ -4,7 +4,7 @@ use crate::fixture::{file, load, map, sample};
 use nearfield::error::Code;
 use testkit::random::Random;
 
-fn bases() -> [(&'static str, Vec<u8>); 5] {
+fn bases() -> [(&'static str, Vec<u8>); 6] {
     [
         ("flat", file(&sample("flat", "cosine", "rows", 3))),
         (
@@ -18,6 +18,10 @@ fn bases() -> [(&'static str, Vec<u8>); 5] {
         (
             "graph with codes",
             file(&sample("hnsw sq8", "l2", "rows", 9)),
+        ),
+        (
+            "graph with codes of four bits",
+            file(&sample("hnsw sq4", "ip", "rows", 9)),
         ),
         ("empty graph", file(&sample("hnsw", "l2", "numbers", 0))),
     ]
@@ -74,7 +78,7 @@ fn every_other_length_is_found() {
 fn thousands_of_accidents_are_found() {
     let mut random = Random::new(11);
     for round in 0..6_000 {
-        let (name, sound) = &bases()[round % 5];
+        let (name, sound) = &bases()[round % 6];
         let mut file = sound.clone();
         let (at, length) = (random.below(file.len()), 1 + random.below(512));
         let end = (at + length).min(file.len());

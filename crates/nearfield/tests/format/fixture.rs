@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// One of each: kinds, metrics and sorts of keys, with twins and without, and nothing at all.
 pub fn samples() -> Vec<(String, Index)> {
     let mut samples = Vec::new();
-    for kind in ["flat", "hnsw", "hnsw sq8"] {
+    for kind in ["flat", "hnsw", "hnsw sq8", "hnsw sq4"] {
         for metric in ["l2", "ip", "cosine"] {
             for keys in ["rows", "numbers", "text"] {
                 for rows in [0, 1, 40] {

@@ -14,6 +14,7 @@ fn bases() -> Vec<Vec<u8>> {
         ("hnsw", "cosine", "text"),
         ("hnsw", "ip", "rows"),
         ("hnsw sq8", "l2", "numbers"),
+        ("hnsw sq4", "cosine", "rows"),
     ] {
         bases.push(file(&sample(kind, metric, keys, 40)));
     }
@@ -262,8 +263,8 @@ fn what_a_forged_file_is_refused_for() {
         "CORRUPT: header at offset 40: kind 3, expected 1 or 2"
     );
     assert_eq!(
-        refusal(42, &[3]),
-        "CORRUPT: header at offset 42: codec 3, expected 1 to 2 for this kind"
+        refusal(42, &[4]),
+        "CORRUPT: header at offset 42: codec 4, expected 1 to 3 for this kind"
     );
     assert_eq!(
         refusal(42, &[2]),
@@ -315,4 +316,52 @@ fn codes_that_are_none_are_refused_and_wrong_ones_found_by_check() {
             format!("CORRUPT: codes at offset {row}: row 2: code is not that of its vector")
         );
     }
+}
+
+#[test]
+fn codes_of_four_bits_that_are_none_are_refused_and_wrong_ones_found_by_check() {
+    let coded = file(&sample("hnsw sq4", "l2", "rows", 40));
+    let codes = sections(&coded)[5].0;
+    let forged = |at: usize, value: &[u8]| {
+        let mut file = coded.clone();
+        file[at..at + value.len()].copy_from_slice(value);
+        seal(&mut file);
+        survive("forged", &file)
+    };
+    // Five numbers: three low halves, two high ones, and the high half of the third byte is padding.
+    let row = codes + 2 * 64;
+    let nan = f32::NAN.to_le_bytes();
+    for (at, value) in [
+        (row + 52, &nan[..]),
+        (row + 56, &nan),
+        (row + 2, &[coded[row + 2] | 0x10]),
+        (row + 3, &[1]),
+        (row + 51, &[9]),
+    ] {
+        assert_eq!(
+            forged(at, value).expect_err("refused").to_string(),
+            format!(
+                "CORRUPT: codes at offset {row}: row 2: terms are no numbers or its padding is not zero"
+            )
+        );
+    }
+    for (at, value) in [
+        (row, [coded[row] ^ 1]),
+        (row + 1, [coded[row + 1] ^ 16]),
+        (row + 60, [coded[row + 60] ^ 1]),
+    ] {
+        let index = forged(at, &value).expect("codes may be any");
+        assert_eq!(
+            index.check().expect_err("found").to_string(),
+            format!("CORRUPT: codes at offset {row}: row 2: code is not that of its vector")
+        );
+    }
+    // The rows of either codec are as long at five numbers: only the header tells them apart.
+    let mut swapped = coded.clone();
+    swapped[42] = 2;
+    seal(&mut swapped);
+    let index = survive("swapped", &swapped).expect("its codes are bytes with zeros after them");
+    let _ = index
+        .check()
+        .expect_err("they are not those of its vectors");
 }

@@ -94,7 +94,12 @@ fn threads_maps_and_codecs_change_nothing_they_should_not() {
         assert_eq!(file(&mapped), file(&index), "{name}");
     }
     let golden = Golden::read("wide");
-    for (codec, wanted) in [("f32", "f32"), ("sq8", "sq8"), ("auto", "sq8")] {
+    for (codec, wanted) in [
+        ("f32", "f32"),
+        ("sq8", "sq8"),
+        ("sq4", "sq4"),
+        ("auto", "sq4"),
+    ] {
         let options = golden
             .options()
             .replace('}', &format!(r#","codec":"{codec}"}}"#));

@@ -21,8 +21,9 @@ import type {
   StepReport,
   SyncCalls,
 } from '../backend.ts'
+import type { ThreadsVariant } from './relaxed.ts'
 
-export type WasmVariant = 'threads' | 'single'
+export type WasmVariant = ThreadsVariant | 'single'
 
 /** What the glue's `init` accepts; `undefined` lets it fetch the `.wasm` beside itself. */
 export type WasmSource = BufferSource | WebAssembly.Module | Response | URL | string
@@ -31,7 +32,7 @@ export type WasmSource = BufferSource | WebAssembly.Module | Response | URL | st
 export interface WasmParts {
   /** `await import('./wasm/<variant>/nearfield_wasm.js')` */
   readonly glue: unknown
-  /** Threads only: `await import('./wasm/threads/pool-web.js')` or `pool-node.js`. */
+  /** Not for `single`: `await import('./wasm/<variant>/pool-web.js')` or `pool-node.js`. */
   readonly pool?: unknown
   readonly module?: WasmSource | Promise<WasmSource>
 }
@@ -173,10 +174,10 @@ export async function createWasmBackend(options: WasmOptions): Promise<WasmBacke
   const source = await parts.module
   await glue.default(source === undefined ? {} : { module_or_path: source })
   let pool: Pool | undefined
-  if (variant === 'threads') {
+  if (variant !== 'single') {
     if (!glue.initThreadPool || !glue.usePoolStarter || !parts.pool) {
       throw new Error(
-        'BACKEND: expected the threads build with its pool, received the single build or no pool',
+        'BACKEND: expected a build with threads and its pool, received the single build or no pool',
       )
     }
     const { createPool } = parts.pool as { createPool(name: string): Pool }
@@ -185,7 +186,7 @@ export async function createWasmBackend(options: WasmOptions): Promise<WasmBacke
     await glue.initThreadPool(Math.max(1, threads))
   }
   const info: BackendInfo = {
-    kind: variant === 'threads' ? 'wasm-threads' : 'wasm',
+    kind: variant === 'single' ? 'wasm' : 'wasm-threads',
     why,
     simd: glue.simd(),
     threads: pool ? Math.max(1, threads) : 1,

@@ -60,7 +60,7 @@ class Client {
       this.#die((event as ErrorEvent).message || 'its script could not be loaded')
     })
     port.addEventListener('messageerror', () => this.#die('a message could not be read'))
-    this.#poolNews = spec.kind === 'wasm-threads' ? this.#listen(spec.poolName) : null
+    this.#poolNews = spec.variant === 'single' ? null : this.#listen(spec.poolName)
     this.opened = new Promise((resolve, reject) => {
       this.#opening = { resolve: (info) => resolve(this.#backend(info as BackendInfo)), reject }
     })

@@ -9,12 +9,13 @@
  *
  * The client's end starts the threads of the host's pool: see packages/wasm/pool/pool-web.js.
  */
-import type { BackendInfo, BackendKind } from '../backend.ts'
+import type { BackendInfo } from '../backend.ts'
 import type { MethodName, Methods } from './methods.ts'
+import type { WasmVariant } from './wasm.ts'
 
-/** Which backend the worker shall load. */
+/** Which build the worker shall load. */
 export interface Spec {
-  readonly kind: Exclude<BackendKind, 'native'>
+  readonly variant: WasmVariant
   /** 0: all. */
   readonly threads: number
   readonly why: string

@@ -7,10 +7,10 @@ export type Metric = 'l2' | 'ip' | 'cosine'
 export type Kind = 'flat' | 'hnsw'
 
 /** What walks compare. */
-export type Codec = 'f32' | 'sq8'
+export type Codec = 'f32' | 'sq8' | 'sq4'
 
 /** An instruction set the kernels may be held to. */
-export type Isa = 'auto' | 'scalar' | 'simd128' | 'neon' | 'avx2' | 'avx512'
+export type Isa = 'auto' | 'scalar' | 'simd128' | 'relaxed-simd' | 'neon' | 'neon-dotprod' | 'avx2' | 'avx512' | 'avx512-vnni'
 
 /** Options of every kind of index. */
 export interface CommonOptions {
@@ -58,10 +58,10 @@ export interface GraphOptions {
    */
   readonly efConstruction?: number
   /**
-   * What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.
+   * What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.
    * @default 'auto'
    */
-  readonly codec?: 'auto' | 'f32' | 'sq8'
+  readonly codec?: 'auto' | 'f32' | 'sq8' | 'sq4'
 }
 
 /** An index that walks a graph. */
@@ -101,10 +101,10 @@ export interface CoreImportOptions {
   /** hnswlib's space: the file does not say it. */
   readonly metric: Metric
   /**
-   * What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.
+   * What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.
    * @default 'auto'
    */
-  readonly codec?: 'auto' | 'f32' | 'sq8'
+  readonly codec?: 'auto' | 'f32' | 'sq8' | 'sq4'
   /**
    * The best instruction set the kernels may use; for tests and measurements.
    * @default 'auto'

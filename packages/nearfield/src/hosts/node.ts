@@ -10,6 +10,7 @@ import type { Backend } from '../backend.ts'
 import { Choices } from '../backends/choose.ts'
 import type { Loader } from '../backends/loader.ts'
 import { loadNativeBackend } from '../backends/native.ts'
+import { threadsVariant } from '../backends/relaxed.ts'
 import { createWasmBackend, type WasmVariant } from '../backends/wasm.ts'
 import { nodeFiles } from './node-files.ts'
 
@@ -17,8 +18,8 @@ export function nodeHost(): Host {
   return {
     choices: new Choices([
       { kind: 'native', load: () => loadNativeBackend() },
-      { kind: 'wasm-threads', load: wasm('threads') },
-      { kind: 'wasm', load: wasm('single') },
+      { kind: 'wasm-threads', load: wasm(() => threadsVariant(variable('NEARFIELD_ISA'))) },
+      { kind: 'wasm', load: wasm(() => 'single') },
     ]),
     files: nodeFiles(),
     locate,
@@ -35,11 +36,11 @@ export function nodeHost(): Host {
 
 /** A glue module is one instance and its pool is started through a hook they share: one at a time, each its own. */
 let starting: Promise<unknown> = Promise.resolve()
-const started: Record<WasmVariant, number> = { threads: 0, single: 0 }
+const started: Record<WasmVariant, number> = { threads: 0, relaxed: 0, single: 0 }
 
-function wasm(variant: WasmVariant): Loader {
+function wasm(variant: () => WasmVariant): Loader {
   return (threads, died) => {
-    const backend = starting.then(() => startWasm(variant, threads, died))
+    const backend = starting.then(() => startWasm(variant(), threads, died))
     starting = backend.catch(() => {}) // the next one starts all the same
     return backend
   }
@@ -65,14 +66,14 @@ async function startWasm(
     variant,
     threads: threads || availableParallelism(),
     why:
-      variant === 'threads'
-        ? 'WebAssembly in this process, with threads'
-        : 'WebAssembly in this process, one thread',
+      variant === 'single'
+        ? 'WebAssembly in this process, one thread'
+        : 'WebAssembly in this process, with threads',
     died,
     load: async () => ({
       glue: await import(glue),
       module,
-      ...(variant === 'threads' && { pool: await import(pool.href) }),
+      ...(variant !== 'single' && { pool: await import(pool.href) }),
     }),
   })
 }

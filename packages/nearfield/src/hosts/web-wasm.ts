@@ -1,5 +1,6 @@
 /** The WebAssembly builds inside a web worker. The names are literal so that bundlers see them. */
 import type { Backend } from '../backend.ts'
+import type { ThreadsVariant } from '../backends/relaxed.ts'
 import { createWasmBackend, type WasmParts } from '../backends/wasm.ts'
 import type { StartThreads } from '../backends/worker-host.ts'
 import type { Spec } from '../backends/worker-messages.ts'
@@ -12,12 +13,12 @@ interface Ways {
 }
 
 export function loadWebWasm(
-  { kind, threads, why, poolName }: Spec,
+  { variant, threads, why, poolName }: Spec,
   { died, startThreads }: Ways,
 ): Promise<Backend> {
-  const parts = kind === 'wasm-threads' ? () => threadsParts(startThreads) : singleParts
+  const parts = variant === 'single' ? singleParts : () => threadsParts(variant, startThreads)
   return createWasmBackend({
-    variant: kind === 'wasm-threads' ? 'threads' : 'single',
+    variant,
     threads: threads || navigator.hardwareConcurrency || 1,
     why,
     poolName,
@@ -26,14 +27,18 @@ export function loadWebWasm(
   })
 }
 
-async function threadsParts(startThreads?: StartThreads): Promise<WasmParts> {
-  const { createPool } = await loadPool()
+async function threadsParts(variant: ThreadsVariant, startThreads?: StartThreads): Promise<WasmParts> {
+  const { createPool } = await loadPool(variant)
   return {
-    // @ts-expect-error it lies beside the built file
-    glue: await import('./wasm/threads/nearfield_wasm.js'),
+    glue: await (variant === 'relaxed' ? relaxedGlue() : threadsGlue()),
     pool: { createPool: (name: string) => createPool(name, startThreads) },
   }
 }
+
+// @ts-expect-error it lies beside the built file
+const relaxedGlue = (): Promise<unknown> => import('./wasm/relaxed/nearfield_wasm.js')
+// @ts-expect-error it lies beside the built file
+const threadsGlue = (): Promise<unknown> => import('./wasm/threads/nearfield_wasm.js')
 
 async function singleParts(): Promise<WasmParts> {
   // @ts-expect-error it lies beside the built file

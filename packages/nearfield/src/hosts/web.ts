@@ -7,6 +7,7 @@ import { NearfieldError } from '../api/errors.ts'
 import type { Host, Place } from '../api/host.ts'
 import type { Backend } from '../backend.ts'
 import { Choices } from '../backends/choose.ts'
+import { threadsVariant } from '../backends/relaxed.ts'
 import { connectWorker } from '../backends/worker-client.ts'
 import type { Spec, ThreadsRequest } from '../backends/worker-messages.ts'
 import { loadPool } from './web-pool.ts'
@@ -24,16 +25,14 @@ export function webHost(): Host {
         load: async (threads, died) => {
           if (!globalThis.crossOriginIsolated)
             throw new NearfieldError('BACKEND', 'the page is not cross-origin isolated')
-          return open(
-            { kind: 'wasm-threads', threads, why: `${where}, with threads`, poolName: crypto.randomUUID() },
-            died,
-          )
+          const poolName = crypto.randomUUID()
+          return open({ variant: threadsVariant(), threads, why: `${where}, with threads`, poolName }, died)
         },
       },
       {
         kind: 'wasm',
         load: (_, died) =>
-          open({ kind: 'wasm', threads: 1, why: `${where}, one thread`, poolName: '' }, died),
+          open({ variant: 'single', threads: 1, why: `${where}, one thread`, poolName: '' }, died),
       },
     ]),
     files: null,
@@ -43,12 +42,15 @@ export function webHost(): Host {
 }
 
 const openWorker: Open = (spec, died) => {
+  const { variant } = spec
   const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
+  const end = () => worker.terminate()
+  if (variant === 'single') return connectWorker({ port: worker, end }, spec, died)
   const startThreads = async (request: ThreadsRequest) => {
-    const { startThreads } = await loadPool()
+    const { startThreads } = await loadPool(variant)
     return startThreads(request)
   }
-  return connectWorker({ port: worker, startThreads, end: () => worker.terminate() }, spec, died)
+  return connectWorker({ port: worker, startThreads, end }, spec, died)
 }
 
 const openHere: Open = async (spec, died) => {

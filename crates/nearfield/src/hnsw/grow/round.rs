@@ -2,9 +2,10 @@
 //! of their neighbours. [`link`](super::link) does it.
 
 use super::GrowingGraph;
-use crate::codec::{F32Scorer, Scorer, Sq8Scorer, Stored};
+use crate::codec::{F32Scorer, Scorer, Stored, by_code};
 use crate::error::Result;
 use crate::exec::Exec;
+use crate::hnsw::CROWD_MIN;
 use crate::hnsw::prune::Contender;
 use crate::hnsw::view::Links;
 use crate::hnsw::walk;
@@ -21,8 +22,6 @@ const ROUND_MAX: usize = 512;
 const WALK_SHARE: usize = 4;
 /// Nearest found nodes that a newcomer chooses its links from.
 const CONTENDERS_MAX: usize = 100;
-/// Rows as near to a row as itself, by code, that make a crowd; see `build`.
-const CROWD_MIN: usize = 24;
 /// Neighbouring members that share a lease.
 const GRAIN: usize = 8;
 /// Neighbouring targets of links that share a list.
@@ -122,16 +121,16 @@ impl GrowingGraph {
             let proposals = self.propose_by(stored, members, slot, &exact, |_| {}, buffers);
             return (proposals, false);
         };
-        code.set(self.metric, stored.rows.row(slot), codes.centre());
-        let coded = Sq8Scorer::new(codes, code, self.kernels);
-        let own = coded.score(slot);
+        code.set(self.metric, stored.rows.row(slot), codes);
         let mut crowded = false;
-        let judge = |pool: &mut Pool| {
-            let as_near = pool.entries().partition_point(|entry| entry.score() <= own);
-            crowded = as_near >= CROWD_MIN;
-            pool.rescore(&exact, self.contenders_max());
-        };
-        let proposals = self.propose_by(stored, members, slot, &coded, judge, buffers);
+        let proposals = by_code!(codes, code, self.kernels, |coded| {
+            let own = coded.score(slot);
+            let judge = |pool: &mut Pool| {
+                crowded = pool.within(own) >= CROWD_MIN;
+                pool.rescore(&exact, self.contenders_max());
+            };
+            self.propose_by(stored, members, slot, &coded, judge, buffers)
+        });
         // The nearest by inner product need not be the row itself: there is nothing to find.
         (proposals, crowded && self.metric != Metric::Ip)
     }

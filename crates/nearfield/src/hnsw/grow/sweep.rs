@@ -7,7 +7,7 @@
 //! [`repair`]: crate::hnsw::repair
 
 use super::GrowingGraph;
-use crate::codec::Stored;
+use crate::codec::{F32Scorer, Scorer, Stored};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::hnsw::repair::{Site, search_for};
@@ -93,11 +93,18 @@ impl GrowingGraph {
         };
         let found = search_for(&self.draft, slots, &site)?;
         let missed = slots.iter().zip(found);
-        Ok(Some(
-            missed
-                .filter_map(|(&slot, found)| Some((slot, found?)))
-                .collect(),
-        ))
+        let missed = missed.filter_map(|(&slot, sought)| {
+            let by_vector = F32Scorer::of_row(stored.rows, slot, self.pair);
+            // Links keep the scores of vectors, whatever the search went by.
+            let rescored = |from: Candidate| {
+                let from = from.slot();
+                Candidate::new(by_vector.score(from), from)
+            };
+            let mut found: Vec<_> = sought.instead?.into_iter().map(rescored).collect();
+            found.sort_unstable();
+            Some((slot, found))
+        });
+        Ok(Some(missed.collect()))
     }
 
     /// Links what was missed, and goes on to the next slots. How many were searched for, and how many

@@ -20,7 +20,7 @@ use super::{How, Index, Params, Parts};
 use crate::bytes::layout::Section;
 use crate::bytes::region::{AlignedBytes, Region};
 use crate::bytes::table::Layout;
-use crate::codec::{Codec, Codes, Encoder, Stored, sq8};
+use crate::codec::{Codec, Codes, Encoder, Form, Stored};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::hnsw::trace::Trace;
@@ -63,13 +63,14 @@ enum Decided {
 /// Codes with room for more.
 #[derive(Debug)]
 struct GrowingCodes {
+    form: Form,
     bytes: AlignedBytes,
     centre: Vec<f32>,
 }
 
 impl GrowingCodes {
     fn view(&self) -> Codes<'_> {
-        Codes::new(self.bytes.as_ref(), &self.centre)
+        Codes::new(self.form, self.bytes.as_ref(), &self.centre)
     }
 }
 
@@ -153,6 +154,7 @@ impl Growing {
         growing.vectors.try_append(index.rows())?;
         if let Some(codes) = &index.codes {
             growing.codes = Some(GrowingCodes {
+                form: codes.form,
                 bytes: AlignedBytes::try_copy(codes.codes.as_bytes())?,
                 centre: codes.centre.as_slice().to_vec(),
             });
@@ -181,8 +183,8 @@ impl Growing {
 
     /// How walks see the vectors.
     pub const fn codec(&self) -> Codec {
-        match self.codes {
-            Some(_) => Codec::Sq8,
+        match &self.codes {
+            Some(codes) => codes.form.codec(),
             None => Codec::F32,
         }
     }
@@ -245,8 +247,8 @@ impl Growing {
             _ => &[Section::Keys],
         };
         sizes.extend(columns.iter().copied().zip(self.keys.column_bytes()));
-        if self.codes.is_some() {
-            sizes.push((Section::Codes, rows * sq8::stride(dim) as u64));
+        if let Some(codes) = &self.codes {
+            sizes.push((Section::Codes, rows * codes.form.stride(dim) as u64));
             sizes.push((Section::Centre, dim as u64 * 4));
         }
         Layout::new(&sizes).expect("the sections are in memory")
@@ -294,8 +296,9 @@ impl Growing {
         let vectors = self.vectors.rows().head(rows);
         let codes = match &self.codes {
             Some(codes) => {
-                let bytes = rows * sq8::stride(codes.centre.len());
+                let bytes = rows * codes.form.stride(codes.centre.len());
                 Some(CodeSections {
+                    form: codes.form,
                     codes: copy(&codes.bytes.as_ref()[..bytes])?,
                     centre: Region::from_vec(codes.centre.clone()),
                 })
@@ -368,19 +371,20 @@ impl Growing {
                 return Ok(None);
             };
             let newcomers = rows.len() - self.shown_rows();
-            let encoder = Encoder::around(&codes.centre, newcomers, metric)?;
+            let encoder = Encoder::around(codes.form, &codes.centre, newcomers, metric)?;
             return Ok(Some((encoder, self.shown_rows())));
         }
         let dim = self.params.dim as usize;
-        let gains = sq8::stride(dim) * 2 <= stride(dim) * size_of::<f32>();
+        let gains = Form::Sq8.stride(dim) * 2 <= stride(dim) * size_of::<f32>();
+        // What rows are linked by stays what walks go by, so `auto` takes the finer form.
         let wanted = match self.plan.codec {
-            None => gains && rows.len() >= CODED_ROWS_MIN,
-            Some(codec) => codec == Codec::Sq8,
+            None => (gains && rows.len() >= CODED_ROWS_MIN).then_some(Form::Sq8),
+            Some(codec) => codec.form(),
         };
-        if !wanted {
+        let Some(form) = wanted else {
             return Ok(None);
-        }
-        Ok(Some((Encoder::new(rows, metric, exec)?, 0)))
+        };
+        Ok(Some((Encoder::new(form, rows, metric, exec)?, 0)))
     }
 
     /// The rows of an encoder that begins at `from`.
@@ -390,8 +394,12 @@ impl Growing {
 
     /// Whether codes of all rows are good enough to walk by: a trial where nobody asked for them.
     pub fn try_codes(&self, encoder: Encoder, exec: Exec<'_>) -> (Encoded, Option<String>) {
-        let (bytes, centre) = encoder.finish();
-        let codes = GrowingCodes { bytes, centre };
+        let (form, bytes, centre) = encoder.finish();
+        let codes = GrowingCodes {
+            form,
+            bytes,
+            centre,
+        };
         if self.plan.codec.is_some() || self.decided == Decided::Settled {
             return (Encoded(Some(codes)), None);
         }
@@ -399,8 +407,9 @@ impl Growing {
         let found = trial::agreement(rows, codes.view(), metric, self.kernels, exec);
         let good = found >= self.plan.agreement_min;
         let note = format!(
-            "{}: codes find {found:.3} of sampled rows' neighbours, {} are enough",
-            if good { "sq8" } else { "f32" },
+            "{}: codes of {} find {found:.3} of sampled rows' neighbours, {} are enough",
+            if good { form.codec() } else { Codec::F32 }.name(),
+            form.codec().name(),
             self.plan.agreement_min
         );
         (Encoded(good.then_some(codes)), Some(note))
@@ -559,7 +568,7 @@ impl Growing {
         let rows = self.shown_rows();
         self.vectors.truncate(rows);
         if let Some(codes) = &mut self.codes {
-            let bytes = rows * sq8::stride(codes.centre.len());
+            let bytes = rows * codes.form.stride(codes.centre.len());
             codes.bytes.truncate(bytes);
         }
         if batch.makes_graph {

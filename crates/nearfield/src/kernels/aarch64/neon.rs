@@ -1,15 +1,20 @@
 //! NEON: sixteen lanes in four registers, fused; codes 16 a step.
 
+use super::neon_nibbles::NibblesNeon;
 use crate::kernels::lanes::{self, Lanes, table};
+use crate::kernels::nibbles::{self, nibble_entries};
 use crate::kernels::products::{self, Products};
+use crate::kernels::tiles::{self, Columns};
 use crate::kernels::{Isa, Kernels};
 use std::arch::aarch64::{
     float32x4_t, int8x16_t, int32x4_t, vadd_f32, vaddq_f32, vaddvq_s32, vdupq_n_f32, vdupq_n_s32,
     vfmaq_f32, vget_high_f32, vget_lane_f32, vget_low_f32, vget_low_s8, vld1q_f32, vld1q_s8,
-    vmlal_high_s8, vmull_s8, vpadalq_s16, vsubq_f32,
+    vmlal_high_s8, vmull_high_s8, vmull_s8, vpadalq_s16, vpaddq_s16, vreinterpretq_s8_s32,
+    vst1q_s32, vsubq_f32,
 };
 
-table!(Isa::Neon, Neon, CodesNeon, "neon");
+table!(Isa::Neon, Neon, CodesNeon, ColumnsNeon, "neon");
+nibble_entries!(NibblesNeon, "neon");
 
 /// Lanes 0 … 3, 4 … 7, 8 … 11 and 12 … 15.
 #[derive(Clone, Copy)]
@@ -113,5 +118,60 @@ impl Products for CodesNeon {
     unsafe fn fold(self) -> i32 {
         // SAFETY: see the impl.
         unsafe { vaddvq_s32(self.0) }
+    }
+}
+
+/// Columns 0 … 3, 4 … 7, 8 … 11 and 12 … 15.
+#[derive(Clone, Copy)]
+struct ColumnsNeon([int32x4_t; 4]);
+
+// SAFETY (all blocks): the caller of a `Columns` method has NEON, and loads and stores where it may.
+impl Columns for ColumnsNeon {
+    const ROWS: usize = 4;
+    type Panel = [int8x16_t; 4];
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self([vdupq_n_s32(0); 4]) }
+    }
+
+    #[inline(always)]
+    unsafe fn panel(at: *const i8) -> Self::Panel {
+        // SAFETY: see the impl.
+        unsafe {
+            [
+                vld1q_s8(at),
+                vld1q_s8(at.add(16)),
+                vld1q_s8(at.add(32)),
+                vld1q_s8(at.add(48)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, row: i32, panel: Self::Panel) -> Self {
+        // SAFETY: see the impl. Seven bits are the same number signed; two products fit 16 bits, as
+        // in `CodesNeon`.
+        unsafe {
+            let row = vreinterpretq_s8_s32(vdupq_n_s32(row));
+            let mut sums = self.0;
+            for (sum, columns) in sums.iter_mut().zip(panel) {
+                let low = vmull_s8(vget_low_s8(row), vget_low_s8(columns));
+                let high = vmull_high_s8(row, columns);
+                *sum = vpadalq_s16(*sum, vpaddq_s16(low, high));
+            }
+            Self(sums)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, out: *mut i32) {
+        // SAFETY: see the impl.
+        unsafe {
+            for (at, sum) in self.0.into_iter().enumerate() {
+                vst1q_s32(out.add(4 * at), sum);
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! the largest products two of which must fit 16 bits.
 
 use super::values::Random;
-use super::{CODE_BLOCK, Kernels, replay};
+use super::{CODE_BLOCK, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP, replay};
 use crate::ids::DIM_MAX;
 
 /// Blocks replayed one by one, past 1,100 codes.
@@ -27,6 +27,68 @@ fn assert_exact(table: &Kernels, query: &[u8], rows: [&[i8]; 4], what: &str) {
         let ones = turned.map(|row| (table.dot_u7i8)(query, row));
         assert_eq!((four, ones), (wanted, wanted), "{:?} {what}", table.isa);
     }
+}
+
+/// A tile against the same rows and columns one by one.
+fn assert_tile(table: &Kernels, rows: &[Vec<u8>], columns: &[Vec<i8>], offset: usize) {
+    let depth = rows[0].len();
+    // What lies around is large: one code too many shows in the sums.
+    let mut left = vec![127_u8; offset + depth * TILE_ROWS + 64];
+    left[offset..][..depth * TILE_ROWS].copy_from_slice(&rows.concat());
+    let mut right = vec![127_i8; offset + depth * TILE_COLUMNS + 64];
+    for (at, column) in columns.iter().enumerate() {
+        for (step, four) in column.chunks(TILE_STEP).enumerate() {
+            let place = offset + (step * TILE_COLUMNS + at) * TILE_STEP;
+            right[place..][..TILE_STEP].copy_from_slice(four);
+        }
+    }
+    let mut out = [i32::MIN; TILE_ROWS * TILE_COLUMNS];
+    (table.tile_u7i8)(
+        &left[offset..][..depth * TILE_ROWS],
+        &right[offset..][..depth * TILE_COLUMNS],
+        &mut out,
+    );
+    for (row, out) in rows.iter().zip(out.chunks(TILE_COLUMNS)) {
+        let expected: Vec<_> = columns.iter().map(|column| exact(row, column)).collect();
+        assert_eq!(out, expected, "{:?} {depth} at {offset}", table.isa);
+    }
+}
+
+#[test]
+fn tiles_are_exact_at_every_depth_and_alignment() {
+    replay(|table| {
+        let mut random = Random(12);
+        for depth in (0..=260).step_by(TILE_STEP).chain([768, 1100]) {
+            let left: Vec<_> = (0..TILE_ROWS)
+                .map(|_| queries(&mut random, depth))
+                .collect();
+            let right: Vec<_> = (0..TILE_COLUMNS)
+                .map(|_| rows(&mut random, depth))
+                .collect();
+            for offset in [0, 1, depth % 64] {
+                assert_tile(table, &left, &right, offset);
+            }
+        }
+        let depth = DIM_MAX as usize;
+        let extreme = |at: usize| vec![[127, -127, -128, 127][at % 4]; depth];
+        let right: Vec<_> = (0..TILE_COLUMNS).map(extreme).collect();
+        assert_tile(table, &vec![vec![127; depth]; TILE_ROWS], &right, 0);
+    });
+}
+
+#[test]
+fn tiles_of_other_shapes_are_refused() {
+    let refused = |rows: usize, panel: usize, table: &Kernels| {
+        let mut out = [0; TILE_ROWS * TILE_COLUMNS];
+        let call = || (table.tile_u7i8)(&vec![1; rows], &vec![1; panel], &mut out);
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err()
+    };
+    replay(|table| {
+        assert!(!refused(TILE_ROWS * 8, TILE_COLUMNS * 8, table));
+        assert!(refused(TILE_ROWS * 8 + 4, TILE_COLUMNS * 8, table));
+        assert!(refused(TILE_ROWS * 8, TILE_COLUMNS * 4, table));
+        assert!(refused(TILE_ROWS * 6, TILE_COLUMNS * 6, table));
+    });
 }
 
 fn queries(random: &mut Random, len: usize) -> Vec<u8> {

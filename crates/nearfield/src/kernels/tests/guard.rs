@@ -103,3 +103,29 @@ fn nothing_outside_codes_is_read() {
         }
     });
 }
+
+#[test]
+fn nothing_outside_codes_of_four_bits_is_read() {
+    replay(|table| {
+        let mut random = Random(9);
+        let mut pages = [(); 5].map(|()| Guarded::new(LEN_MAX));
+        for floats in (0..=LEN_MAX / 2).step_by(CODE_BLOCK / 4) {
+            let lengths = [2 * floats, floats, floats, floats, floats];
+            let data = lengths.map(|floats| random.ordinary(floats));
+            for at_end in [true, false] {
+                let mut data = data.iter();
+                let [query, rows @ ..]: [&[f32]; 5] = pages
+                    .each_mut()
+                    .map(|pages| pages.place(data.next().unwrap(), at_end));
+                let query: &[u8] = bytemuck::cast_slice(query);
+                let rows = rows.map(bytemuck::cast_slice::<f32, u8>);
+                let four = (table.dot_u7u4_x4)(query, rows);
+                assert_eq!(
+                    rows.map(|row| (table.dot_u7u4)(query, row)),
+                    four,
+                    "{floats}"
+                );
+            }
+        }
+    });
+}

@@ -1,15 +1,25 @@
-//! WebAssembly: fixed-width SIMD, where the module was compiled with it. A module that holds such an
-//! instruction does not load on an engine without it, so there is nothing to detect at run time.
+//! WebAssembly: fixed-width SIMD and its relaxed extension, where the module was compiled with them.
+//! A module that holds such an instruction does not load on an engine without it, so there is nothing
+//! to detect at run time: the host asks its engine which module to load.
 
+#[cfg(all(target_feature = "simd128", feature = "relaxed-simd"))]
+pub(super) mod relaxed;
 #[cfg(target_feature = "simd128")]
 pub(super) mod simd128;
+#[cfg(target_feature = "simd128")]
+mod simd128_nibbles;
 
 use super::Kernels;
 
 /// The tables this module holds, the best first.
-pub(super) fn tables() -> impl Iterator<Item = &'static Kernels> {
+static TABLES: &[&Kernels] = &[
+    #[cfg(all(target_feature = "simd128", feature = "relaxed-simd"))]
+    &relaxed::KERNELS,
     #[cfg(target_feature = "simd128")]
-    return std::iter::once(&simd128::KERNELS);
-    #[cfg(not(target_feature = "simd128"))]
-    return std::iter::empty();
+    &simd128::KERNELS,
+];
+
+/// As [`TABLES`], in the shape of the sets that detect.
+pub(super) fn tables() -> impl Iterator<Item = &'static Kernels> {
+    TABLES.iter().copied()
 }

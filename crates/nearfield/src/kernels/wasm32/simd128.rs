@@ -1,13 +1,15 @@
 //! simd128: sixteen lanes in four registers. Unfused: fixed-width SIMD has no fused multiply-add, and
 //! the relaxed one may round either way, so these sums have the scalar table's very bits.
 
+use super::simd128_nibbles::{dot_nibbles, dot_nibbles_x4};
 use crate::kernels::lanes::{self, Lanes};
 use crate::kernels::products::{self, Products};
+use crate::kernels::tiles::{self, Columns};
 use crate::kernels::{Isa, Kernels};
 use std::arch::wasm32::{
-    f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, f32x4_sub, i16x8_extend_high_i8x16,
-    i16x8_extend_high_u8x16, i16x8_extend_low_i8x16, i16x8_extend_low_u8x16, i32x4_add,
-    i32x4_dot_i16x8, i32x4_extract_lane, i32x4_shuffle, i32x4_splat, v128, v128_load,
+    f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, f32x4_sub, i16x8_extend_low_u8x16,
+    i16x8_load_extend_i8x8, i16x8_load_extend_u8x8, i32x4_add, i32x4_dot_i16x8, i32x4_extract_lane,
+    i32x4_shuffle, i32x4_splat, v128, v128_load, v128_store,
 };
 
 /// The table of this set. Four rows go two by two: on the x86-64 engines this runs on, four times
@@ -24,6 +26,10 @@ pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     dot_u7i8: |query, row| unsafe { products::dots::<Codes128, 1>(query, [row])[0] },
     // SAFETY: as above.
     dot_u7i8_x4: |query, rows| unsafe { products::dots::<Codes128, 4>(query, rows) },
+    // SAFETY: as above.
+    tile_u7i8: |rows, panel, out| unsafe { tiles::tile::<Columns128, 1>(rows, panel, out) },
+    dot_u7u4: dot_nibbles,
+    dot_u7u4_x4: dot_nibbles_x4,
 };
 
 fn two_by_two<T: lanes::Term>(query: &[f32], [a, b, c, d]: [&[f32]; 4]) -> [f32; 4] {
@@ -95,7 +101,8 @@ struct Codes128(v128);
 
 impl Products for Codes128 {
     const STEP: usize = 16;
-    /// Widened to sixteen bits, once for all rows.
+    /// Widened to sixteen bits, once for the rows that share it. A load that widens is one instruction
+    /// on every engine; kept wide from the start, a query would be twice as long and no faster.
     type Query = (v128, v128);
 
     #[inline(always)]
@@ -105,20 +112,26 @@ impl Products for Codes128 {
 
     #[inline(always)]
     unsafe fn query(at: *const u8) -> (v128, v128) {
-        // SAFETY: the caller can read sixteen codes from here; a v128 load needs no alignment.
-        let codes = unsafe { v128_load(at.cast()) };
-        (
-            i16x8_extend_low_u8x16(codes),
-            i16x8_extend_high_u8x16(codes),
-        )
+        // SAFETY: the caller can read sixteen codes from here, eight and eight, at any alignment.
+        unsafe {
+            (
+                i16x8_load_extend_u8x8(at),
+                i16x8_load_extend_u8x8(at.add(8)),
+            )
+        }
     }
 
     #[inline(always)]
     unsafe fn plus(self, (low, high): (v128, v128), row: *const i8) -> Self {
         // SAFETY: as above.
-        let row = unsafe { v128_load(row.cast()) };
-        let low = i32x4_dot_i16x8(low, i16x8_extend_low_i8x16(row));
-        let high = i32x4_dot_i16x8(high, i16x8_extend_high_i8x16(row));
+        let (first, second) = unsafe {
+            (
+                i16x8_load_extend_i8x8(row),
+                i16x8_load_extend_i8x8(row.add(8)),
+            )
+        };
+        let low = i32x4_dot_i16x8(low, first);
+        let high = i32x4_dot_i16x8(high, second);
         Self(i32x4_add(self.0, i32x4_add(low, high)))
     }
 
@@ -126,5 +139,47 @@ impl Products for Codes128 {
     unsafe fn fold(self) -> i32 {
         let two = i32x4_add(self.0, i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0));
         i32x4_extract_lane::<0>(two) + i32x4_extract_lane::<1>(two)
+    }
+}
+
+/// Of columns 2 i and 2 i + 1 the even and the odd pairs of products; folded when they are stored.
+#[derive(Clone, Copy)]
+struct Columns128([v128; 8]);
+
+impl Columns for Columns128 {
+    /// One: its sums and a widened step of the panel take all registers of the engines' machines.
+    const ROWS: usize = 1;
+    /// Widened to sixteen bits.
+    type Panel = [v128; 8];
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Self([i32x4_splat(0); 8])
+    }
+
+    #[inline(always)]
+    unsafe fn panel(at: *const i8) -> [v128; 8] {
+        // SAFETY: the caller can read 64 codes from here; a load needs no alignment.
+        std::array::from_fn(|part| unsafe { i16x8_load_extend_i8x8(at.add(8 * part)) })
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, row: i32, panel: [v128; 8]) -> Self {
+        let row = i16x8_extend_low_u8x16(i32x4_splat(row));
+        let mut sums = self.0;
+        for (sum, columns) in sums.iter_mut().zip(panel) {
+            *sum = i32x4_add(*sum, i32x4_dot_i16x8(row, columns));
+        }
+        Self(sums)
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, out: *mut i32) {
+        for (at, [a, b]) in self.0.as_chunks::<2>().0.iter().enumerate() {
+            let even = i32x4_shuffle::<0, 2, 4, 6>(*a, *b);
+            let odd = i32x4_shuffle::<1, 3, 5, 7>(*a, *b);
+            // SAFETY: the caller can write sixteen sums from here.
+            unsafe { v128_store(out.add(4 * at).cast(), i32x4_add(even, odd)) };
+        }
     }
 }

@@ -1,18 +1,22 @@
 //! AVX2 with FMA: sixteen lanes in two 256-bit registers, fused; codes 32 a step.
 
+use super::avx2_nibbles::NibblesAvx2;
 use crate::kernels::lanes::{self, Lanes, table};
+use crate::kernels::nibbles::{self, nibble_entries};
 use crate::kernels::products::{self, Products};
+use crate::kernels::tiles::{self, Columns};
 use crate::kernels::{Isa, Kernels};
 use std::arch::x86_64::{
     __m256, __m256i, _mm_add_epi32, _mm_add_ps, _mm_add_ss, _mm_cvtsi128_si32, _mm_cvtss_f32,
     _mm_movehdup_ps, _mm_movehl_ps, _mm_shuffle_epi32, _mm256_add_epi32, _mm256_add_ps,
     _mm256_castps256_ps128, _mm256_castsi256_si128, _mm256_extractf128_ps,
     _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
-    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_setzero_ps,
-    _mm256_setzero_si256, _mm256_sub_ps,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_set1_epi32,
+    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_storeu_si256, _mm256_sub_ps,
 };
 
-table!(Isa::Avx2, Avx2, CodesAvx2, "avx2,fma");
+table!(Isa::Avx2, Avx2, CodesAvx2, ColumnsAvx2, "avx2,fma");
+nibble_entries!(NibblesAvx2, "avx2,fma");
 
 /// Lanes 0 … 7 and 8 … 15.
 #[derive(Clone, Copy)]
@@ -120,6 +124,55 @@ impl Products for CodesAvx2 {
             );
             let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
             _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two)))
+        }
+    }
+}
+
+/// Columns 0 … 7 and 8 … 15.
+#[derive(Clone, Copy)]
+pub(super) struct ColumnsAvx2(__m256i, __m256i);
+
+// SAFETY (all blocks): the caller of a `Columns` method has AVX2, and loads and stores where it may.
+impl Columns for ColumnsAvx2 {
+    const ROWS: usize = 4;
+    type Panel = (__m256i, __m256i);
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm256_setzero_si256(), _mm256_setzero_si256()) }
+    }
+
+    #[inline(always)]
+    unsafe fn panel(at: *const i8) -> Self::Panel {
+        // SAFETY: see the impl.
+        unsafe {
+            (
+                _mm256_loadu_si256(at.cast()),
+                _mm256_loadu_si256(at.add(32).cast()),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, row: i32, panel: Self::Panel) -> Self {
+        // SAFETY: see the impl. The 16-bit sums do not saturate, as in `CodesAvx2`.
+        unsafe {
+            let (row, ones) = (_mm256_set1_epi32(row), _mm256_set1_epi16(1));
+            let fours = |columns| _mm256_madd_epi16(_mm256_maddubs_epi16(row, columns), ones);
+            Self(
+                _mm256_add_epi32(self.0, fours(panel.0)),
+                _mm256_add_epi32(self.1, fours(panel.1)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, out: *mut i32) {
+        // SAFETY: see the impl.
+        unsafe {
+            _mm256_storeu_si256(out.cast(), self.0);
+            _mm256_storeu_si256(out.add(8).cast(), self.1);
         }
     }
 }

@@ -1,15 +1,24 @@
-//! AVX-512 F: sixteen lanes in one register, fused. It has no products of bytes (BW and VNNI do):
-//! codes go as with AVX2.
+//! AVX-512 F: sixteen lanes in one register, fused. It has no products of bytes:
+//! codes go as with AVX2, and with VNNI in a set of their own.
 
-use super::avx2::{CodesAvx2, fold_eight};
+use super::avx2::{CodesAvx2, ColumnsAvx2, fold_eight};
+use super::avx2_nibbles::NibblesAvx2;
 use crate::kernels::lanes::{self, Lanes, table};
-use crate::kernels::{Isa, Kernels, products};
+use crate::kernels::nibbles::{self, nibble_entries};
+use crate::kernels::{Isa, Kernels, products, tiles};
 use std::arch::x86_64::{
     __m512, _mm256_add_ps, _mm256_castpd_ps, _mm512_castps_pd, _mm512_castps512_ps256,
     _mm512_extractf64x4_pd, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_setzero_ps, _mm512_sub_ps,
 };
 
-table!(Isa::Avx512, Avx512, CodesAvx2, "avx512f,avx2,fma");
+table!(
+    Isa::Avx512,
+    Avx512,
+    CodesAvx2,
+    ColumnsAvx2,
+    "avx512f,avx2,fma"
+);
+nibble_entries!(NibblesAvx2, "avx512f,avx2,fma");
 
 /// All sixteen.
 #[derive(Clone, Copy)]

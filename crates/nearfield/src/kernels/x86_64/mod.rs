@@ -1,7 +1,9 @@
-//! x86-64: AVX2 with FMA, and AVX-512.
+//! x86-64: AVX2 with FMA, AVX-512, and AVX-512 with VNNI.
 
 pub(super) mod avx2;
+mod avx2_nibbles;
 pub(super) mod avx512;
+pub(super) mod avx512vnni;
 
 use super::Kernels;
 use std::arch::is_x86_feature_detected as detected;
@@ -11,7 +13,12 @@ use std::arch::is_x86_feature_detected as detected;
 pub(super) fn tables() -> impl Iterator<Item = &'static Kernels> {
     let avx2 = detected!("avx2") && detected!("fma");
     let avx512 = avx2 && detected!("avx512f");
-    [(avx512, &avx512::KERNELS), (avx2, &avx2::KERNELS)]
-        .into_iter()
-        .filter_map(|(detected, table)| detected.then_some(table))
+    let avx512vnni = avx512 && detected!("avx512vnni");
+    [
+        (avx512vnni, &avx512vnni::KERNELS),
+        (avx512, &avx512::KERNELS),
+        (avx2, &avx2::KERNELS),
+    ]
+    .into_iter()
+    .filter_map(|(detected, table)| detected.then_some(table))
 }

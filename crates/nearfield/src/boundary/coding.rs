@@ -1,0 +1,134 @@
+//! The codes of a build or an import: which were asked for, which are made, and which `auto` keeps and why.
+//!
+//! ```text
+//! first ─► sq8 ─ trial ─┬─► links go by these ─ crowded ─► none: f32
+//!                       └─► next: sq4 ─ trial ─► walks go by those ─ crowded ─► sq8
+//! ```
+//! Rows are linked by sq8, which is the finer, whatever walks go by: a graph is the same for both.
+//! Invariant: what was asked for is kept. Only `auto` gives codes up.
+
+use crate::codec::{Codec, Codes, Encoder, Form};
+use crate::exec::Exec;
+use crate::index::codes::CodeSections;
+use crate::kernels::Kernels;
+use crate::matrix::{Rows, stride};
+use crate::metric::Metric;
+use crate::search::trial;
+
+/// What codes must find of sampled rows' neighbours for codec `auto` to walk by them.
+pub(super) const AGREEMENT_MIN: f64 = 0.995;
+/// Numbers a row must have for `auto` to try four bits for each: with fewer, a row of sq8 is one or two
+/// lines of memory already, and each number counts for more.
+const SQ4_DIM_MIN: usize = 64;
+
+/// The codes of one build.
+#[derive(Debug)]
+pub(super) struct Coding {
+    /// The codec that was asked for; `None` for `auto`.
+    asked: Option<Codec>,
+    /// What rows are linked by.
+    links: Option<CodeSections>,
+    /// What walks go by, where these are others.
+    walks: Option<CodeSections>,
+    /// What `auto` chose and why.
+    why: Option<String>,
+}
+
+impl Coding {
+    pub(super) const fn new(asked: Option<Codec>) -> Self {
+        Self {
+            asked,
+            links: None,
+            walks: None,
+            why: None,
+        }
+    }
+
+    /// The codes to begin with: those that are asked for, or that `auto` has something to gain by.
+    pub(super) fn first(&mut self, dim: usize) -> Option<Form> {
+        let gains = Form::Sq8.stride(dim) * 2 <= stride(dim) * size_of::<f32>();
+        if self.asked.is_none() && !gains {
+            self.why = Some(format!("f32: codes of {dim} numbers are not half as long"));
+        }
+        let wanted = self.asked.map_or(gains, |codec| codec != Codec::F32);
+        wanted.then_some(Form::Sq8)
+    }
+
+    /// Keeps codes if they are asked for or good; the ones to make next.
+    pub(super) fn judge(
+        &mut self,
+        encoder: Encoder,
+        rows: Rows<'_>,
+        metric: Metric,
+        kernels: &'static Kernels,
+        exec: Exec<'_>,
+    ) -> Option<Form> {
+        let codes = CodeSections::from(encoder);
+        let form = codes.form;
+        if self.asked.is_none() {
+            let found = trial::agreement(rows, codes.view(), metric, kernels, exec);
+            let good = found >= AGREEMENT_MIN;
+            let kept = match form {
+                _ if good => form.codec(),
+                Form::Sq8 => Codec::F32,
+                Form::Sq4 => Codec::Sq8,
+            };
+            self.why = Some(format!(
+                "{}: codes of {} find {found:.3} of sampled rows' neighbours, {AGREEMENT_MIN} are enough",
+                kept.name(),
+                form.codec().name(),
+            ));
+            if !good {
+                return None;
+            }
+        }
+        if form == Form::Sq4 {
+            self.walks = Some(codes);
+            return None;
+        }
+        self.links = Some(codes);
+        let gains = rows.dim() >= SQ4_DIM_MIN
+            && Form::Sq4.stride(rows.dim()) < Form::Sq8.stride(rows.dim());
+        let wanted = self.asked.map_or(gains, |codec| codec == Codec::Sq4);
+        wanted.then_some(Form::Sq4)
+    }
+
+    /// What rows are linked by.
+    pub(super) fn links(&self) -> Option<Codes<'_>> {
+        self.links.as_ref().map(CodeSections::view)
+    }
+
+    /// What walks go by.
+    pub(super) fn walks(&self) -> Option<Codes<'_>> {
+        self.walks
+            .as_ref()
+            .or(self.links.as_ref())
+            .map(CodeSections::view)
+    }
+
+    /// Gives all codes up, for linking met rows that they cannot tell apart; false where they were asked
+    /// for, or are none.
+    pub(super) fn give_all_up(&mut self) -> bool {
+        self.walks = None;
+        self.give_up()
+    }
+
+    /// Gives those up that walks go by, for these cannot tell some rows apart; false as above.
+    pub(super) fn give_up(&mut self) -> bool {
+        if self.asked.is_some() || self.links.is_none() {
+            return false;
+        }
+        self.why = Some(if self.walks.take().is_some() {
+            "sq8: some rows are too near to many others for codes of sq4".into()
+        } else {
+            self.links = None;
+            "f32: some rows are too near to many others for codes".into()
+        });
+        true
+    }
+
+    /// The codes that the index keeps, and what `auto` chose.
+    pub(super) fn finish(self) -> (Option<CodeSections>, Option<String>) {
+        (self.walks.or(self.links), self.why)
+    }
+}

@@ -1,0 +1,265 @@
+//! Vectors as codes, whatever their form: rows of codes with their terms, and a query's code.
+//!
+//! ```text
+//! row     codes, zeros | scale f32 | bias f32 | sum i32      whole lines of 64 bytes
+//! vector  ≈ centre + scale · c                               c: a small integer, as the form has it
+//! query   ≈ from + step · (u − 64)                           u in 1 … 127, step = max |query − from| / 63
+//! score   bias − factor · scale · (Σ u c − 64 · sum)
+//! ```
+//! | metric | query is taken from | bias | factor | so the score is |
+//! |---|---|---|---|---|
+//! | l2, cosine | the centre | scale² Σ c² | 2 · step | ‖q − v‖² − ‖q‖² of the quantised |
+//! | ip | zero | 0 | step | −q · v and what is the same for every row |
+//!
+//! Invariants: Σ u c is an exact integer, the same on every instruction set, and the rest is a
+//! product and a difference in `f32`, rounded the same everywhere: so are the scores. `u` stays
+//! below 128 so that kernels may add products in 16 bits. A row's own scale means that far rows keep
+//! their precision.
+//!
+//! Scalar quantisation as in Jégou, Douze & Schmid (2011) with a query of seven bits; centring
+//! and a scale a row as in locally-adaptive vector quantisation (Aguerrebere et al., 2023).
+
+use super::{Codec, sq4, sq8};
+use crate::ids::Slot;
+use crate::metric::Metric;
+
+/// Bytes of a row's scale, bias and sum.
+pub const TERMS_BYTES: usize = 12;
+/// The largest step of a query either way, and what stands for zero.
+const QUERY_MAX: f32 = 63.0;
+const QUERY_ZERO: i32 = 64;
+
+/// What a code takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A byte a number: [`sq8`].
+    Sq8,
+    /// Four bits a number: [`sq4`].
+    Sq4,
+}
+
+impl Form {
+    /// Every form.
+    pub const ALL: [Self; 2] = [Self::Sq8, Self::Sq4];
+
+    /// The codec of an index whose walks go by these.
+    pub const fn codec(self) -> Codec {
+        match self {
+            Self::Sq8 => Codec::Sq8,
+            Self::Sq4 => Codec::Sq4,
+        }
+    }
+
+    /// Bytes of a row that hold the codes of `dim` numbers; zeros follow, then the terms.
+    pub const fn code_bytes(self, dim: usize) -> usize {
+        match self {
+            Self::Sq8 => dim,
+            Self::Sq4 => sq4::half(dim),
+        }
+    }
+
+    /// Bytes a stored row of `dim` codes takes.
+    pub const fn stride(self, dim: usize) -> usize {
+        match self {
+            Self::Sq8 => sq8::stride(dim),
+            Self::Sq4 => sq4::stride(dim),
+        }
+    }
+
+    /// Writes the code of a prepared vector into a row of [`stride`](Self::stride) bytes.
+    pub fn encode(self, metric: Metric, vector: &[f32], centre: &[f32], out: &mut [u8]) {
+        match self {
+            Self::Sq8 => sq8::encode(metric, vector, centre, out),
+            Self::Sq4 => sq4::encode(metric, vector, centre, out),
+        }
+    }
+}
+
+/// What a row has beside its codes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Terms {
+    /// The step between two integers that codes stand for.
+    pub scale: f32,
+    /// What the row adds to every score.
+    pub bias: f32,
+    /// The sum of its codes.
+    pub sum: i32,
+}
+
+impl Terms {
+    /// Of a row whose codes add up to `sum`, and their squares to `squares`.
+    pub(super) fn of(metric: Metric, vector: &[f32], scale: f32, sum: i32, squares: i32) -> Self {
+        #[allow(clippy::cast_precision_loss)] // rounded the same everywhere
+        let length = scale * scale * squares as f32;
+        let bias = match metric {
+            Metric::Ip => 0.0,
+            // At distance 1 from everything, halfway to the opposite, though its length says otherwise.
+            Metric::Cosine if vector.iter().all(|x| *x == 0.0) => length + 1.0,
+            Metric::Cosine | Metric::L2 => length,
+        };
+        Self { scale, bias, sum }
+    }
+
+    #[inline]
+    pub(super) fn read(row: &[u8]) -> Self {
+        let end = row.len();
+        let word =
+            |back: usize| -> [u8; 4] { row[end - back..][..4].try_into().expect("four bytes") };
+        Self {
+            scale: f32::from_le_bytes(word(12)),
+            bias: f32::from_le_bytes(word(8)),
+            sum: i32::from_le_bytes(word(4)),
+        }
+    }
+
+    pub(super) fn write(self, row: &mut [u8]) {
+        let (_, words) = row.split_at_mut(row.len() - TERMS_BYTES);
+        words[..4].copy_from_slice(&self.scale.to_le_bytes());
+        words[4..8].copy_from_slice(&self.bias.to_le_bytes());
+        words[8..].copy_from_slice(&self.sum.to_le_bytes());
+    }
+
+    /// The score of a row with this Σ u c.
+    #[inline]
+    pub(super) fn score(self, factor: f32, dot: i32) -> f32 {
+        // Wrapping: a hostile map may hold any sum.
+        let dot = dot.wrapping_sub(self.sum.wrapping_mul(QUERY_ZERO));
+        #[allow(clippy::cast_precision_loss)] // rounded the same everywhere
+        let dot = dot as f32;
+        self.bias - factor * self.scale * dot
+    }
+}
+
+/// Borrowed rows of codes and their centre. Indexing is checked, and any bits are safe to score.
+#[derive(Clone, Copy, Debug)]
+pub struct Codes<'a> {
+    form: Form,
+    bytes: &'a [u8],
+    centre: &'a [f32],
+    stride: usize,
+}
+
+impl<'a> Codes<'a> {
+    /// The rows in `bytes`, of as many codes as `centre` has numbers.
+    ///
+    /// # Panics
+    /// Where `bytes` ends inside a row: the caller has checked the file by now.
+    pub fn new(form: Form, bytes: &'a [u8], centre: &'a [f32]) -> Self {
+        let stride = form.stride(centre.len());
+        assert!(
+            bytes.len().is_multiple_of(stride),
+            "{} bytes are no whole number of rows of {stride}",
+            bytes.len(),
+        );
+        Self {
+            form,
+            bytes,
+            centre,
+            stride,
+        }
+    }
+
+    /// A row: codes, zeros, terms.
+    ///
+    /// # Panics
+    /// Where there is no such slot.
+    #[inline]
+    pub fn row(&self, slot: Slot) -> &'a [u8] {
+        let at = slot as usize;
+        // Checked before multiplying: on a 32-bit target the product of a wild slot would wrap.
+        assert!(at < self.len(), "no slot {slot}");
+        &self.bytes[at * self.stride..][..self.stride]
+    }
+
+    /// How many rows there are.
+    pub const fn len(&self) -> usize {
+        self.bytes.len() / self.stride
+    }
+
+    /// Whether there is no row.
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// What a row has beside its codes.
+    pub fn terms(&self, slot: Slot) -> Terms {
+        Terms::read(self.row(slot))
+    }
+
+    /// What the rows were centred on.
+    pub const fn centre(&self) -> &'a [f32] {
+        self.centre
+    }
+
+    /// What a code takes.
+    pub const fn form(&self) -> Form {
+        self.form
+    }
+}
+
+/// The largest difference; 0 where differences overflow, so that such a row has a code like any
+/// other (a poor one: the trial of codes will tell).
+pub(super) fn largest(vector: &[f32], centre: &[f32]) -> f32 {
+    let differences = vector
+        .iter()
+        .zip(centre)
+        .map(|(x, centre)| (x - centre).abs());
+    let largest = differences.fold(0.0, f32::max);
+    if largest.is_finite() { largest } else { 0.0 }
+}
+
+/// The nearest integer within ± `most`, halves away from zero; 0 for what is not a number.
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // saturating, as it should be
+pub(super) fn rounded(x: f32, most: f32) -> i32 {
+    let x = (x + 0.5f32.copysign(x)).clamp(-most, most);
+    x as i32
+}
+
+/// A query's code, and the memory of the one before it.
+#[derive(Clone, Debug, Default)]
+pub struct QueryCode {
+    /// In the order kernels read them, zero where a row has no number.
+    pub(super) codes: Vec<u8>,
+    /// Their sum.
+    pub(super) sum: i32,
+    pub(super) factor: f32,
+}
+
+impl QueryCode {
+    /// Takes the code of a prepared query, for rows of this form around this centre; allocates only
+    /// to grow.
+    pub fn set(&mut self, metric: Metric, query: &[f32], codes: Codes<'_>) {
+        let centre = codes.centre();
+        let from_centre = metric != Metric::Ip;
+        let at = |column: usize| {
+            if from_centre {
+                query[column] - centre[column]
+            } else {
+                query[column]
+            }
+        };
+        let dim = centre.len();
+        let largest = (0..dim).map(|column| at(column).abs()).fold(0.0, f32::max);
+        let inverse = QUERY_MAX / largest;
+        let (len, second) = match codes.form() {
+            Form::Sq8 => (sq8::width(dim), dim),
+            Form::Sq4 => (2 * sq4::width(dim), sq4::half(dim)),
+        };
+        self.codes.clear();
+        self.codes.resize(len, 0);
+        self.sum = 0;
+        let (first, rest) = self
+            .codes
+            .split_at_mut(if second < dim { len / 2 } else { len });
+        let places = first[..second].iter_mut().chain(rest);
+        for (column, code) in (0..dim).zip(places) {
+            let step = rounded(at(column) * inverse, QUERY_MAX);
+            self.sum += step + QUERY_ZERO;
+            // Within 1 … 127: the low byte is the code.
+            *code = (step + QUERY_ZERO).to_le_bytes()[0];
+        }
+        let step = largest / QUERY_MAX;
+        self.factor = if from_centre { 2.0 * step } else { step };
+    }
+}

@@ -1,0 +1,304 @@
+//! One level, in steps.
+//!
+//! ```text
+//! Assign   16,384 rows a step to their buckets
+//! Leaves   some buckets a step: split into leaves, then all pairs of each
+//! Trim     8,192 rows a step
+//! ```
+//! Rows are places in the ascending list of the level's slots.
+
+use super::leaf::{self, LeafScratch};
+use super::partition::{self, LEAF_AIM, LEAF_MAX, Leaders, SplitScratch};
+use super::reservoir::Reservoirs;
+use super::trim::{self, TrimScratch};
+use super::{Plan, Site};
+use crate::codec::Codes;
+use crate::codec::pairs::RowBlock;
+use crate::hnsw::draft::Draft;
+use crate::hnsw::prune::Contender;
+use crate::ids::Slot;
+use crate::kernels::TILE_ROWS;
+use crate::search::Candidate;
+use std::ops::Range;
+
+/// Rows a step assigns to buckets, and rows one thread does at a time.
+const ASSIGN_ROWS: usize = 16_384;
+const ASSIGN_GRAIN: usize = 8 * TILE_ROWS;
+/// Members of the buckets that a step splits and compares.
+const STEP_MEMBERS: usize = 65_536;
+/// Neighbouring leaves that share scratch.
+const LEAVES_GRAIN: usize = 2;
+/// Rows a step trims, and rows one thread does at a time.
+const TRIM_ROWS: usize = 8192;
+const TRIM_GRAIN: usize = 64;
+
+/// Nearest that a row keeps of those it meets, for every link of an upper level: 40 in place of 64 for
+/// M 16 need a tenth more distances at recall 0.95.
+const MET: usize = 4;
+
+/// No leader.
+const NONE: u32 = u32::MAX;
+/// What each stage has of a level's work, in a thousand.
+const SHARES: [usize; 3] = [100, 600, 299];
+
+/// One level under construction.
+#[derive(Debug)]
+pub struct Level {
+    number: u32,
+    slots: Vec<Slot>,
+    plan: Plan,
+    /// Neighbours that members of a leaf meet.
+    near: usize,
+    leaders: Leaders,
+    /// The leaders of each row, nearest first, `plan.fan[0]` places a row.
+    joined: Vec<u32>,
+    /// The rows, those with one nearest leader together.
+    order: Vec<u32>,
+    reservoirs: Reservoirs,
+    crowded: bool,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// So many rows have leaders.
+    Assign(usize),
+    /// Buckets still to be split, of so many.
+    Leaves(Vec<Vec<u32>>, usize),
+    /// So many rows are trimmed.
+    Trim(usize),
+    Done,
+}
+
+impl Level {
+    /// A level of these slots, at least two and ascending.
+    pub fn new(number: u32, slots: Vec<Slot>, mut plan: Plan, codes: Codes<'_>) -> Self {
+        let rows = u32::try_from(slots.len()).expect("rows are counted by slots");
+        let all: Vec<u32> = (0..rows).collect();
+        let mut leaders = Leaders::default();
+        let (stage, near) = if slots.len() <= LEAF_MAX {
+            // One leaf: nobody meets its neighbours anywhere else.
+            (Stage::Leaves(vec![all.clone()], 1), 3 * plan.m)
+        } else {
+            let [buckets, leaves] = plan.fan;
+            let mut count = partition::bucket_count(slots.len(), plan.fan);
+            if slots.len() * buckets / count <= LEAF_MAX {
+                // Few rows: buckets would be leaves, so all leaves are made at once.
+                plan.fan = [buckets * leaves, 1];
+                count = (plan.fan[0] * slots.len()).div_ceil(LEAF_AIM);
+            }
+            plan.fan[0] = plan.fan[0].min(count);
+            let leads = partition::leaders(plan.seed, 0, &all, count);
+            leaders.set(&leads, &slots, codes);
+            // Three of a leaf for M 16: short links fill the rows where it is more.
+            (Stage::Assign(0), (3 * plan.m).div_ceil(16).max(2))
+        };
+        let joined = match stage {
+            Stage::Assign(_) => vec![NONE; slots.len() * plan.fan[0]],
+            _ => Vec::new(),
+        };
+        Self {
+            number,
+            near,
+            leaders,
+            joined,
+            order: all,
+            reservoirs: Reservoirs::new(slots.len(), MET * plan.m),
+            crowded: false,
+            slots,
+            plan,
+            stage,
+        }
+    }
+
+    /// One bounded piece of work: how much of a thousand is done, `None` once all is.
+    pub fn step(&mut self, draft: &mut Draft, site: &Site<'_>) -> Option<usize> {
+        let rows = self.slots.len();
+        let [assign, leaves, trim] = SHARES;
+        let (next, done) = match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Assign(from) => {
+                let end = (from + ASSIGN_ROWS).min(rows);
+                self.assign(from..end, site);
+                let next = if end < rows {
+                    Stage::Assign(end)
+                } else {
+                    let buckets = self.buckets();
+                    let count = buckets.len();
+                    Stage::Leaves(buckets, count)
+                };
+                (next, assign * end / rows)
+            }
+            Stage::Leaves(mut buckets, count) => {
+                let mut members = 0;
+                let mut some = Vec::new();
+                while members < STEP_MEMBERS
+                    && let Some(bucket) = buckets.pop()
+                {
+                    members += bucket.len();
+                    some.push(bucket);
+                }
+                self.meet(some, site);
+                let done = assign + leaves * (count - buckets.len()) / count.max(1);
+                if buckets.is_empty() {
+                    (Stage::Trim(0), done)
+                } else {
+                    (Stage::Leaves(buckets, count), done)
+                }
+            }
+            Stage::Trim(from) => {
+                let end = (from + TRIM_ROWS).min(rows);
+                self.trim(from..end, draft, site);
+                let next = if end < rows {
+                    Stage::Trim(end)
+                } else {
+                    Stage::Done
+                };
+                (next, assign + leaves + trim * end / rows)
+            }
+            Stage::Done => return None,
+        };
+        self.stage = next;
+        Some(done)
+    }
+
+    /// Whether codes cannot tell some row from many others.
+    pub const fn crowded(&self) -> bool {
+        self.crowded
+    }
+
+    /// The slots, those of one region together.
+    pub fn order(&self) -> impl Iterator<Item = Slot> {
+        self.order.iter().map(|&row| self.slots[row as usize])
+    }
+
+    /// Of the nearest a row has met, how many are kept.
+    pub const fn met_max(&self) -> usize {
+        MET * self.plan.m
+    }
+
+    /// The `at`-nearest that a slot of this level has met.
+    pub fn met(&self, slot: Slot, at: usize) -> Option<Candidate> {
+        let row = match self.slots.get(slot as usize) {
+            // No twins below it: the slot is its own place.
+            Some(&there) if there == slot => slot as usize,
+            _ => self.slots.binary_search(&slot).ok()?,
+        };
+        let met = self.reservoirs.nth(row, at)?;
+        Some(self.candidate(met))
+    }
+
+    /// A candidate that names a row, with the row's slot.
+    fn candidate(&self, met: Candidate) -> Candidate {
+        Candidate::new(met.score(), self.slots[met.slot() as usize])
+    }
+
+    fn assign(&mut self, rows: Range<usize>, site: &Site<'_>) {
+        let fan = self.plan.fan[0];
+        let (slots, leaders) = (&self.slots[rows.clone()], &self.leaders);
+        let joined = &mut self.joined[rows.start * fan..rows.end * fan];
+        let mut out: Vec<_> = joined.chunks_mut(fan * ASSIGN_GRAIN).collect();
+        site.exec.fill(
+            &mut out,
+            1,
+            || {
+                let nearest = vec![Candidate::FARTHEST; fan * TILE_ROWS];
+                (RowBlock::default(), nearest)
+            },
+            |(block, nearest), at, out| {
+                let some = &slots[at * ASSIGN_GRAIN..][..out.len() / fan];
+                block.gather(site.codes, some.iter().copied());
+                for (first, out) in (0..)
+                    .step_by(TILE_ROWS)
+                    .zip(out.chunks_mut(fan * TILE_ROWS))
+                {
+                    leaders.nearest((block, first), site.kernels, fan, nearest);
+                    for (out, &near) in out.iter_mut().zip(&*nearest) {
+                        if near < Candidate::FARTHEST {
+                            *out = near.slot();
+                        }
+                    }
+                }
+            },
+        );
+    }
+
+    /// The rows of every leader, ascending; the order by nearest leader on the way.
+    fn buckets(&mut self) -> Vec<Vec<u32>> {
+        let joined = std::mem::take(&mut self.joined);
+        let mut buckets = vec![Vec::new(); self.leaders.len()];
+        let mut nearest = vec![Vec::new(); self.leaders.len()];
+        let mut alone = Vec::new();
+        for (row, leaders) in (0..).zip(joined.chunks_exact(self.plan.fan[0])) {
+            // A row whose scores are no numbers has no leader.
+            match leaders[0] {
+                NONE => alone.push(row),
+                leader => nearest[leader as usize].push(row),
+            }
+            for &leader in leaders.iter().take_while(|&&leader| leader != NONE) {
+                buckets[leader as usize].push(row);
+            }
+        }
+        nearest.push(alone);
+        self.order = nearest.concat();
+        buckets
+    }
+
+    fn meet(&self, buckets: Vec<Vec<u32>>, site: &Site<'_>) {
+        let (slots, plan, near) = (&self.slots, self.plan, self.near);
+        let compared = (site.codes, site.kernels);
+        let mut splits: Vec<_> = buckets
+            .into_iter()
+            .map(|bucket| (bucket, Vec::new()))
+            .collect();
+        site.exec.fill(
+            &mut splits,
+            1,
+            SplitScratch::default,
+            |scratch, _, (bucket, leaves)| {
+                let bucket = (std::mem::take(bucket), 1, plan.fan[1]);
+                partition::split(plan.seed, bucket, slots, compared, scratch, leaves);
+            },
+        );
+        let mut leaves: Vec<_> = splits.into_iter().flat_map(|(_, leaves)| leaves).collect();
+        site.exec.fill(
+            &mut leaves,
+            LEAVES_GRAIN,
+            LeafScratch::default,
+            |scratch, _, leaf| {
+                let near = near.min(leaf.len() - 1);
+                leaf::meet(leaf, slots, compared, near, &self.reservoirs, scratch);
+            },
+        );
+    }
+
+    fn trim(&mut self, rows: Range<usize>, draft: &mut Draft, site: &Site<'_>) {
+        let rows = &self.order[rows];
+        let width = draft.width(self.number);
+        let this = &*self;
+        let mut kept = vec![(Vec::new(), false); rows.len()];
+        site.exec.fill(
+            &mut kept,
+            TRIM_GRAIN,
+            TrimScratch::default,
+            |scratch, at, (kept, crowded)| {
+                let row = rows[at] as usize;
+                this.reservoirs.take(row, &mut scratch.met);
+                for met in &mut scratch.met {
+                    *met = this.candidate(*met);
+                }
+                trim::trim((site.codes, site.kernels), width, scratch, kept);
+                *crowded = this.number == 0 && trim::crowded(site, this.slots[row], scratch);
+            },
+        );
+        let mut contenders = Vec::new();
+        for (&row, (kept, crowded)) in rows.iter().zip(&kept) {
+            self.crowded |= crowded;
+            contenders.clear();
+            contenders.extend(kept.iter().map(|&candidate| Contender {
+                candidate,
+                settled: false,
+            }));
+            draft.set(self.slots[row as usize], self.number, &contenders);
+        }
+    }
+}

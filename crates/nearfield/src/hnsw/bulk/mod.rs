@@ -1,0 +1,172 @@
+//! Building whole levels at once, without a walk: blocks of integer products over the codes.
+//!
+//! ```text
+//! rows ── partition ─► overlapping leaves ── all pairs of a leaf ─► reservoirs ── trim ─► links
+//!         random leaders, every row            the few nearest        the nearest      which of them
+//!         joins its nearest                    of each member         a row has met    a row keeps
+//! ```
+//! `PiPNN` ("Pick-in-Partitions Nearest Neighbours", arXiv 2602.21247) with three changes: products are
+//! of 8-bit codes, reservoirs keep the nearest in place of hashed buckets, and places that trimming
+//! left free go to the rows that fewest link to (`enrich`). An upper level is built in the same way
+//! from its own rows.
+//!
+//! Invariants: nothing depends on the number of threads, for a reservoir holds the same whatever the
+//! order of offers; nor on the processor, for scores are made of exact sums. A row is in a bounded
+//! number of leaves, so time and memory do not depend on what the data looks like.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `level` | the steps of one level |
+//! | `partition` | leaders and leaves |
+//! | `leaf` | all pairs |
+//! | `reservoir` | what rows have met |
+//! | `trim` | which to keep, and rows that codes cannot tell apart |
+
+mod leaf;
+mod level;
+mod partition;
+mod reservoir;
+mod trim;
+
+use super::draft::Draft;
+use super::enrich::{Enrich, Met};
+use crate::codec::{Codes, Stored};
+use crate::exec::Exec;
+use crate::ids::Slot;
+use crate::kernels::Kernels;
+use crate::metric::Metric;
+use level::Level;
+
+/// Rows from which a graph is built at once. Below, inserting row by row takes a fraction of a second,
+/// and the few leaves there would be overlap too little.
+const ROWS_MIN: usize = 4096;
+/// Candidates while inserting that stand for one bucket a row joins: more make a better graph.
+const EF_A_BUCKET: usize = 25;
+
+/// What a level is built from.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// The vectors.
+    pub stored: Stored<'a>,
+    /// Their codes.
+    pub codes: Codes<'a>,
+    /// How they are compared.
+    pub metric: Metric,
+    /// What compares codes.
+    pub kernels: &'static Kernels,
+    /// Who does the work.
+    pub exec: Exec<'a>,
+}
+
+/// What a whole build keeps to.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    seed: u64,
+    m: usize,
+    /// Buckets a row joins, and leaves of each.
+    fan: [usize; 2],
+}
+
+/// How far a build is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// This many rows in a thousand are done.
+    Going(usize),
+    /// Every level is linked.
+    Linked,
+    /// Some rows are too near to many others for codes: links made by them would miss rows.
+    Crowded,
+}
+
+/// The levels of a graph, one after the other from the lowest.
+#[derive(Debug)]
+pub struct Bulk {
+    plan: Plan,
+    next: u32,
+    level: Option<Level>,
+    enrich: Option<Enrich>,
+    /// Slots of the graph, neighbours near each other.
+    order: Vec<Slot>,
+}
+
+impl Bulk {
+    /// Whether so many rows are built at once by this metric. The nearest by inner product are no
+    /// neighbours of each other, so leaves would miss them: such graphs are built row by row.
+    pub fn suits(rows: usize, metric: Metric) -> bool {
+        rows >= ROWS_MIN && metric != Metric::Ip
+    }
+
+    /// A build of graphs with `m` links, twice as many on level 0.
+    pub fn new(seed: u64, m: usize, ef_construction: usize) -> Self {
+        let buckets = (ef_construction / EF_A_BUCKET).clamp(2, 64);
+        Self {
+            plan: Plan {
+                seed,
+                m,
+                fan: [buckets, 2],
+            },
+            next: 0,
+            level: None,
+            enrich: None,
+            order: Vec::new(),
+        }
+    }
+
+    /// One bounded piece of work; `order` holds every slot of the graph.
+    pub fn step(&mut self, draft: &mut Draft, site: &Site<'_>, order: &[Slot]) -> Turn {
+        let Some(level) = &mut self.level else {
+            let mut slots: Vec<Slot> = order
+                .iter()
+                .copied()
+                .filter(|&slot| draft.level(slot) >= self.next)
+                .collect();
+            if slots.len() < 2 {
+                return Turn::Linked;
+            }
+            slots.sort_unstable();
+            self.level = Some(Level::new(self.next, slots, self.plan, site.codes));
+            let done = self.done();
+            self.next += 1;
+            return Turn::Going(done);
+        };
+        if let Some(done) = level.step(draft, site) {
+            return Turn::Going(if self.next == 1 { done } else { self.done() });
+        }
+        if level.crowded() {
+            return Turn::Crowded;
+        }
+        if self.next == 1 {
+            let enrich = self.enrich.get_or_insert_with(|| {
+                self.order = level.order().collect();
+                Enrich::new(draft, order, 2 * self.plan.m)
+            });
+            if enrich.turn(draft, &*level, &self.order) {
+                return Turn::Going(self.done());
+            }
+        }
+        (self.level, self.enrich) = (None, None);
+        Turn::Going(self.done())
+    }
+
+    /// In a thousand; upper levels have few rows.
+    const fn done(&self) -> usize {
+        if self.next == 0 { 0 } else { 999 }
+    }
+
+    /// The slots of the graph so that neighbours follow each other, `entry` first: what works through
+    /// the graph in this order finds most of what it reads in the caches.
+    pub fn into_order(self, entry: Slot) -> Vec<Slot> {
+        let rest = self.order.into_iter().filter(|&slot| slot != entry);
+        std::iter::once(entry).chain(rest).collect()
+    }
+}
+
+impl Met for Level {
+    fn width(&self) -> usize {
+        self.met_max()
+    }
+
+    fn nth(&self, slot: Slot, at: usize) -> Option<crate::search::Candidate> {
+        self.met(slot, at)
+    }
+}

@@ -1,0 +1,87 @@
+//! Which of the nearest a row has met become its links: nearest first, a candidate is kept unless one
+//! already kept is nearer to it than the row is, by a factor (robust pruning: Subramanya & others,
+//! "`DiskANN`", 2019, Algorithm 2).
+
+use super::Site;
+use crate::codec::pairs::NarrowRow;
+use crate::codec::{Codes, QueryCode, Scorer, Sq8Scorer};
+use crate::hnsw::CROWD_MIN;
+use crate::ids::Slot;
+use crate::kernels::{Kernels, prefetch_row};
+use crate::search::Candidate;
+
+/// How much nearer a kept one must be, in squared distances. What rows have met here is all near, so
+/// a few more links than the plain rule keeps are worth having (1.0 and 1.2 need more distances at
+/// recall 0.95).
+const ALPHA: f32 = 1.1;
+
+/// What one thread needs to trim rows.
+#[derive(Debug, Default)]
+pub struct TrimScratch {
+    /// The nearest a row has met, nearest first.
+    pub met: Vec<Candidate>,
+    narrow: NarrowRow,
+    query: QueryCode,
+}
+
+/// Keeps at most `width` of `scratch.met`.
+pub fn trim(
+    (codes, kernels): (Codes<'_>, &Kernels),
+    width: usize,
+    scratch: &mut TrimScratch,
+    kept: &mut Vec<Candidate>,
+) {
+    let TrimScratch { met, narrow, .. } = scratch;
+    kept.clear();
+    for candidate in &*met {
+        prefetch_row(codes.row(candidate.slot()));
+    }
+    for &candidate in &*met {
+        if kept.len() == width {
+            break;
+        }
+        narrow.set(codes, candidate.slot());
+        if !shadowed(narrow, (codes, kernels), candidate, kept) {
+            kept.push(candidate);
+        }
+    }
+}
+
+/// Whether one of `kept` is nearer to the candidate than the row is.
+fn shadowed(
+    narrow: &NarrowRow,
+    (codes, kernels): (Codes<'_>, &Kernels),
+    candidate: Candidate,
+    kept: &[Candidate],
+) -> bool {
+    let nearer = |score: f32| ALPHA * score < candidate.score();
+    let (fours, rest) = kept.as_chunks::<4>();
+    fours.iter().any(|four| {
+        let slots: [Slot; 4] = four.map(Candidate::slot);
+        let scores = narrow.score4(codes, kernels, slots);
+        scores.into_iter().any(nearer)
+    }) || rest
+        .iter()
+        .any(|other| nearer(narrow.score(codes, kernels, other.slot())))
+}
+
+/// Whether the row stands in a crowd: a search for it, by code, finds many others as near.
+pub fn crowded(site: &Site<'_>, slot: Slot, scratch: &mut TrimScratch) -> bool {
+    let Some(met) = scratch.met.get(..CROWD_MIN - 1) else {
+        return false;
+    };
+    // The bit a row loses shifts a squared distance by about its length times the scale, and what codes
+    // leave out is below dim times the scale squared. Most rows are far beyond both.
+    let terms = site.codes.terms(slot);
+    #[allow(clippy::cast_precision_loss)] // at most DIM_MAX
+    let blur =
+        terms.scale * (4.0 * terms.bias.sqrt() + site.codes.centre().len() as f32 * terms.scale);
+    if met.last().is_none_or(|last| last.score() > blur) {
+        return false;
+    }
+    let vector = site.stored.rows.row(slot);
+    scratch.query.set(site.metric, vector, site.codes);
+    let scorer = Sq8Scorer::new(site.codes, &scratch.query, site.kernels);
+    let own = scorer.score(slot);
+    met.iter().all(|other| scorer.score(other.slot()) <= own)
+}

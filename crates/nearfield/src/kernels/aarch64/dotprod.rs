@@ -1,0 +1,126 @@
+//! NEON with the dot product of bytes (`FEAT_DotProd`): codes 16 a step, multiplied and added to
+//! 32-bit sums by one instruction. Floats go as with NEON.
+
+use super::neon;
+use crate::kernels::products::{self, Products, table_of_codes};
+use crate::kernels::tiles::{self, Columns};
+use crate::kernels::{Isa, Kernels};
+use std::arch::aarch64::{
+    int8x16_t, int32x4_t, vaddvq_s32, vdupq_n_s32, vld1q_s8, vreinterpretq_s8_s32, vst1q_s32,
+};
+use std::arch::asm;
+
+table_of_codes!(
+    Isa::NeonDotprod,
+    CodesDotprod,
+    ColumnsDotprod,
+    "neon,dotprod",
+    neon::KERNELS
+);
+
+/// `sums`, each with the four products of its bytes added. The intrinsic of this instruction is not
+/// stable Rust yet.
+#[target_feature(enable = "neon,dotprod")]
+#[inline]
+fn sdot(mut sums: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
+    // SAFETY: the features above have the instruction; it reads and writes these registers alone.
+    unsafe {
+        asm!(
+            "sdot {sums:v}.4s, {a:v}.16b, {b:v}.16b",
+            sums = inout(vreg) sums,
+            a = in(vreg) a,
+            b = in(vreg) b,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sums
+}
+
+/// Four sums.
+#[derive(Clone, Copy)]
+struct CodesDotprod(int32x4_t);
+
+// SAFETY (all blocks): the caller of a `Products` method has NEON with dot products, and loads where
+// it may.
+impl Products for CodesDotprod {
+    const STEP: usize = 16;
+    /// Seven bits are the same number signed.
+    type Query = int8x16_t;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(vdupq_n_s32(0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn query(at: *const u8) -> int8x16_t {
+        // SAFETY: see the impl.
+        unsafe { vld1q_s8(at.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, query: int8x16_t, row: *const i8) -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(sdot(self.0, query, vld1q_s8(row))) }
+    }
+
+    #[inline(always)]
+    unsafe fn fold(self) -> i32 {
+        // SAFETY: see the impl.
+        unsafe { vaddvq_s32(self.0) }
+    }
+}
+
+/// Columns 0 … 3, 4 … 7, 8 … 11 and 12 … 15.
+#[derive(Clone, Copy)]
+struct ColumnsDotprod([int32x4_t; 4]);
+
+// SAFETY (all blocks): the caller of a `Columns` method has NEON with dot products, and loads and
+// stores where it may.
+impl Columns for ColumnsDotprod {
+    const ROWS: usize = 4;
+    type Panel = [int8x16_t; 4];
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self([vdupq_n_s32(0); 4]) }
+    }
+
+    #[inline(always)]
+    unsafe fn panel(at: *const i8) -> Self::Panel {
+        // SAFETY: see the impl.
+        unsafe {
+            [
+                vld1q_s8(at),
+                vld1q_s8(at.add(16)),
+                vld1q_s8(at.add(32)),
+                vld1q_s8(at.add(48)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, row: i32, panel: Self::Panel) -> Self {
+        // SAFETY: see the impl. Seven bits are the same number signed.
+        unsafe {
+            let row = vreinterpretq_s8_s32(vdupq_n_s32(row));
+            let mut sums = self.0;
+            for (sum, columns) in sums.iter_mut().zip(panel) {
+                *sum = sdot(*sum, row, columns);
+            }
+            Self(sums)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, out: *mut i32) {
+        // SAFETY: see the impl.
+        unsafe {
+            for (at, sum) in self.0.into_iter().enumerate() {
+                vst1q_s32(out.add(4 * at), sum);
+            }
+        }
+    }
+}

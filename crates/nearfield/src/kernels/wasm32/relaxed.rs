@@ -1,0 +1,106 @@
+//! Relaxed SIMD: codes 16 a step by the one relaxed instruction whose answer is the same on every
+//! engine for our numbers. Its freedom is what a second operand beyond seven bits means and whether
+//! a 16-bit sum of two products saturates; a query has seven bits, and two products fit 16. Floats go
+//! as with simd128: a relaxed multiply-add may round either way.
+//!
+//! The instruction is a function that the module's build links and inlines, so that the compiler, not
+//! knowing of relaxed SIMD, uses no more of it (`crates/nearfield-wasm/build.rs`).
+
+use super::simd128;
+use crate::kernels::products::{self, Products};
+use crate::kernels::tiles::{self, Columns};
+use crate::kernels::{Isa, Kernels};
+use std::arch::wasm32::{
+    i32x4_add, i32x4_extract_lane, i32x4_shuffle, i32x4_splat, v128, v128_load, v128_store,
+};
+
+/// The table of this set.
+pub(in crate::kernels) static KERNELS: Kernels = Kernels {
+    isa: Isa::RelaxedSimd,
+    // SAFETY: this file is compiled only into a module that needs relaxed SIMD to load.
+    dot_u7i8: |query, row| unsafe { products::dots::<CodesRelaxed, 1>(query, [row])[0] },
+    // SAFETY: as above.
+    dot_u7i8_x4: |query, rows| unsafe { products::dots::<CodesRelaxed, 4>(query, rows) },
+    // SAFETY: as above.
+    tile_u7i8: |rows, panel, out| unsafe { tiles::tile::<ColumnsRelaxed, 2>(rows, panel, out) },
+    ..simd128::KERNELS
+};
+
+// SAFETY: the object file that defines it has this signature; it computes and touches no memory.
+#[allow(improper_ctypes, reason = "a v128 has one form on WebAssembly")]
+unsafe extern "C" {
+    /// `i32x4.relaxed_dot_i8x16_i7x16_add_s`
+    safe fn relaxed_dot(row: v128, query: v128, sums: v128) -> v128;
+}
+
+/// Four sums.
+#[derive(Clone, Copy)]
+struct CodesRelaxed(v128);
+
+impl Products for CodesRelaxed {
+    const STEP: usize = 16;
+    type Query = v128;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Self(i32x4_splat(0))
+    }
+
+    #[inline(always)]
+    unsafe fn query(at: *const u8) -> v128 {
+        // SAFETY: the caller can read sixteen codes from here; a v128 load needs no alignment.
+        unsafe { v128_load(at.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, query: v128, row: *const i8) -> Self {
+        // SAFETY: as above.
+        let row = unsafe { v128_load(row.cast()) };
+        // The second operand is the one of seven bits; two products are at most
+        // 2 · 127 · 128 = 32,512 either way.
+        Self(relaxed_dot(row, query, self.0))
+    }
+
+    #[inline(always)]
+    unsafe fn fold(self) -> i32 {
+        let two = i32x4_add(self.0, i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0));
+        i32x4_extract_lane::<0>(two) + i32x4_extract_lane::<1>(two)
+    }
+}
+
+/// Columns 0 … 3, 4 … 7, 8 … 11 and 12 … 15.
+#[derive(Clone, Copy)]
+struct ColumnsRelaxed([v128; 4]);
+
+impl Columns for ColumnsRelaxed {
+    const ROWS: usize = 2;
+    type Panel = [v128; 4];
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Self([i32x4_splat(0); 4])
+    }
+
+    #[inline(always)]
+    unsafe fn panel(at: *const i8) -> [v128; 4] {
+        // SAFETY: the caller can read 64 codes from here; a v128 load needs no alignment.
+        std::array::from_fn(|part| unsafe { v128_load(at.add(16 * part).cast()) })
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, row: i32, panel: [v128; 4]) -> Self {
+        // The second operand is the one of seven bits.
+        let row = i32x4_splat(row);
+        Self(std::array::from_fn(|part| {
+            relaxed_dot(panel[part], row, self.0[part])
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, out: *mut i32) {
+        for (part, sums) in self.0.into_iter().enumerate() {
+            // SAFETY: the caller can write sixteen sums from here.
+            unsafe { v128_store(out.add(4 * part).cast(), sums) };
+        }
+    }
+}
