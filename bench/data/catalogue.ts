@@ -67,6 +67,7 @@ export const DATASETS: readonly DatasetEntry[] = [
     make: (onWords, scratch) => wordVectors(scratch, { seed: SEED, queries: QUERIES, onWords }),
   },
   clusters('clusters-10k-128', 10_000, { dim: 128, clusters: 100, width: 3, tau: 16 }, true),
+  clusters('clusters-100k-128', 100_000, { dim: 128, clusters: 1000, width: 3, tau: 16 }),
   clusters('clusters-10k-768', 10_000, { dim: 768, clusters: 100, width: 3, tau: 32 }),
   clusters('clusters-100k-384', 100_000, { dim: 384, clusters: 300, width: 2, tau: 8 }),
   clusters('clusters-1m-100', 1_000_000, { dim: 100, clusters: 1000, width: 1.5, tau: 2 }),

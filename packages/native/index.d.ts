@@ -18,11 +18,22 @@ export interface Hits {
   counts: Uint32Array
 }
 
-/** A build under way. `threads` 0 means one a core, here and below. */
+/** A build or an import under way. `threads` 0 means one a core, here and below. */
 export declare class Builder {
   constructor(vectors: Float32Array, options: string, keys: Keys | null)
+  /** Of a file of hnswlib, read through a map. */
+  static importMapped(path: string, options: string, keys: Keys | null): Promise<Builder>
   step(threads: number): Promise<Step>
   finish(): Promise<Index>
+  close(): void
+}
+
+/** A batch on its way into an index. Closing takes it back, unless it is shown. */
+export declare class Adder {
+  constructor(index: Index, vectors: Float32Array, keys: Keys | null)
+  step(threads: number): Promise<Step>
+  /** Shows the batch to searches. */
+  finish(): Promise<{ first: number; rows: number }>
   close(): void
 }
 
@@ -30,6 +41,8 @@ export declare class Builder {
 export declare class Loader {
   constructor(bytesTotal: number, options: string)
   write(chunk: Uint8Array): void
+  /** Takes the file for one of hnswlib. */
+  import(options: string, keys: Keys | null): Builder
   finish(threads: number): Promise<Index>
   close(): void
 }
@@ -37,7 +50,11 @@ export declare class Loader {
 /** An index that answers. */
 export declare class Index {
   private constructor()
+  /** An index without rows, made to take them. */
+  static empty(options: string): Index
   static openMapped(path: string, options: string, threads: number): Promise<Index>
+  /** An index of its own that stays as this one is now. */
+  freeze(): Promise<Index>
   describe(): string
   keys(): Promise<Keys | null>
   /** How many answers were written. The three arrays must not share memory. */
@@ -51,13 +68,19 @@ export declare class Index {
   ): number
   search(query: Float32Array, k: number, ef: number, exact: boolean): Promise<Hits>
   searchBatch(queries: Float32Array, k: number, ef: number, exact: boolean, threads: number): Promise<Hits>
+  /** The core's JSON account of one search. */
+  explain(query: Float32Array, k: number, ef: number, exact: boolean): Promise<string>
   readFile(offset: number, bytes: number): Promise<Uint8Array>
+  /** The length of the file in the form of hnswlib. */
+  exportBytes(): number
+  readExport(offset: number, bytes: number): Promise<Uint8Array>
   check(): Promise<void>
   close(): void
 }
 
 export interface Addon {
   Builder: typeof Builder
+  Adder: typeof Adder
   Loader: typeof Loader
   Index: typeof Index
   capabilities(): { simd: string; threads: number }

@@ -7,7 +7,15 @@
 
 import { stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { type BatchHits, type BuildOptions, buildIndex, type Hit, type Index, openIndex } from 'nearfield'
+import {
+  type BatchHits,
+  type BuildOptions,
+  buildIndex,
+  createIndex,
+  type Hit,
+  type Index,
+  openIndex,
+} from 'nearfield'
 import type { BuildSetting, Engine, Setting } from './engine.ts'
 
 type Answer = ArrayLike<number> | readonly Hit[]
@@ -38,11 +46,23 @@ class Nearfield implements Engine<Float32Array, Answer, BatchHits> {
         : (query, k) => this.#searchInto(query, k)
   }
 
-  async build({ threads, M, efConstruction }: BuildSetting): Promise<void> {
-    const { base, variant } = this.#setting
+  async build(setting: BuildSetting): Promise<void> {
+    this.#index = await buildIndex(this.#setting.base, this.#indexOptions(setting))
+  }
+
+  async insert(batch: number, setting: BuildSetting): Promise<void> {
+    const { base, dim } = this.#setting
+    this.#index = await createIndex(this.#indexOptions(setting))
+    for (let at = 0; at < base.length; at += batch * dim) {
+      await this.#index.add(base.subarray(at, at + batch * dim))
+    }
+  }
+
+  #indexOptions({ threads, M, efConstruction }: BuildSetting) {
+    const { variant } = this.#setting
     const graph =
       variant['kind'] === 'hnsw' ? { M, efConstruction, codec: (variant['codec'] as 'auto') ?? 'auto' } : {}
-    this.#index = await buildIndex(base, { ...common(this.#setting, this.#place), ...graph, threads })
+    return { ...common(this.#setting, this.#place), ...graph, threads }
   }
 
   queryOf(query: Float32Array): Float32Array {

@@ -27,6 +27,12 @@ pub fn size(name: &str, value: f64) -> Result<u64> {
     integer(name, value, SAFE_INTEGER_MAX)
 }
 
+/// A size as a JavaScript number.
+#[allow(clippy::cast_precision_loss)] // files end far below 2⁵³
+pub fn number(size: u64) -> f64 {
+    size as f64
+}
+
 /// `width × rows` zeros, or `MEMORY`: an allocation that fails inside `vec!` would end the process.
 pub fn room<T: Clone + Default>(width: u32, rows: usize) -> Result<Vec<T>> {
     let (mut out, length) = (Vec::new(), (width as usize).saturating_mul(rows));

@@ -44,6 +44,17 @@ fn pool(env: Env, threads: f64) -> Result<Threads> {
     pools::threads(env, count("threads", threads)?)
 }
 
+/// The file at `path`, mapped.
+fn map(path: &str) -> Result<memmap2::Mmap> {
+    let refused = |e| Error::from_reason(format!("IO: cannot map {path}: {e}"));
+    let file = std::fs::File::open(path).map_err(refused)?;
+    // SAFETY: the map is read-only and lives as long as the Arc of whoever asked for it. Another
+    // process may still write the file: the core leaves only vectors and codes in the map, of which
+    // every bit pattern is safe to score, and copies the rest out before checking it; of another
+    // library's file it keeps nothing, and checks what it made of it.
+    unsafe { memmap2::Mmap::map(&file) }.map_err(refused)
+}
+
 /// An index that answers.
 #[napi]
 pub struct Index(Handle<Arc<boundary::Index>>);
@@ -66,14 +77,24 @@ impl Index {
     ) -> Result<Promised<Index>> {
         let pool = pool(env, threads)?;
         Ok(promise(move || {
-            let refused = |e| Error::from_reason(format!("IO: cannot map {path}: {e}"));
-            let file = std::fs::File::open(&path).map_err(refused)?;
-            // SAFETY: the map is read-only and lives as long as the Arc the index holds. Another
-            // process may still write the file: the core leaves only vectors and codes in the map,
-            // of which every bit pattern is safe to score, and copies the rest out before checking it.
-            let map = unsafe { memmap2::Mmap::map(&file) }.map_err(refused)?;
+            let map = map(&path)?;
             let index = boundary::Index::open_mapped(Arc::new(map), &options, pool.exec());
             Ok(Index::of(index.map_err(refuse)?))
+        }))
+    }
+
+    /// An index without rows, made to take them.
+    #[napi(factory, catch_unwind)]
+    pub fn empty(options: String) -> Result<Self> {
+        guard(|| Ok(Self::of(boundary::Index::empty(&options).map_err(refuse)?)))
+    }
+
+    /// An index of its own that stays as this one is now.
+    #[napi(catch_unwind)]
+    pub fn freeze(&self) -> Result<Promised<Index>> {
+        let index = self.0.get()?;
+        Ok(promise(move || {
+            Ok(Index::of(index.freeze().map_err(refuse)?))
         }))
     }
 
@@ -122,7 +143,7 @@ impl Index {
     pub fn search(&self, query: &[f32], k: f64, ef: f64, exact: bool) -> Result<Promised<Hits>> {
         let (index, query, params) = (self.0.get()?, query.to_vec(), params(k, ef, exact)?);
         Ok(promise(move || {
-            let width = params.k.min(index.size());
+            let width = params.k.min(index.size().max(1)); // rows may come meanwhile
             let (mut slots, mut distances) = (room(width, 1)?, room(width, 1)?);
             let found = index.search_into(&query, params, &mut slots, &mut distances);
             Ok(Hits::new(
@@ -164,6 +185,15 @@ impl Index {
         }))
     }
 
+    /// What a search does, as JSON; the query is copied.
+    #[napi(catch_unwind)]
+    pub fn explain(&self, query: &[f32], k: f64, ef: f64, exact: bool) -> Result<Promised<String>> {
+        let (index, query, params) = (self.0.get()?, query.to_vec(), params(k, ef, exact)?);
+        Ok(promise(move || {
+            index.explain(&query, params).map_err(refuse)
+        }))
+    }
+
     /// File bytes from `offset`.
     #[napi(catch_unwind)]
     pub fn read_file(&self, offset: f64, bytes: f64) -> Result<Promised<Uint8Array>> {
@@ -172,6 +202,28 @@ impl Index {
         Ok(promise(move || {
             let mut out = room(bytes, 1)?;
             index.read_file(offset, &mut out).map_err(refuse)?;
+            Ok(out.into())
+        }))
+    }
+
+    /// The length of the file in hnswlib's form.
+    #[napi(catch_unwind)]
+    pub fn export_bytes(&self) -> Result<f64> {
+        guard(|| {
+            Ok(arrays::number(
+                self.0.get()?.export_bytes().map_err(refuse)?,
+            ))
+        })
+    }
+
+    /// Bytes from `offset` of the file in hnswlib's form.
+    #[napi(catch_unwind)]
+    pub fn read_export(&self, offset: f64, bytes: f64) -> Result<Promised<Uint8Array>> {
+        let (index, offset) = (self.0.get()?, arrays::size("offset", offset)?);
+        let bytes = count("bytes", bytes)?;
+        Ok(promise(move || {
+            let mut out = room(bytes, 1)?;
+            index.read_export(offset, &mut out).map_err(refuse)?;
             Ok(out.into())
         }))
     }

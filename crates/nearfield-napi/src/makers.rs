@@ -1,4 +1,5 @@
-//! The two ways to an index that take time: [`Builder`] from vectors, [`Loader`] from a file's bytes.
+//! What takes time: [`Builder`] from vectors and [`Loader`] from a file's bytes to an index, [`Adder`]
+//! for vectors into one.
 
 use crate::arrays::{self, Keys};
 use crate::handle::Handle;
@@ -7,6 +8,7 @@ use crate::{Index, pool};
 use napi::{Env, Result};
 use napi_derive::napi;
 use nearfield::boundary;
+use std::sync::Arc;
 
 /// Where a build stands.
 #[napi(object)]
@@ -29,9 +31,15 @@ fn step(progress: boundary::Progress) -> Step {
     }
 }
 
-/// A build under way.
+/// A build or an import under way.
 #[napi]
-pub struct Builder(Handle<boundary::Builder>);
+pub struct Builder(Handle<boundary::Making>);
+
+impl Builder {
+    fn of(making: impl Into<boundary::Making>) -> Self {
+        Self(Handle::new(making.into(), "builder"))
+    }
+}
 
 #[napi]
 impl Builder {
@@ -41,8 +49,23 @@ impl Builder {
         guard(|| {
             let keys = keys.map(arrays::key_column).transpose()?;
             let builder = boundary::Builder::new(vectors, &options, keys).map_err(refuse)?;
-            Ok(Self(Handle::new(builder, "builder")))
+            Ok(Self::of(builder))
         })
+    }
+
+    /// Maps another library's file at `path`, which must not be cut shorter while steps are left.
+    #[napi(catch_unwind)]
+    pub fn import_mapped(
+        path: String,
+        options: String,
+        keys: Option<Keys>,
+    ) -> Result<Promised<Builder>> {
+        let keys = keys.map(arrays::key_column).transpose()?;
+        Ok(promise(move || {
+            let map = Arc::new(crate::map(&path)?);
+            let importer = boundary::Importer::of_map(map, &options, keys).map_err(refuse)?;
+            Ok(Self::of(importer))
+        }))
     }
 
     /// One bounded piece of work.
@@ -65,6 +88,63 @@ impl Builder {
     }
 
     /// Frees the memory; a second call does nothing.
+    #[napi(catch_unwind)]
+    pub fn close(&self) -> Result<()> {
+        self.0.close()
+    }
+}
+
+/// What became of a batch.
+#[napi(object)]
+pub struct Added {
+    /// The slot of its first row.
+    pub first: f64,
+    /// Its rows.
+    pub rows: f64,
+}
+
+/// A batch on its way into an index.
+#[napi]
+pub struct Adder(Handle<boundary::Adder>);
+
+#[napi]
+impl Adder {
+    /// Copies `vectors` before it returns.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(index: &Index, vectors: &[f32], keys: Option<Keys>) -> Result<Self> {
+        guard(|| {
+            let keys = keys.map(arrays::key_column).transpose()?;
+            let adder = boundary::Adder::new(index.0.get()?, vectors, keys).map_err(refuse)?;
+            Ok(Self(Handle::new(adder, "batch")))
+        })
+    }
+
+    /// One bounded piece of work.
+    #[napi(catch_unwind)]
+    pub fn step(&self, env: Env, threads: f64) -> Result<Promised<Step>> {
+        let (handle, pool) = (self.0.share(), pool(env, threads)?);
+        Ok(promise(move || {
+            let mut adder = handle.take()?;
+            let progress = adder.step(pool.exec());
+            handle.give_back(adder);
+            progress.map(step).map_err(refuse)
+        }))
+    }
+
+    /// Shows the batch to searches; empties the adder.
+    #[napi(catch_unwind)]
+    pub fn finish(&self) -> Promised<Added> {
+        let handle = self.0.share();
+        promise(move || {
+            let added = handle.take()?.finish().map_err(refuse)?;
+            Ok(Added {
+                first: added.first.into(),
+                rows: added.rows.into(),
+            })
+        })
+    }
+
+    /// Takes the batch back, unless it is shown; a second call does nothing.
     #[napi(catch_unwind)]
     pub fn close(&self) -> Result<()> {
         self.0.close()
@@ -107,6 +187,16 @@ impl Loader {
                 handle.take()?.finish(pool.exec()).map_err(refuse)?,
             ))
         }))
+    }
+
+    /// Takes the file for another library's; empties the loader.
+    #[napi(catch_unwind)]
+    pub fn import(&self, options: String, keys: Option<Keys>) -> Result<Builder> {
+        guard(|| {
+            let keys = keys.map(arrays::key_column).transpose()?;
+            let importer = self.0.take()?.import(&options, keys).map_err(refuse)?;
+            Ok(Builder::of(importer))
+        })
     }
 
     /// Frees the memory; a second call does nothing.

@@ -63,6 +63,19 @@ impl Hits {
     }
 }
 
+/// Keys as JavaScript hands them over: `numbers`, or `text` with `offsets`, or neither.
+pub(crate) fn key_column(
+    numbers: Option<Vec<f64>>,
+    text: Option<Vec<u8>>,
+    offsets: Option<Vec<u64>>,
+) -> Option<KeyColumn> {
+    match (numbers, text, offsets) {
+        (Some(numbers), ..) => Some(KeyColumn::Numbers(numbers)),
+        (None, Some(bytes), Some(offsets)) => Some(KeyColumn::Text { bytes, offsets }),
+        _ => None,
+    }
+}
+
 /// The keys of an index.
 #[wasm_bindgen]
 pub struct Keys(pub(crate) KeyColumn);

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! Floats ─ memory JavaScript fills ─┬─ Builder ── step … finish ──┐
-//!                                   └─ Index.search_batch         ├─ Index ── stage, search, keys, read_file
+//!                                   ├─ Index.search_batch         ├─ Index ── stage, search, keys, read_file
+//!                                   └─ Adder ── step … finish ────┤
 //!                      Loader ── write … finish ──────────────────┘
 //! ```
 
@@ -25,6 +26,7 @@ compile_error!("-C target-feature=+atomics needs feature `threads`");
 
 mod columns;
 mod fault;
+mod makers;
 mod pool;
 #[cfg(feature = "replay")]
 mod replay;
@@ -32,7 +34,7 @@ mod replay;
 use columns::{Floats, Hits, Keys, zeros};
 use nearfield::boundary;
 use nearfield::error::Error;
-use nearfield::ids::KeyColumn;
+use std::sync::Arc;
 use wasm_bindgen::prelude::*;
 
 #[cfg(feature = "threads")]
@@ -54,98 +56,11 @@ pub fn linear_memory() -> JsValue {
     wasm_bindgen::memory()
 }
 
-/// See [`boundary::Builder`].
-#[wasm_bindgen]
-pub struct Builder {
-    inner: boundary::Builder,
-    last: boundary::Progress,
-}
-
-#[wasm_bindgen]
-impl Builder {
-    /// `numbers`, or `text` with `offsets`, or neither.
-    #[wasm_bindgen(constructor)]
-    pub fn new(
-        vectors: Floats,
-        options: &str,
-        numbers: Option<Vec<f64>>,
-        text: Option<Vec<u8>>,
-        offsets: Option<Vec<u64>>,
-    ) -> Result<Builder, JsError> {
-        let keys = match (numbers, text, offsets) {
-            (Some(numbers), ..) => Some(KeyColumn::Numbers(numbers)),
-            (None, Some(bytes), Some(offsets)) => Some(KeyColumn::Text { bytes, offsets }),
-            _ => None,
-        };
-        let inner = boundary::Builder::new(&vectors.0, options, keys).map_err(thrown)?;
-        let last = boundary::Progress {
-            phase: boundary::Phase::Prepare,
-            done: 0,
-            total: 0,
-        };
-        Ok(Self { inner, last })
-    }
-
-    /// Does one piece of work; `phase`, `done` and `total` tell of it. One thread, or all.
-    pub fn step(&mut self, threads: u32) -> Result<(), JsError> {
-        let inner = &mut self.inner;
-        self.last = pool::run(threads, move |exec| inner.step(exec)).map_err(thrown)?;
-        Ok(())
-    }
-
-    /// prepare, link, repair or done.
-    pub fn phase(&self) -> String {
-        format!("{:?}", self.last.phase).to_lowercase()
-    }
-
-    /// Rows finished in this phase.
-    pub fn done(&self) -> u64 {
-        self.last.done
-    }
-
-    /// Rows there are.
-    pub fn total(&self) -> u64 {
-        self.last.total
-    }
-
-    /// The index; an error while steps are left.
-    pub fn finish(self) -> Result<Index, JsError> {
-        self.inner.finish().map(Index::new).map_err(thrown)
-    }
-}
-
-/// See [`boundary::Loader`].
-#[wasm_bindgen]
-pub struct Loader(boundary::Loader);
-
-#[wasm_bindgen]
-impl Loader {
-    /// Reserves `bytes_total`.
-    #[wasm_bindgen(constructor)]
-    pub fn new(bytes_total: u64, options: &str) -> Result<Loader, JsError> {
-        boundary::Loader::new(bytes_total, options)
-            .map(Self)
-            .map_err(thrown)
-    }
-
-    /// Appends the next bytes.
-    pub fn write(&mut self, chunk: &[u8]) -> Result<(), JsError> {
-        self.0.write(chunk).map_err(thrown)
-    }
-
-    /// Checks everything and gives the index.
-    pub fn finish(self, threads: u32) -> Result<Index, JsError> {
-        pool::run(threads, move |exec| self.0.finish(exec))
-            .map(Index::new)
-            .map_err(thrown)
-    }
-}
-
 /// See [`boundary::Index`]. Single queries go through a stage: a query, slots and distances at fixed
 /// places in memory, so that a call carries only numbers.
 #[wasm_bindgen]
 pub struct Index {
-    inner: boundary::Index,
+    inner: Arc<boundary::Index>,
     query: Vec<f32>,
     slots: Vec<u32>,
     distances: Vec<f32>,
@@ -154,7 +69,7 @@ pub struct Index {
 impl Index {
     fn new(inner: boundary::Index) -> Self {
         Self {
-            inner,
+            inner: Arc::new(inner),
             query: Vec::new(),
             slots: Vec::new(),
             distances: Vec::new(),
@@ -164,6 +79,18 @@ impl Index {
 
 #[wasm_bindgen]
 impl Index {
+    /// An index without rows, made to take them.
+    pub fn empty(options: &str) -> Result<Index, JsError> {
+        boundary::Index::empty(options)
+            .map(Self::new)
+            .map_err(thrown)
+    }
+
+    /// An index of its own that stays as this one is now.
+    pub fn freeze(&self) -> Result<Index, JsError> {
+        self.inner.freeze().map(Self::new).map_err(thrown)
+    }
+
     /// The core's JSON description.
     pub fn describe(&self) -> String {
         self.inner.info()
@@ -248,6 +175,12 @@ impl Index {
         Ok(hits)
     }
 
+    /// What a search for the staged query does, as JSON.
+    pub fn explain(&self, k: u32, ef: u32, exact: bool) -> Result<String, JsError> {
+        let params = boundary::SearchParams { k, ef, exact };
+        self.inner.explain(&self.query, params).map_err(thrown)
+    }
+
     /// The length of the index's file.
     pub fn file_bytes(&self) -> u64 {
         self.inner.file_bytes()
@@ -257,6 +190,18 @@ impl Index {
     pub fn read_file(&self, offset: u64, bytes: usize) -> Result<Vec<u8>, JsError> {
         let mut out = zeros(bytes)?;
         self.inner.read_file(offset, &mut out).map_err(thrown)?;
+        Ok(out)
+    }
+
+    /// The length of the file in hnswlib's form.
+    pub fn export_bytes(&self) -> Result<u64, JsError> {
+        self.inner.export_bytes().map_err(thrown)
+    }
+
+    /// `bytes` from `offset` of the file in hnswlib's form.
+    pub fn read_export(&self, offset: u64, bytes: usize) -> Result<Vec<u8>, JsError> {
+        let mut out = zeros(bytes)?;
+        self.inner.read_export(offset, &mut out).map_err(thrown)?;
         Ok(out)
     }
 

@@ -13,9 +13,9 @@ pub enum Code {
     Key,
     /// An option is unknown, of the wrong type or out of range.
     Option,
-    /// The bytes are not a nearfield file, or of a version this build cannot read.
+    /// The bytes are not a file of the format asked for, or of a version this build cannot read.
     Format,
-    /// The bytes are a nearfield file and are damaged.
+    /// The bytes are such a file and are damaged.
     Corrupt,
     /// Memory could not be had.
     Memory,
@@ -74,9 +74,9 @@ impl Code {
             Self::Key => "A key is duplicate, missing, of the wrong sort or out of range.",
             Self::Option => "An option is unknown, of the wrong type or out of range.",
             Self::Format => {
-                "The bytes are not a nearfield file, or of a version this build cannot read."
+                "The bytes are not a file of the format asked for, or of a version this build cannot read."
             }
-            Self::Corrupt => "The bytes are a nearfield file and are damaged.",
+            Self::Corrupt => "The bytes are such a file and are damaged.",
             Self::Memory => "Memory could not be had.",
             Self::Closed => "The index is closed, or poisoned by an earlier panic.",
             Self::Backend => "The backend could not be loaded or has died.",

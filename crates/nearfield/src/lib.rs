@@ -54,7 +54,7 @@ pub mod index;
 
 pub mod boundary;
 
-pub use boundary::{Builder, Index, Loader, Phase, Progress, SearchParams};
+pub use boundary::{Added, Adder, Builder, Index, Loader, Phase, Progress, SearchParams};
 pub use error::{Code, Error, Result};
 pub use exec::Exec;
 pub use ids::KeyColumn;

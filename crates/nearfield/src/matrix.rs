@@ -10,6 +10,7 @@
 //! without a tail and with every load aligned, and the memory is the file's `vectors` section as it
 //! stands. [`Rows`] borrows the same shape from anywhere: a matrix, a loaded file, a mapped one.
 
+use crate::bytes::region::Region;
 use crate::error::{Code, Error, Result};
 use crate::ids::Slot;
 use bytemuck::{Pod, Zeroable};
@@ -48,6 +49,37 @@ impl Matrix {
         Ok(Self { lines, rows, dim })
     }
 
+    /// Appends the rows of another matrix of the same dimension. Room is taken ahead, so that many
+    /// small batches copy each row a few times at most; an error with [`Code::Memory`] changes nothing.
+    ///
+    /// # Panics
+    /// Where the dimensions differ.
+    pub fn try_append(&mut self, other: Rows<'_>) -> Result<()> {
+        assert_eq!(self.dim, other.dim(), "rows of one dimension");
+        let rows = self.rows + other.len();
+        let more = other.len() * (self.stride() / LINE_FLOATS);
+        let had = self.lines.capacity();
+        self.lines
+            .try_reserve(more)
+            .map_err(|_| no_memory(rows, self.dim))?;
+        if self.lines.capacity() != had {
+            crate::bytes::advise_huge(self.lines.spare_capacity_mut());
+        }
+        let start = self.lines.len();
+        self.lines.resize(start + more, Line::zeroed());
+        let floats: &mut [f32] = bytemuck::cast_slice_mut(&mut self.lines[start..]);
+        floats.copy_from_slice(other.as_floats());
+        self.rows = rows;
+        Ok(())
+    }
+
+    /// Takes the rows from `rows` on away.
+    pub fn truncate(&mut self, rows: usize) {
+        self.rows = self.rows.min(rows);
+        self.lines
+            .truncate(self.rows * (self.stride() / LINE_FLOATS));
+    }
+
     /// How many rows there are.
     pub const fn len(&self) -> usize {
         self.rows
@@ -71,6 +103,11 @@ impl Matrix {
     /// All rows, padding included: the file's `vectors` section.
     pub fn as_floats(&self) -> &[f32] {
         bytemuck::cast_slice(&self.lines)
+    }
+
+    /// All rows as the bytes of the `vectors` section.
+    pub fn into_region(self) -> Region {
+        Region::from_vec(self.lines)
     }
 
     /// A padded row.
@@ -188,6 +225,18 @@ impl<'a> Rows<'a> {
     /// All rows, padding included.
     pub const fn as_floats(&self) -> &'a [f32] {
         self.floats
+    }
+
+    /// The rows from a slot on.
+    #[must_use]
+    pub fn tail(&self, from: usize) -> Self {
+        Self::new(&self.floats[from * self.stride..], self.dim)
+    }
+
+    /// The rows below a slot.
+    #[must_use]
+    pub fn head(&self, rows: usize) -> Self {
+        Self::new(&self.floats[..rows * self.stride], self.dim)
     }
 
     /// A padded row.

@@ -114,6 +114,49 @@ fn opening_stays_within_the_file_and_16_mib_and_searching_takes_nothing() {
         assert!(most <= length + SLACK_BYTES, "mapping {length} took {most}");
         bombs(&file);
     }
+    foreign_bombs();
+}
+
+/// Files of hnswlib that are refused take no more than that, wherever they are wrong.
+fn foreign_bombs() {
+    let vectors = testkit::data::clustered(20_000, 4, 9, 1);
+    let options = r#"{"dim":4,"kind":"hnsw","M":4,"efConstruction":8}"#;
+    let mut builder = Builder::new(&vectors, options, None).expect("good input");
+    while builder.step(Exec::Serial).expect("good input").phase != Phase::Done {}
+    let index = builder.finish().expect("done");
+    let mut sound =
+        vec![0; usize::try_from(index.export_bytes().expect("a graph")).expect("small")];
+    index.read_export(0, &mut sound).expect("in range");
+    drop(index);
+    let refused = |file: &[u8]| {
+        let (most, result) = peak(|| {
+            let mut loader = Loader::new(file.len() as u64, "{}")?;
+            loader.write(file)?;
+            let mut importer = loader.import(r#"{"dim":4,"metric":"l2"}"#, None)?;
+            while importer.step(Exec::Serial)?.phase == Phase::Prepare {}
+            Ok::<_, nearfield::error::Error>(())
+        });
+        assert!(result.is_err(), "opened");
+        // A byte and a bit an element; the slack of a few megabytes would hide much at this size.
+        assert!(
+            most <= file.len() + 20_000 * 2 + 4096,
+            "{most} for a file of {}",
+            file.len()
+        );
+    };
+    for at in (0..96).step_by(8) {
+        for value in [1_u64 << 31, 1 << 32, 1 << 40, 1 << 60, 1 << 63, u64::MAX] {
+            let mut bomb = sound.clone();
+            bomb[at..at + 8].copy_from_slice(&value.to_le_bytes());
+            if ![8, 88].contains(&at) {
+                refused(&bomb); // room and ef_construction may be anything
+            }
+        }
+    }
+    refused(&sound[..sound.len() - 1]);
+    let mut link = sound.clone();
+    link[100..104].fill(0xff);
+    refused(&link);
 }
 
 /// Once the scratch has grown to its work.

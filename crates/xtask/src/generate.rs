@@ -2,8 +2,8 @@
 //! so that an option, a default, a limit or an error code exists once.
 
 use nearfield::boundary::options::{
-    AUTO_FLAT_ROWS_MAX, Accepts, BUILD, Default, EF_DEFAULT, K_DEFAULT, Kinds, OPEN, OptionSpec,
-    SEARCH,
+    AUTO_FLAT_ROWS_MAX, Accepts, BUILD, Default, EF_DEFAULT, EF_MAX, IMPORT, K_DEFAULT, Kinds,
+    OPEN, OptionSpec, SEARCH,
 };
 use nearfield::bytes::layout::{BLOCK_BYTES, MAGIC, VERSION};
 use nearfield::error::Code;
@@ -126,12 +126,24 @@ fn options() -> String {
     );
     interface(
         &mut text,
+        "What the core takes to open a file of hnswlib.",
+        "CoreImportOptions",
+        None,
+        IMPORT.iter(),
+    );
+    interface(
+        &mut text,
         "How a search answers.",
         "CoreSearchOptions",
         None,
         SEARCH.iter(),
     );
-    for (name, table) in [("BUILD", BUILD), ("OPEN", OPEN), ("SEARCH", SEARCH)] {
+    for (name, table) in [
+        ("BUILD", BUILD),
+        ("OPEN", OPEN),
+        ("IMPORT", IMPORT),
+        ("SEARCH", SEARCH),
+    ] {
         let names: Vec<_> = table
             .iter()
             .map(|spec| format!("'{}'", spec.name))
@@ -252,7 +264,7 @@ fn constants() -> String {
     }
     text.push_str("} as const\n\n");
     let magic: Vec<_> = MAGIC.iter().map(|byte| format!("0x{byte:02x}")).collect();
-    let rows: [(&str, &str, String); 9] = [
+    let rows: [(&str, &str, String); 10] = [
         (
             "Neighbours a search returns when it does not say how many.",
             "K_DEFAULT",
@@ -262,6 +274,11 @@ fn constants() -> String {
             "Candidates a walk keeps when the search does not say; raised to `k`.",
             "EF_DEFAULT",
             number(EF_DEFAULT.into()),
+        ),
+        (
+            "The largest `ef`: more than this is a scan in disguise.",
+            "EF_MAX",
+            number(EF_MAX.into()),
         ),
         (
             "Up to this many rows kind `auto` chooses `flat`.",

@@ -19,6 +19,7 @@ export interface BackendInfo {
 }
 
 export type BuilderHandle = number
+export type AdderHandle = number
 export type LoaderHandle = number
 export type IndexHandle = number
 
@@ -54,11 +55,27 @@ export interface Backend {
   /** Consumes the builder. */
   buildFinish(builder: BuilderHandle): Promise<IndexHandle>
   buildDrop(builder: BuilderHandle): Promise<void>
+  /** An index without rows. `options` is JSON checked by the core. */
+  create(options: string): Promise<IndexHandle>
+  /** Copies `vectors` before it returns. */
+  addBegin(index: IndexHandle, vectors: Float32Array, keys: KeyColumn | null): Promise<AdderHandle>
+  /** The second batch of an index waits for the first: it may take no step before that one's end. */
+  addStep(adder: AdderHandle, threads: number): Promise<StepReport>
+  /** Shows the batch to searches; the slot of its first row. Consumes the adder. */
+  addFinish(adder: AdderHandle): Promise<number>
+  /** The index stays as it was. */
+  addDrop(adder: AdderHandle): Promise<void>
+  /** An index of its own that stays as this one is now: what has a file while this one grows. */
+  freeze(index: IndexHandle): Promise<IndexHandle>
   openBegin(bytesTotal: number, options: string): Promise<LoaderHandle>
   openWrite(loader: LoaderHandle, chunk: Uint8Array): Promise<void>
   /** Consumes the loader. */
   openFinish(loader: LoaderHandle, threads: number): Promise<IndexHandle>
   openDrop(loader: LoaderHandle): Promise<void>
+  /** Takes the loader's file for one of hnswlib: the builder makes the index of it. Consumes the loader. */
+  importBegin(loader: LoaderHandle, options: string, keys: KeyColumn | null): Promise<BuilderHandle>
+  /** As `importBegin`, reading through a map. Rejects with `BACKEND` where files cannot be mapped. */
+  importMapped(path: string, options: string, keys: KeyColumn | null): Promise<BuilderHandle>
   /** Rejects with `BACKEND` where files cannot be mapped. */
   openMapped(path: string, options: string, threads: number): Promise<IndexHandle>
   /** The core's JSON description. */
@@ -71,7 +88,12 @@ export interface Backend {
     params: SearchParams,
     threads: number,
   ): Promise<RawHits>
+  /** The core's JSON account of one search. */
+  explain(index: IndexHandle, query: Float32Array, params: SearchParams): Promise<string>
   readFile(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array>
+  /** The length of the index's file in the form of hnswlib. */
+  exportBytes(index: IndexHandle): Promise<number>
+  readExport(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array>
   check(index: IndexHandle): Promise<void>
   drop(index: IndexHandle): Promise<void>
   /** Calls that block the calling thread; absent where that is impossible (a page's worker client). */

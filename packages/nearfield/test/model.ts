@@ -9,8 +9,14 @@ interface Stored {
   readonly dim: number
   readonly kind: string
   readonly metric: string
+  rows: readonly (readonly number[])[]
+  keys: KeyColumn | null
+}
+interface Adding {
+  readonly into: Stored
   readonly rows: readonly (readonly number[])[]
   readonly keys: KeyColumn | null
+  done: number
 }
 interface Building {
   readonly stored: Stored
@@ -27,6 +33,7 @@ export interface Model extends Backend {
 
 export function model({ sync = true }: { sync?: boolean } = {}): Model {
   const builders = new Map<number, Building>()
+  const adders = new Map<number, Adding>()
   const loaders = new Map<number, { bytes: Uint8Array; at: number }>()
   const indexes = new Map<number, Stored>()
   const alive = new Set<number>()
@@ -82,6 +89,36 @@ export function model({ sync = true }: { sync?: boolean } = {}): Model {
     },
     buildFinish: async (builder) => keep(indexes, take(builders, builder).stored),
     buildDrop: async (builder) => void take(builders, builder),
+    async create(options) {
+      const { dim, kind = 'hnsw', metric = 'l2' } = JSON.parse(options)
+      return keep(indexes, { dim, kind, metric, rows: [], keys: null })
+    },
+    async addBegin(index, vectors, keys) {
+      const into = at(indexes, index)
+      return keep(adders, { into, rows: rowsOf(vectors, into.dim, 'row'), keys, done: 0 })
+    },
+    async addStep(adder, threads) {
+      calls.push(`addStep ${adder} ${threads}`)
+      await self.gate()
+      const adding = at(adders, adder)
+      const total = adding.rows.length
+      const phase: Phase = adding.done >= total ? 'done' : 'link'
+      adding.done = Math.min(total, adding.done + 10)
+      return { phase, done: adding.done, total }
+    },
+    async addFinish(adder) {
+      const { into, rows, keys } = take(adders, adder)
+      const first = into.rows.length
+      into.rows = [...into.rows, ...rows]
+      if (keys instanceof Float64Array) {
+        into.keys = Float64Array.from([...((into.keys as Float64Array | null) ?? []), ...keys])
+      }
+      calls.push(`addFinish ${adder}`)
+      await self.gate()
+      return first
+    },
+    addDrop: async (adder) => void take(adders, adder),
+    freeze: async (index) => keep(indexes, { ...at(indexes, index) }),
     async openBegin(bytesTotal, options) {
       calls.push(`openBegin ${bytesTotal} ${options}`)
       return keep(loaders, { bytes: new Uint8Array(bytesTotal), at: 0 })
@@ -96,6 +133,13 @@ export function model({ sync = true }: { sync?: boolean } = {}): Model {
       return keep(indexes, parse(take(loaders, loader).bytes))
     },
     openDrop: async (loader) => void take(loaders, loader),
+    async importBegin(loader) {
+      take(loaders, loader)
+      throw new Error('BACKEND: a model knows no files but its own')
+    },
+    async importMapped(path) {
+      throw new Error(`BACKEND: a model cannot map ${path}`)
+    },
     async openMapped(path) {
       throw new Error(`BACKEND: a model cannot map ${path}`)
     },
@@ -128,6 +172,15 @@ export function model({ sync = true }: { sync?: boolean } = {}): Model {
     async readFile(index, offset, bytes) {
       await self.gate()
       return image(at(indexes, index)).slice(offset, offset + bytes)
+    },
+    async explain() {
+      throw new Error('BACKEND: a model does not walk')
+    },
+    async exportBytes() {
+      throw new Error('BACKEND: a model knows no files but its own')
+    },
+    async readExport() {
+      throw new Error('BACKEND: a model knows no files but its own')
     },
     check: async (index) => void at(indexes, index),
     drop: async (index) => void take(indexes, index),

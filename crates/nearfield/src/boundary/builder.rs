@@ -9,16 +9,16 @@
 //! Invariant: a step is bounded by rows, not by the size of the data, and cut the same way for any
 //! number of threads. A step that panics leaves its builder poisoned; nothing of it is used again.
 
-use super::coding::Coding;
-use super::options::{self, AUTO_FLAT_ROWS_MAX, BUILD};
+use super::coding::{AGREEMENT_MIN, Coding};
+use super::options::{self, AUTO_FLAT_ROWS_MAX, BUILD, Values};
 use super::query::Index;
 use super::{Phase, Progress, isa_limit};
-use crate::bytes::region::Region;
 use crate::codec::{Codec, Codes, Encoder, Form, Stored};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::hnsw::{BuildPhase, FrozenArrays, HnswBuilder, HnswParams};
 use crate::ids::{KeyColumn, ROWS_MAX};
+use crate::index::grow::Plan;
 use crate::index::keys::Keys;
 use crate::index::{self, Params, Parts};
 use crate::kernels::{Isa, kernels};
@@ -39,6 +39,8 @@ pub struct Builder {
     isa: Option<Isa>,
     /// The kind that `auto` chose and why.
     chosen: Option<String>,
+    /// For rows that are added later.
+    plan: Plan,
     vectors: Matrix,
     coding: Coding,
     keys: Keys,
@@ -62,7 +64,7 @@ enum Stage {
 
 impl Builder {
     /// Takes a copy of `vectors` (row-major, `rows × dim`), the options as JSON (see
-    /// [`options`](crate::boundary::options)) and the keys, if any. Shape, option and key errors
+    /// [`options`]) and the keys, if any. Shape, option and key errors
     /// surface here, non-finite values in the first steps.
     ///
     /// # Panics
@@ -92,6 +94,14 @@ impl Builder {
             params,
             isa,
             chosen,
+            plan: growth(
+                &values,
+                if values.word("kind") == "auto" {
+                    AUTO_FLAT_ROWS_MAX
+                } else {
+                    0
+                },
+            ),
             vectors: copy,
             coding: Coding::new(Codec::parse(values.word("codec"))),
             keys,
@@ -129,7 +139,7 @@ impl Builder {
         };
         let (codes, codec) = self.coding.finish();
         let parts = Parts {
-            vectors: Region::new(std::sync::Arc::new(Owned(self.vectors))),
+            vectors: self.vectors.into_region(),
             codes,
             graph: arrays.map(|arrays| (*arrays).into()),
             keys: self.keys,
@@ -137,7 +147,7 @@ impl Builder {
         let index = index::Index::new(self.params, parts, self.isa)?;
         let chosen: Vec<_> = self.chosen.into_iter().chain(codec).collect();
         let chosen = (!chosen.is_empty()).then(|| chosen.join("; "));
-        Ok(Index::new(index, chosen))
+        Ok(Index::new(index, chosen, self.plan))
     }
 
     fn advance(&mut self, exec: Exec<'_>) -> Result<Progress> {
@@ -223,30 +233,7 @@ impl Builder {
 
     /// Checks and normalises the next rows; how many are then ready.
     fn prepare(&mut self, done: usize, exec: Exec<'_>) -> Result<usize> {
-        let metric = self.params.metric;
-        let step = (STEP_NUMBERS / self.vectors.stride()).max(1);
-        let end = (done + step).min(self.vectors.len());
-        let pending = |row| Pending { row, fault: None };
-        let mut rows: Vec<_> = self.vectors.rows_mut(done..end).map(pending).collect();
-        exec.fill(
-            &mut rows,
-            ROWS_GRAIN,
-            || (),
-            |(), _, pending| {
-                pending.fault = index::not_finite(pending.row);
-                if pending.fault.is_none() {
-                    metric.prepare(pending.row);
-                }
-            },
-        );
-        let faulty = rows
-            .iter()
-            .zip(done..)
-            .find_map(|(pending, row)| Some((row, pending.fault?)));
-        match faulty {
-            None => Ok(end),
-            Some((row, fault)) => Err(index::refuse_not_finite(&format!("row {row}"), fault)),
-        }
+        prepare_rows(&mut self.vectors, self.params.metric, done, exec)
     }
 
     /// The stage that makes these codes, or the one after all are made.
@@ -285,22 +272,45 @@ impl Builder {
     }
 }
 
+/// Checks and normalises the next rows from `done` on; how many are then ready.
+pub(super) fn prepare_rows(
+    vectors: &mut Matrix,
+    metric: Metric,
+    done: usize,
+    exec: Exec<'_>,
+) -> Result<usize> {
+    let step = (STEP_NUMBERS / vectors.stride()).max(1);
+    let end = (done + step).min(vectors.len());
+    let pending = |row| Pending { row, fault: None };
+    let mut rows: Vec<_> = vectors.rows_mut(done..end).map(pending).collect();
+    exec.fill(
+        &mut rows,
+        ROWS_GRAIN,
+        || (),
+        |(), _, pending| {
+            pending.fault = index::not_finite(pending.row);
+            if pending.fault.is_none() {
+                metric.prepare(pending.row);
+            }
+        },
+    );
+    let faulty = rows
+        .iter()
+        .zip(done..)
+        .find_map(|(pending, row)| Some((row, pending.fault?)));
+    match faulty {
+        None => Ok(end),
+        Some((row, fault)) => Err(index::refuse_not_finite(&format!("row {row}"), fault)),
+    }
+}
+
 /// A row to be prepared, and what stands in its way.
 struct Pending<'r> {
     row: &'r mut [f32],
     fault: Option<(usize, f32)>,
 }
 
-/// A matrix as the bytes of the `vectors` section.
-struct Owned(Matrix);
-
-impl AsRef<[u8]> for Owned {
-    fn as_ref(&self) -> &[u8] {
-        bytemuck::cast_slice(self.0.as_floats())
-    }
-}
-
-fn rows_of(numbers: usize, dim: u32) -> Result<u32> {
+pub(super) fn rows_of(numbers: usize, dim: u32) -> Result<u32> {
     let refuse = |message| Err(Error::new(Code::Dimension, message));
     if !numbers.is_multiple_of(dim as usize) {
         return refuse(format!(
@@ -313,6 +323,18 @@ fn rows_of(numbers: usize, dim: u32) -> Result<u32> {
             let rows = numbers / dim as usize;
             refuse(format!("{rows} rows, expected at most {ROWS_MAX}"))
         }
+    }
+}
+
+/// How rows that are added later are found; of kind `auto` there is a graph beyond `flat_rows_max`.
+pub(super) fn growth(values: &Values, flat_rows_max: u64) -> Plan {
+    let setting = |name| u32::try_from(values.integer(name)).expect("the table's limit");
+    let graph = values.word("kind") != "flat";
+    Plan {
+        graph: graph.then(|| (setting("M"), setting("efConstruction"))),
+        flat_rows_max,
+        codec: Codec::parse(values.word("codec")),
+        agreement_min: AGREEMENT_MIN,
     }
 }
 
@@ -337,7 +359,7 @@ fn kind(word: &str, rows: u32) -> (bool, Option<String>) {
 }
 
 /// What a panic said.
-fn said(payload: &(dyn Any + Send)) -> String {
+pub(super) fn said(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").to_owned()

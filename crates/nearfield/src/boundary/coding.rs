@@ -1,4 +1,4 @@
-//! The codes of a build: which were asked for, which are made, and which `auto` keeps and why.
+//! The codes of a build or an import: which were asked for, which are made, and which `auto` keeps and why.
 //!
 //! ```text
 //! first ─► sq8 ─ trial ─┬─► links go by these ─ crowded ─► none: f32
@@ -16,7 +16,7 @@ use crate::metric::Metric;
 use crate::search::trial;
 
 /// What codes must find of sampled rows' neighbours for codec `auto` to walk by them.
-const AGREEMENT_MIN: f64 = 0.995;
+pub(super) const AGREEMENT_MIN: f64 = 0.995;
 /// Numbers a row must have for `auto` to try four bits for each: with fewer, a row of sq8 is one or two
 /// lines of memory already, and each number counts for more.
 const SQ4_DIM_MIN: usize = 64;

@@ -1,5 +1,6 @@
 //! A file's bytes, arriving in pieces or mapped, become an index.
 
+use super::import::Importer;
 use super::isa_limit;
 use super::options::{self, OPEN};
 use super::query::Index;
@@ -7,6 +8,7 @@ use crate::bytes::addressable;
 use crate::bytes::region::{AlignedBytes, Region};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
+use crate::ids::KeyColumn;
 use crate::index::open::{Residence, open};
 use crate::kernels::Isa;
 use std::sync::Arc;
@@ -48,15 +50,35 @@ impl Loader {
 
     /// Checks everything once and gives the index.
     pub fn finish(self, exec: Exec<'_>) -> Result<Index> {
+        let isa = self.isa;
+        let file = self.whole()?;
+        let index = open(&file, Residence::Loaded, isa, exec)?;
+        Ok(Index::opened(index, None, None))
+    }
+
+    /// Takes the file for one of another library; [`Importer::new`] says what `options` and `keys` are.
+    pub fn import(self, options: &str, keys: Option<KeyColumn>) -> Result<Importer> {
+        Importer::new(self.whole()?, options, keys)
+    }
+
+    fn whole(self) -> Result<Region> {
         if self.written != self.bytes {
             let message = format!("received {} bytes, expected {}", self.written, self.bytes);
             return Err(Error::new(Code::Io, message));
         }
-        let file = Region::new(Arc::new(self.memory));
-        Ok(Index::new(
-            open(&file, Residence::Loaded, self.isa, exec)?,
-            None,
-        ))
+        Ok(Region::new(Arc::new(self.memory)))
+    }
+}
+
+impl Importer {
+    /// Takes a mapped file: read through the map, of which nothing is left once the import is done,
+    /// for the other library's form is not this one's.
+    pub fn of_map(
+        map: Arc<dyn AsRef<[u8]> + Send + Sync>,
+        options: &str,
+        keys: Option<KeyColumn>,
+    ) -> Result<Self> {
+        Self::new(Region::new(map), options, keys)
     }
 }
 
@@ -69,9 +91,7 @@ impl Index {
         exec: Exec<'_>,
     ) -> Result<Self> {
         let isa = isa_limit(&options::parse(OPEN, options)?);
-        Ok(Self::new(
-            open(&Region::new(map), Residence::Mapped, isa, exec)?,
-            None,
-        ))
+        let index = open(&Region::new(map), Residence::Mapped, isa, exec)?;
+        Ok(Self::opened(index, None, None))
     }
 }

@@ -4,24 +4,30 @@
 //! ```text
 //! options   names, ranges, defaults: one table
 //! builder   Builder: vectors ─ step, step, … ─► Index
-//! coding    the codes a builder makes and keeps
+//! adder     Adder: vectors, an Index ─ step, step, … ─► the Index has them
+//! import    Importer: another library's file ─ step, step, … ─► Index; Making: either
+//! coding    the codes a builder or an importer makes and keeps
 //! loader    Loader: chunks ─► Index, and opening a map
 //! query     Index: search, batch, keys, description, file bytes
 //! ```
 //!
 //! Long work is cut into steps the host drives: it calls [`Builder::step`] until the phase is
 //! [`Phase::Done`], reporting progress, yielding and stopping between steps as it likes. Dropping a
-//! builder or a loader half-way costs nothing else.
+//! builder, an adder or a loader half-way costs nothing else.
 //!
 //! [`Error`]: crate::error::Error
 
+mod adder;
 mod builder;
 mod coding;
+mod import;
 mod loader;
 pub mod options;
 mod query;
 
+pub use adder::{Added, Adder};
 pub use builder::Builder;
+pub use import::{Importer, Making};
 pub use loader::Loader;
 pub use query::Index;
 

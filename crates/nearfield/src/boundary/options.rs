@@ -159,6 +159,20 @@ pub const BUILD: &[OptionSpec] = &[
 /// Options of opening a file.
 pub const OPEN: &[OptionSpec] = &[ISA];
 
+/// Options of opening an index file of hnswlib, which says neither metric nor dimension.
+pub const IMPORT: &[OptionSpec] = &[
+    BUILD[0], // dim
+    OptionSpec {
+        name: "metric",
+        accepts: Accepts::Choice(&["l2", "ip", "cosine"]),
+        default: Default::Required,
+        kinds: Kinds::Every,
+        doc: "hnswlib's space: the file does not say it.",
+    },
+    BUILD[5], // codec
+    ISA,
+];
+
 /// Options of a search. The facade reads them; the core takes them as
 /// [`SearchParams`](super::SearchParams).
 pub const SEARCH: &[OptionSpec] = &[
@@ -368,7 +382,7 @@ mod tests {
 
     #[test]
     fn every_default_is_accepted_by_its_own_option() {
-        for spec in [BUILD, OPEN, SEARCH].into_iter().flatten() {
+        for spec in [BUILD, OPEN, IMPORT, SEARCH].into_iter().flatten() {
             if spec.default != Default::Required {
                 let value = default(spec).expect(spec.name);
                 assert_eq!(

@@ -1,67 +1,286 @@
 //! An index as the bindings see it: every argument is checked here, once, before the core is asked.
+//!
+//! ```text
+//! Frozen   built, loaded or mapped ── the first batch: thaw ──► Growing   takes batches
+//!    ▲                                                            │
+//!    └───────────────── freeze: an index of its own ◄─────────────┘
+//! ```
+//! One lock: calls share it, and a batch takes it alone for the short parts of its steps. A panic
+//! inside those leaves the index `CLOSED`.
 
 use super::SearchParams;
-use super::options::EF_DEFAULT;
+use super::builder::growth;
+use super::coding::AGREEMENT_MIN;
+use super::options::{self, BUILD, EF_DEFAULT};
+use crate::codec::Codec;
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
-use crate::ids::KeyColumn;
-use crate::index::{self, How};
+use crate::hnsw::trace::Trace;
+use crate::ids::{KeyColumn, NO_SLOT, Slot};
+use crate::index::grow::{Growing, Plan};
+use crate::index::keys::Keys;
+use crate::index::{self, How, Params, hnswlib};
+use crate::kernels::Isa;
+use crate::metric::Metric;
 use serde_json::{Value, json};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// An index that answers; immutable, so any number of threads may search at once.
+/// What an index is at a time.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// As it was built or opened.
+    Frozen(Arc<index::Index>),
+    /// As it takes batches.
+    Growing(Box<Growing>),
+}
+
+impl Form {
+    fn params(&self) -> &Params {
+        match self {
+            Self::Frozen(index) => index.params(),
+            Self::Growing(growing) => growing.params(),
+        }
+    }
+
+    fn search(
+        &self,
+        query: &[f32],
+        how: How,
+        slots: &mut [Slot],
+        distances: &mut [f32],
+    ) -> Result<usize> {
+        match self {
+            Self::Frozen(index) => index.search(query, how, slots, distances),
+            Self::Growing(growing) => growing.search(query, how, slots, distances),
+        }
+    }
+
+    fn explain(&self, query: &[f32], how: How) -> Result<(Trace, usize)> {
+        match self {
+            Self::Frozen(index) => index.explain(query, how),
+            Self::Growing(growing) => growing.explain(query, how),
+        }
+    }
+
+    /// Where walks start, [`NO_SLOT`] without rows; `None` for a flat index.
+    fn entry(&self) -> Option<Slot> {
+        match self {
+            Self::Frozen(index) => index.graph().map(|graph| graph.entry),
+            Self::Growing(growing) => growing.entry(),
+        }
+    }
+
+    fn codec(&self) -> Codec {
+        match self {
+            Self::Frozen(index) => index.codec(),
+            Self::Growing(growing) => growing.codec(),
+        }
+    }
+
+    fn isa(&self) -> Isa {
+        match self {
+            Self::Frozen(index) => index.isa(),
+            Self::Growing(growing) => growing.isa(),
+        }
+    }
+
+    /// What was chosen while it grew and why.
+    fn note(&self) -> Option<&str> {
+        match self {
+            Self::Frozen(_) => None,
+            Self::Growing(growing) => growing.note(),
+        }
+    }
+
+    /// Refuses a form that changes: of these the parts of a file would not fit each other.
+    fn file(&self) -> Result<&index::Index> {
+        match self {
+            Self::Frozen(index) => Ok(index),
+            Self::Growing(_) => Err(Error::new(
+                Code::Io,
+                "this index takes rows: its file is that of a frozen copy",
+            )),
+        }
+    }
+
+    /// As it is now, for good.
+    fn frozen(&self) -> Result<Arc<index::Index>> {
+        match self {
+            Self::Frozen(index) => Ok(Arc::clone(index)),
+            Self::Growing(growing) => Ok(Arc::new(growing.freeze()?)),
+        }
+    }
+}
+
+/// An index that answers: any number of threads may search at once, also while a batch is added.
 #[derive(Debug)]
 pub struct Index {
-    index: index::Index,
+    form: RwLock<Form>,
+    dim: u32,
+    metric: Metric,
     /// What `auto` chose for kind and codec and why, where it had to.
     chosen: Option<String>,
+    plan: Plan,
+    /// What writing it as another library's file needs, once somebody asked. Of a frozen form.
+    export: OnceLock<hnswlib::Plan>,
 }
 
 impl Index {
-    pub(super) const fn new(index: index::Index, chosen: Option<String>) -> Self {
-        Self { index, chosen }
+    pub(super) fn new(index: index::Index, chosen: Option<String>, plan: Plan) -> Self {
+        Self::of(Form::Frozen(Arc::new(index)), chosen, plan)
+    }
+
+    /// Of a file, which says what the index is and not what was asked for: rows that are added later
+    /// go into the graph there is, or none. `codec` is what the caller asked for, if it was.
+    pub(super) fn opened(
+        index: index::Index,
+        chosen: Option<String>,
+        codec: Option<Codec>,
+    ) -> Self {
+        let plan = Plan {
+            graph: None,
+            flat_rows_max: 0,
+            codec,
+            agreement_min: AGREEMENT_MIN,
+        };
+        Self::new(index, chosen, plan)
+    }
+
+    fn of(form: Form, chosen: Option<String>, plan: Plan) -> Self {
+        let Params { dim, metric, .. } = *form.params();
+        Self {
+            form: RwLock::new(form),
+            dim,
+            metric,
+            chosen,
+            plan,
+            export: OnceLock::new(),
+        }
+    }
+
+    /// An index without rows, made to take them. The options are those of a build, as JSON; kind
+    /// `auto` is a graph.
+    ///
+    /// # Panics
+    /// Never: what it relies on is the table of options, which is constant.
+    pub fn empty(options: &str) -> Result<Self> {
+        let values = options::parse(BUILD, options)?;
+        let plan = growth(&values, 0);
+        let (m, ef_construction) = plan.graph.unwrap_or((0, 0));
+        let params = Params {
+            rows: 0,
+            dim: u32::try_from(values.integer("dim")).expect("the table's limit"),
+            metric: Metric::parse(values.word("metric")).expect("the table's words"),
+            seed: values.integer("seed"),
+            m,
+            ef_construction,
+        };
+        let chosen = (values.word("kind") == "auto").then(|| "hnsw: made to take rows".to_owned());
+        let growing = Growing::new(params, plan.clone(), super::isa_limit(&values))?;
+        Ok(Self::of(Form::Growing(Box::new(growing)), chosen, plan))
+    }
+
+    /// Shares the index with other calls.
+    pub(super) fn read(&self) -> Result<RwLockReadGuard<'_, Form>> {
+        self.form.read().map_err(|_| stopped())
+    }
+
+    /// As [`read`](Self::read) for what can be told of an index that a panic stopped, too.
+    fn peek(&self) -> RwLockReadGuard<'_, Form> {
+        self.form.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shuts other calls out.
+    pub(super) fn write(&self) -> Result<RwLockWriteGuard<'_, Form>> {
+        self.form.write().map_err(|_| stopped())
+    }
+
+    pub(super) const fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// Makes a frozen index one that takes rows.
+    pub(super) fn thaw(&self, exec: Exec<'_>) -> Result<()> {
+        let index = match &*self.read()? {
+            Form::Frozen(index) => Arc::clone(index),
+            Form::Growing(_) => return Ok(()),
+        };
+        // Nobody waits for this: searches go on in the frozen form.
+        let growing = Growing::thaw(&index, self.plan.clone(), exec)?;
+        let mut form = self.write()?;
+        if let Form::Frozen(_) = &*form {
+            *form = Form::Growing(Box::new(growing));
+        }
+        Ok(())
+    }
+
+    /// Refuses keys that do not go with those there are.
+    pub(super) fn judge_keys(&self, keys: &Keys, rows: u32) -> Result<()> {
+        match &*self.read()? {
+            Form::Growing(growing) if rows > 0 => growing.judge_keys(keys),
+            _ => Ok(()),
+        }
+    }
+
+    /// An index of its own that stays as this one is now: to be saved or checked while this one grows.
+    /// Of an index that never grew it is the same memory, else a copy.
+    pub fn freeze(&self) -> Result<Self> {
+        let form = Form::Frozen(self.read()?.frozen()?);
+        Ok(Self::of(form, self.chosen.clone(), self.plan.clone()))
     }
 
     /// Rows; with [`dim`](Self::dim), what a binding sizes its buffers by.
-    pub const fn size(&self) -> u32 {
-        self.index.params().rows
+    pub fn size(&self) -> u32 {
+        self.peek().params().rows
     }
 
     /// Numbers a vector.
     pub const fn dim(&self) -> u32 {
-        self.index.params().dim
+        self.dim
     }
 
     /// JSON: `{ size, dim, metric, kind, keys: "rows"|"numbers"|"text", codec, isa, bytes,
     /// M, efConstruction, levels, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
     /// `M` and `efConstruction` are null for a flat index, `chosen` where nothing was left to choose.
     pub fn info(&self) -> String {
-        let params = self.index.params();
-        let graph = self.index.graph();
-        let levels = graph.map_or(
-            0,
-            |graph| if params.rows == 0 { 0 } else { graph.level + 1 },
-        );
-        let entries = self.index.layout().entries().iter();
+        let form = self.peek();
+        let params = form.params();
+        let (levels, keys, layout) = match &*form {
+            Form::Frozen(index) => {
+                let levels =
+                    |graph: &index::graph::Graph| u32::from(params.rows > 0) * (graph.level + 1);
+                let layout = index.layout().clone();
+                (index.graph().map(levels), index.keys().name(), layout)
+            }
+            Form::Growing(growing) => (growing.levels(), growing.keys_name(), growing.layout()),
+        };
+        let entries = layout.entries().iter();
         let sections: Vec<Value> = entries
             .map(|entry| json!({ "name": entry.section.name(), "bytes": entry.bytes }))
             .collect();
-        json!({
+        let about = json!({
             "size": params.rows,
             "dim": params.dim,
             "metric": params.metric.name(),
-            "kind": if graph.is_some() { "hnsw" } else { "flat" },
-            "keys": self.index.keys().name(),
-            "M": graph.map(|_| params.m),
-            "efConstruction": graph.map(|_| params.ef_construction),
+            "kind": if levels.is_some() { "hnsw" } else { "flat" },
+            "keys": keys,
+            "M": levels.map(|_| params.m),
+            "efConstruction": levels.map(|_| params.ef_construction),
             "seed": params.seed,
-            "levels": levels,
-            "codec": self.index.codec().name(),
-            "isa": self.index.isa().name(),
-            "bytes": self.file_bytes(),
+            "levels": levels.unwrap_or(0),
+            "codec": form.codec().name(),
+            "isa": form.isa().name(),
+            "bytes": layout.file_bytes(),
             "sections": sections,
-            "chosen": self.chosen,
-        })
-        .to_string()
+            "chosen": self.chosen(&form),
+        });
+        about.to_string()
+    }
+
+    fn chosen(&self, form: &Form) -> Option<String> {
+        let made = self.chosen.as_deref().into_iter();
+        let chosen: Vec<&str> = made.chain(form.note()).collect();
+        (!chosen.is_empty()).then(|| chosen.join("; "))
     }
 
     /// The nearest rows to `query`, nearest first, ties by slot. `slots` and `distances` hold at
@@ -74,20 +293,15 @@ impl Index {
         distances: &mut [f32],
     ) -> Result<usize> {
         let how = how(params)?;
-        let dim = self.dim() as usize;
-        expect(query.len() == dim, || {
-            format!("query has {} numbers, expected {dim}", query.len())
-        })?;
-        let wanted = how.k.min(self.size() as usize);
+        self.check_query(query)?;
+        let form = self.read()?;
+        let wanted = how.k.min(form.params().rows as usize);
         for (name, room) in [("slots", slots.len()), ("distances", distances.len())] {
             expect(room >= wanted, || {
                 format!("{name} holds {room}, expected at least {wanted}")
             })?;
         }
-        if let Some(fault) = index::not_finite(query) {
-            return Err(index::refuse_not_finite("query", fault));
-        }
-        self.index.search(query, how, slots, distances)
+        form.search(query, how, slots, distances)
     }
 
     /// As [`search_into`](Self::search_into) for `queries` row-major; row `i` of `slots` and
@@ -124,6 +338,7 @@ impl Index {
                 return Err(index::refuse_not_finite(&format!("query {row}"), fault));
             }
         }
+        let form = &*self.read()?;
         let outputs = slots
             .chunks_exact_mut(how.k)
             .zip(distances.chunks_exact_mut(how.k));
@@ -134,7 +349,7 @@ impl Index {
             || (),
             |(), row, (((slots, distances), count), failed)| {
                 let query = &queries[row * dim..][..dim];
-                match self.index.search(query, how, slots, distances) {
+                match form.search(query, how, slots, distances) {
                     // At most the rows of an index, which a slot can count.
                     Ok(found) => **count = u32::try_from(found).unwrap_or(u32::MAX),
                     Err(error) => *failed = Err(error),
@@ -144,25 +359,101 @@ impl Index {
         answers.into_iter().try_for_each(|(_, failed)| failed)
     }
 
+    /// What a search for this query does, as JSON: `{ found, distances: { byCode, byVector },
+    /// expanded: [of level 0, 1, …], pool, entry, k, ef, exact, kind, codec, isa, chosen }`. `entry` is
+    /// a slot, null where nothing is walked; `ef` is the one that counts.
+    pub fn explain(&self, query: &[f32], params: SearchParams) -> Result<String> {
+        let how = how(params)?;
+        self.check_query(query)?;
+        let form = self.read()?;
+        let (trace, found) = form.explain(query, how)?;
+        let entry = form.entry();
+        let walked = entry.filter(|&entry| !how.exact && entry != NO_SLOT);
+        Ok(json!({
+            "found": found,
+            "distances": { "byCode": trace.by_code, "byVector": trace.by_vector },
+            "expanded": trace.expanded,
+            "pool": trace.pool,
+            "entry": walked,
+            "k": how.k,
+            "ef": walked.map(|_| how.ef.max(how.k)),
+            "exact": walked.is_none(),
+            "kind": if entry.is_some() { "hnsw" } else { "flat" },
+            "codec": form.codec().name(),
+            "isa": form.isa().name(),
+            "chosen": self.chosen(&form),
+        })
+        .to_string())
+    }
+
+    fn check_query(&self, query: &[f32]) -> Result<()> {
+        let dim = self.dim() as usize;
+        expect(query.len() == dim, || {
+            format!("query has {} numbers, expected {dim}", query.len())
+        })?;
+        match index::not_finite(query) {
+            Some(fault) => Err(index::refuse_not_finite("query", fault)),
+            None => Ok(()),
+        }
+    }
+
     /// The key of every slot; `None` when keys are row numbers.
     pub fn keys(&self) -> Option<KeyColumn> {
-        self.index.keys().to_column()
+        match &*self.peek() {
+            Form::Frozen(index) => index.keys().to_column(),
+            Form::Growing(growing) => growing.keys(),
+        }
     }
 
     /// The length of the index's file.
-    pub const fn file_bytes(&self) -> u64 {
-        self.index.layout().file_bytes()
+    pub fn file_bytes(&self) -> u64 {
+        match &*self.peek() {
+            Form::Frozen(index) => index.layout().file_bytes(),
+            Form::Growing(growing) => growing.layout().file_bytes(),
+        }
     }
 
-    /// Copies file bytes `offset..offset + out.len()`.
+    /// Copies file bytes `offset..offset + out.len()`. A growing index has no file: see
+    /// [`freeze`](Self::freeze).
     pub fn read_file(&self, offset: u64, out: &mut [u8]) -> Result<()> {
-        self.index.read_file(offset, out)
+        self.read()?.file()?.read_file(offset, out)
+    }
+
+    /// The length of the index's file in the form of hnswlib; an error where it cannot have it. Of a
+    /// growing index, too: see [`freeze`](Self::freeze).
+    pub fn export_bytes(&self) -> Result<u64> {
+        Ok(self.export(self.read()?.file()?)?.file_bytes())
+    }
+
+    /// Copies bytes `offset..offset + out.len()` of the file in the form of hnswlib.
+    pub fn read_export(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        let form = self.read()?;
+        let index = form.file()?;
+        self.export(index)?.read(index, offset, out)
+    }
+
+    /// How `index`, the frozen form, is written: that form never changes while it is there.
+    fn export(&self, index: &index::Index) -> Result<&hnswlib::Plan> {
+        if let Some(plan) = self.export.get() {
+            return Ok(plan);
+        }
+        let plan = hnswlib::Plan::new(index)?;
+        // Two threads may both make it; they make the same.
+        Ok(self.export.get_or_init(|| plan))
     }
 
     /// Walks every invariant (reachability too).
     pub fn check(&self) -> Result<()> {
-        self.index.check()
+        let frozen = self.read()?.frozen()?;
+        frozen.check()
     }
+}
+
+fn stopped() -> Error {
+    Error::new(
+        Code::Closed,
+        "this index was stopped by a panic while rows were added",
+    )
 }
 
 fn how(params: SearchParams) -> Result<How> {

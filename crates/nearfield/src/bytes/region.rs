@@ -48,6 +48,29 @@ impl AlignedBytes {
         Ok(copy)
     }
 
+    /// Appends bytes; room is taken ahead. An error with [`Code::Memory`] changes nothing.
+    pub fn try_append(&mut self, more: &[u8]) -> Result<()> {
+        let bytes = self.bytes + more.len();
+        let lines = bytes.div_ceil(LINE_BYTES);
+        self.lines
+            .try_reserve(lines.saturating_sub(self.lines.len()))
+            .map_err(|_| {
+                Error::new(Code::Memory, format!("{bytes} bytes could not be reserved"))
+            })?;
+        self.lines.resize(lines, Line::zeroed());
+        let start = std::mem::replace(&mut self.bytes, bytes);
+        self.as_mut_slice()[start..].copy_from_slice(more);
+        Ok(())
+    }
+
+    /// Takes the bytes from `bytes` on away.
+    pub fn truncate(&mut self, bytes: usize) {
+        self.bytes = self.bytes.min(bytes);
+        self.lines.truncate(self.bytes.div_ceil(LINE_BYTES));
+        let end = self.bytes;
+        bytemuck::cast_slice_mut::<Line, u8>(&mut self.lines)[end..].fill(0);
+    }
+
     /// The bytes, to be written.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.bytes]

@@ -46,6 +46,18 @@ impl Encoder {
         })
     }
 
+    /// Codes rows around a centre that others were coded around.
+    pub fn around(form: Form, centre: &[f32], rows: usize, metric: Metric) -> Result<Self> {
+        let bytes = (rows as u64).saturating_mul(form.stride(centre.len()) as u64);
+        Ok(Self {
+            form,
+            metric,
+            centre: centre.to_vec(),
+            bytes: AlignedBytes::try_new(bytes)?,
+            done: 0,
+        })
+    }
+
     /// What the codes take.
     pub const fn form(&self) -> Form {
         self.form

@@ -9,8 +9,12 @@
 //! Invariant: the first `settled` links of a row passed the rule against each other.
 
 use super::prune::Contender;
-use super::view::{FrozenArrays, Links};
+use super::view::{FrozenArrays, GraphView, Links};
+use super::walk::linked;
+use crate::exec::Exec;
 use crate::ids::{NO_SLOT, Slot};
+use crate::matrix::Rows;
+use crate::metric::ScorePair;
 use crate::search::Candidate;
 
 /// Links of one kind of level: all rows of one width.
@@ -34,6 +38,50 @@ impl Layer {
         }
     }
 
+    /// Places a row has.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows there are.
+    pub fn rows(&self) -> usize {
+        self.count.len()
+    }
+
+    /// A row's links.
+    #[inline]
+    pub fn links(&self, row: usize) -> &[Slot] {
+        &self.links[row * self.width..][..usize::from(self.count[row])]
+    }
+
+    /// Makes it `rows` rows: empty ones more, or the last ones less.
+    pub fn resize(&mut self, rows: usize) {
+        self.links.resize(rows * self.width, NO_SLOT);
+        self.scores.resize(rows * self.width, 0.0);
+        self.count.resize(rows, 0);
+        self.settled.resize(rows, 0);
+    }
+
+    /// A layer of the same width without rows.
+    pub fn like(&self) -> Self {
+        Self::new(0, self.width)
+    }
+
+    /// Copies row `from` of a layer of the same width over row `to`.
+    pub fn copy_row(&mut self, to: usize, other: &Self, from: usize) {
+        let (to_at, from_at) = (to * self.width, from * self.width);
+        let places = from_at..from_at + self.width;
+        self.links[to_at..to_at + self.width].copy_from_slice(&other.links[places.clone()]);
+        self.scores[to_at..to_at + self.width].copy_from_slice(&other.scores[places]);
+        self.count[to] = other.count[from];
+        self.settled[to] = other.settled[from];
+    }
+
+    /// All places, [`NO_SLOT`] after a row's links: the array of a frozen graph.
+    pub fn places(&self) -> &[Slot] {
+        &self.links
+    }
+
     fn contenders(&self, row: usize) -> impl Iterator<Item = Contender> {
         let (at, settled) = (row * self.width, usize::from(self.settled[row]));
         (0..usize::from(self.count[row])).map(move |i| Contender {
@@ -42,7 +90,7 @@ impl Layer {
         })
     }
 
-    #[allow(clippy::cast_possible_truncation)] // widths are at most 2 × M, far below 65,536
+    #[allow(clippy::cast_possible_truncation)] // widths are at most 65,535: a build's are, and growing asks
     fn set(&mut self, row: usize, contenders: &[Contender]) {
         let places = row * self.width..(row + 1) * self.width;
         let links = &mut self.links[places.clone()];
@@ -57,6 +105,53 @@ impl Layer {
         }
         self.count[row] = contenders.len() as u16;
         self.settled[row] = contenders.iter().take_while(|c| c.settled).count() as u16;
+    }
+
+    /// Adds one link to a row with room; it counts as not settled.
+    fn push(&mut self, row: usize, contender: Contender) {
+        let count = usize::from(self.count[row]);
+        assert!(count < self.width, "row {row} is full");
+        let at = row * self.width + count;
+        self.links[at] = contender.candidate.slot();
+        self.scores[at] = contender.candidate.score();
+        self.count[row] += 1;
+    }
+
+    /// Takes over the places of a frozen graph: links and their number. Scores are not known yet.
+    #[allow(clippy::cast_possible_truncation)] // a width fits
+    fn from_places(places: &[Slot], rows: usize, width: usize) -> Self {
+        let mut layer = Self::new(rows, width);
+        layer.links.copy_from_slice(places);
+        for (count, row) in layer.count.iter_mut().zip(places.chunks_exact(width)) {
+            *count = linked(row).len() as u16;
+        }
+        layer
+    }
+
+    /// Scores every link of the rows, `owner[row]` being the slot a row is of.
+    fn score_links(
+        &mut self,
+        owner: &[Slot],
+        rows: Rows<'_>,
+        pair: ScorePair,
+        (grain, exec): (usize, Exec<'_>),
+    ) {
+        let (links, width) = (&self.links, self.width);
+        let mut scores: Vec<_> = self.scores.chunks_exact_mut(width).collect();
+        exec.fill(
+            &mut scores,
+            grain,
+            || (),
+            |(), row, scores| {
+                let query = rows.row(owner[row]);
+                for (score, &slot) in scores
+                    .iter_mut()
+                    .zip(linked(&links[row * width..][..width]))
+                {
+                    *score = pair.one(query, rows.row(slot));
+                }
+            },
+        );
     }
 }
 
@@ -82,6 +177,32 @@ impl Draft {
         }
     }
 
+    /// Takes a frozen graph over these rows up again; `grain` rows are scored by one thread at a time.
+    pub fn thaw(
+        view: &GraphView<'_>,
+        rows: Rows<'_>,
+        pair: ScorePair,
+        grain: usize,
+        exec: Exec<'_>,
+    ) -> Self {
+        let slots = (0..).take(view.rows);
+        let upper_owner: Vec<Slot> = slots
+            .clone()
+            .zip(view.levels.windows(2))
+            .flat_map(|(slot, sums)| std::iter::repeat_n(slot, (sums[1] - sums[0]) as usize))
+            .collect();
+        let mut ground = Layer::from_places(view.links0, view.rows, view.links0_stride);
+        let mut upper = Layer::from_places(view.links, upper_owner.len(), view.m);
+        ground.score_links(&slots.collect::<Vec<_>>(), rows, pair, (grain, exec));
+        upper.score_links(&upper_owner, rows, pair, (grain, exec));
+        Self {
+            rows: view.rows,
+            levels: view.levels.to_vec(),
+            ground,
+            upper,
+        }
+    }
+
     /// The highest level of a slot.
     pub fn level(&self, slot: Slot) -> u32 {
         self.levels[slot as usize + 1] - self.levels[slot as usize]
@@ -96,7 +217,9 @@ impl Draft {
         }
     }
 
-    fn place(&self, slot: Slot, level: u32) -> (&Layer, usize) {
+    /// The layer of a level, and the slot's row of it.
+    #[inline]
+    pub fn place(&self, slot: Slot, level: u32) -> (&Layer, usize) {
         match level {
             0 => (&self.ground, slot as usize),
             _ => (&self.upper, self.upper_row(slot, level)),
@@ -105,6 +228,41 @@ impl Draft {
 
     fn upper_row(&self, slot: Slot, level: u32) -> usize {
         self.levels[slot as usize] as usize + level as usize - 1
+    }
+
+    /// The layer of level 0, and the one that the levels above share.
+    pub fn layers(&self) -> (&Layer, &Layer) {
+        (&self.ground, &self.upper)
+    }
+
+    /// As [`layers`](Self::layers), to be changed.
+    pub fn layers_mut(&mut self) -> (&mut Layer, &mut Layer) {
+        (&mut self.ground, &mut self.upper)
+    }
+
+    /// Prefix sums of the levels above 0.
+    pub fn levels(&self) -> &[u32] {
+        &self.levels
+    }
+
+    /// Adds slots without links, of these levels.
+    pub fn extend(&mut self, levels: impl Iterator<Item = u32>) {
+        let mut sum = self.levels[self.rows];
+        self.levels.extend(levels.map(|level| {
+            sum += level;
+            sum
+        }));
+        self.rows = self.levels.len() - 1;
+        self.ground.resize(self.rows);
+        self.upper.resize(sum as usize);
+    }
+
+    /// Takes the last slots away again; nothing may link to them.
+    pub fn truncate(&mut self, rows: usize) {
+        self.rows = rows;
+        self.levels.truncate(rows + 1);
+        self.ground.resize(rows);
+        self.upper.resize(self.levels[rows] as usize);
     }
 
     /// A node's links with their scores.
@@ -132,15 +290,14 @@ impl Draft {
         }
     }
 
-    /// Adds one link to a node of level 0, which has room.
-    pub fn push(&mut self, slot: Slot, contender: Contender) {
-        let ground = &mut self.ground;
-        let count = usize::from(ground.count[slot as usize]);
-        assert!(count < ground.width, "the row of {slot} is full");
-        let at = slot as usize * ground.width + count;
-        ground.links[at] = contender.candidate.slot();
-        ground.scores[at] = contender.candidate.score();
-        ground.count[slot as usize] += 1;
+    /// Adds one link to a node of a level, which has room.
+    pub fn push(&mut self, slot: Slot, level: u32, contender: Contender) {
+        if level == 0 {
+            self.ground.push(slot as usize, contender);
+        } else {
+            let row = self.upper_row(slot, level);
+            self.upper.push(row, contender);
+        }
     }
 
     /// Drops what only building needs.
@@ -164,6 +321,6 @@ impl Links for Draft {
     #[inline]
     fn links(&self, slot: Slot, level: u32) -> &[Slot] {
         let (layer, row) = self.place(slot, level);
-        &layer.links[row * layer.width..][..usize::from(layer.count[row])]
+        layer.links(row)
     }
 }

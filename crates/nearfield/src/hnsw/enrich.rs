@@ -133,6 +133,7 @@ fn give(draft: &mut Draft, from: Candidate, slot: Slot) -> bool {
     }
     draft.push(
         from.slot(),
+        0,
         Contender {
             candidate: Candidate::new(from.score(), slot),
             settled: false,

@@ -16,19 +16,25 @@
 //! | `bulk` | whole levels at once, where there are codes |
 //! | `draft` | the growing graph with its link scores |
 //! | `prune` | which neighbours to keep |
+//! | `grow` | [`GrowingGraph`]: batches into a graph that is searched meanwhile |
+//! | `adopt` | [`Adopter`]: a graph built elsewhere, taken over |
 //! | `enrich` | free places for the slots fewest link to |
 //! | `repair` | making every slot reachable, then findable by its own vector |
 //! | `walk` | greedy descent, beam, answer |
+//! | `trace` | the same walk, counting what it does |
 //! | `check` | what opening and `check()` ask of the arrays |
 
+mod adopt;
 mod build;
 mod bulk;
 pub mod check;
 mod draft;
 mod enrich;
+mod grow;
 mod plan;
 mod prune;
 mod repair;
+pub mod trace;
 mod twins;
 mod view;
 pub mod walk;
@@ -38,5 +44,7 @@ pub mod walk;
 /// only some of those there are.
 const CROWD_MIN: usize = 24;
 
+pub use adopt::{Adopter, Foreign};
 pub use build::{BuildPhase, HnswBuilder, HnswParams, StepReport};
-pub use view::{FrozenArrays, GraphView, Links};
+pub use grow::{GrowingGraph, Missed, Round, Shown};
+pub use view::{FrozenArrays, GraphView, Links, Walkable};

@@ -92,6 +92,11 @@ impl Repair {
         })
     }
 
+    /// Whether any search missed its slot, so that links were given.
+    pub fn gave(&self) -> bool {
+        !self.tree.given.is_empty()
+    }
+
     /// Whether codes could not tell some row from many others.
     pub const fn crowded(&self) -> bool {
         self.crowded
@@ -139,14 +144,15 @@ impl Repair {
 
 /// What came of a search for a slot.
 #[derive(Clone, Debug, Default)]
-struct Sought {
+pub(super) struct Sought {
     /// What was found in its place, nearest first, with the scores of vectors; `None` if it was found.
-    instead: Option<Vec<Candidate>>,
+    pub(super) instead: Option<Vec<Candidate>>,
     /// It was found among many that codes cannot tell it from.
     crowded: bool,
 }
 
-fn search_for(draft: &Draft, slots: &[Slot], site: &Site<'_>) -> Result<Vec<Sought>> {
+/// Searches for each of these slots.
+pub(super) fn search_for(draft: &Draft, slots: &[Slot], site: &Site<'_>) -> Result<Vec<Sought>> {
     let mut out: Vec<Result<Sought>> = vec![Ok(Sought::default()); slots.len()];
     site.exec.fill(
         &mut out,

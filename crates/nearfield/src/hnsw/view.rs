@@ -9,6 +9,7 @@
 //! A view promises nothing by itself; [`check::validate`](super::check::validate) makes it safe to walk.
 
 use crate::ids::{NO_SLOT, Slot};
+use crate::kernels::prefetch_row;
 
 /// A graph's neighbours, whatever form it has.
 pub trait Links {
@@ -17,6 +18,32 @@ pub trait Links {
 
     /// The places of a slot on a level that has it; the neighbours end at the first [`NO_SLOT`].
     fn links(&self, slot: Slot, level: u32) -> &[Slot];
+
+    /// Says that this slot's places of level 0 will be asked for soon.
+    #[inline]
+    fn prefetch(&self, slot: Slot) {
+        prefetch_row(self.links(slot, 0));
+    }
+}
+
+/// A graph that can be asked: it also says where walks start and which rows share a node.
+pub trait Walkable: Links {
+    /// Where walks start; [`NO_SLOT`] when there is nothing to walk.
+    fn entry(&self) -> Slot;
+
+    /// The entry's level, the highest.
+    fn level(&self) -> u32;
+
+    /// Whether any two rows are equal.
+    fn has_twins(&self) -> bool;
+
+    /// The next slot with the same vector.
+    fn twin_after(&self, slot: Slot) -> Option<Slot>;
+
+    /// The slot's twins in ascending order, without the slot itself.
+    fn twins_after(&self, slot: Slot) -> impl Iterator<Item = Slot> {
+        std::iter::successors(self.twin_after(slot), |&slot| self.twin_after(slot))
+    }
 }
 
 /// The frozen graph, borrowed from an index or a file.
@@ -42,14 +69,22 @@ pub struct GraphView<'a> {
     pub twins: Option<&'a [u32]>,
 }
 
-impl GraphView<'_> {
-    /// The slot's twins in ascending order, without the slot itself.
-    pub fn twins_after(&self, slot: Slot) -> impl Iterator<Item = Slot> {
-        let next = move |slot: Slot| -> Option<Slot> {
-            let next = *self.twins?.get(slot as usize)?;
-            (next != NO_SLOT).then_some(next)
-        };
-        std::iter::successors(next(slot), move |&slot| next(slot))
+impl Walkable for GraphView<'_> {
+    fn entry(&self) -> Slot {
+        self.entry
+    }
+
+    fn level(&self) -> u32 {
+        self.level
+    }
+
+    fn has_twins(&self) -> bool {
+        self.twins.is_some()
+    }
+
+    fn twin_after(&self, slot: Slot) -> Option<Slot> {
+        let next = *self.twins?.get(slot as usize)?;
+        (next != NO_SLOT).then_some(next)
     }
 }
 

@@ -9,10 +9,9 @@
 //! Invariants: a slot is scored at most once a beam, so walks end on any checked graph, whatever the
 //! scores are. Nothing allocates once the buffers have grown.
 
-use super::view::{GraphView, Links};
+use super::view::{Links, Walkable};
 use crate::codec::Scorer;
 use crate::ids::{NO_SLOT, Slot};
-use crate::kernels::prefetch_row;
 use crate::search::{Buffers, Candidate, Pool, Top};
 
 /// Rows asked for ahead of the four being scored.
@@ -26,13 +25,13 @@ const LANDINGS: usize = 12;
 
 /// Leaves the `k` nearest slots in `buffers.results`, nearest first, ties by slot.
 pub fn search<S: Scorer>(
-    view: &GraphView<'_>,
+    view: &impl Walkable,
     scorer: &S,
     ef: usize,
     k: usize,
     buffers: &mut Buffers,
 ) {
-    fill_pool(view, scorer, ef, k, buffers);
+    fill_pool(start_of(view), view, scorer, ef, k, buffers);
     answer(view, k, &buffers.pool, &mut buffers.results);
 }
 
@@ -40,35 +39,48 @@ pub fn search<S: Scorer>(
 /// cost little, so the walk keeps twice `ef` of them, and the nearest `ef` are scored again, twice `k` at
 /// least: the last of the answer needs candidates beyond it too.
 pub fn search_by_codes<C: Scorer, S: Scorer>(
-    view: &GraphView<'_>,
+    view: &impl Walkable,
     codes: &C,
     scorer: &S,
     (ef, k): (usize, usize),
     buffers: &mut Buffers,
 ) {
     let ef = ef.max(k);
-    fill_pool(view, codes, ef.saturating_mul(2), k, buffers);
+    fill_pool(
+        start_of(view),
+        view,
+        codes,
+        ef.saturating_mul(2),
+        k,
+        buffers,
+    );
     buffers.pool.rescore(scorer, ef.max(k.saturating_mul(2)));
     answer(view, k, &buffers.pool, &mut buffers.results);
 }
 
+/// Where walks start, and that slot's level.
+pub(super) fn start_of(view: &impl Walkable) -> (Slot, u32) {
+    (view.entry(), view.level())
+}
+
 /// Leaves in the pool the nearest that a walk from the entry finds.
-fn fill_pool<S: Scorer>(
-    view: &GraphView<'_>,
+pub(super) fn fill_pool<S: Scorer>(
+    (entry, level): (Slot, u32),
+    links: &impl Links,
     scorer: &S,
     ef: usize,
     k: usize,
     buffers: &mut Buffers,
 ) {
     buffers.results.clear();
-    if view.entry == NO_SLOT || k == 0 {
+    if entry == NO_SLOT || k == 0 {
         buffers.pool.reset(0);
         return;
     }
-    let ef = ef.max(k).min(view.rows);
-    let entry = Candidate::new(scorer.score(view.entry), view.entry);
-    let starts = land(view, scorer, entry, view.level, buffers);
-    beam(view, scorer, starts.as_slice(), 0, ef, buffers);
+    let ef = ef.max(k).min(links.rows());
+    let entry = Candidate::new(scorer.score(entry), entry);
+    let starts = land(links, scorer, entry, level, buffers);
+    beam(links, scorer, starts.as_slice(), 0, ef, buffers);
 }
 
 /// Where a walk of level 0 starts.
@@ -183,7 +195,7 @@ pub(super) fn beam_until<S: Scorer>(
         }
         let found = |slot| {
             if level == 0 {
-                prefetch_row(graph.links(slot, 0));
+                graph.prefetch(slot);
             }
         };
         score_into(scorer, gathered, pool, found);
@@ -251,8 +263,8 @@ pub(super) fn linked(places: &[Slot]) -> &[Slot] {
 }
 
 /// Firsts of the pool and their twins, which share their score; of each chain at most `k`.
-fn answer(view: &GraphView<'_>, k: usize, pool: &Pool, results: &mut Vec<Candidate>) {
-    if view.twins.is_none() {
+pub(super) fn answer(view: &impl Walkable, k: usize, pool: &Pool, results: &mut Vec<Candidate>) {
+    if !view.has_twins() {
         results.extend(pool.entries().iter().take(k));
         return;
     }

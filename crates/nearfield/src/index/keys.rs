@@ -218,6 +218,37 @@ fn check_text(offsets: &[u64], text: &[u8], rows: u32) -> Result<Option<Fault>> 
     }
 }
 
+/// The keys at these places of a column, in their order.
+pub fn gather(column: &KeyColumn, places: &[usize]) -> Result<KeyColumn> {
+    let missing = |place: usize| refuse(format!("no key at {place} of the keys given"));
+    match column {
+        KeyColumn::Numbers(numbers) => {
+            let key = |&place: &usize| numbers.get(place).copied().ok_or_else(|| missing(place));
+            places
+                .iter()
+                .map(key)
+                .collect::<Result<_>>()
+                .map(KeyColumn::Numbers)
+        }
+        KeyColumn::Text { bytes, offsets } => {
+            let at = |place: usize| usize::try_from(*offsets.get(place)?).ok();
+            let mut gathered = Vec::new();
+            let mut ends = vec![0];
+            for &place in places {
+                let key = at(place)
+                    .zip(at(place + 1))
+                    .and_then(|(from, to)| bytes.get(from..to));
+                gathered.extend_from_slice(key.ok_or_else(|| missing(place))?);
+                ends.push(gathered.len() as u64);
+            }
+            Ok(KeyColumn::Text {
+                bytes: gathered,
+                offsets: ends,
+            })
+        }
+    }
+}
+
 /// A key short enough for a message.
 fn shorten(key: &str) -> String {
     const SHOWN: usize = 60;

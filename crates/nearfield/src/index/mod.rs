@@ -2,19 +2,28 @@
 //!
 //! ```text
 //! mod      Index: what there is, and searching it
+//! ask      one search, of whatever form
+//! grow     Growing: an index that takes more rows, and gives frozen copies of itself
 //! open     a file's bytes ─► Index, every check on the way
 //! image    Index ─► the file's bytes, in pieces
 //! graph    the graph's arrays as sections
 //! codes    the vectors' codes as sections
+//! hnswlib  files of another library, read and written
+//! explain  what a search does, counted
 //! keys     the callers' names for vectors
 //! unique   are any two equal, in little memory
 //! ```
 //!
-//! Invariants: an index never changes. Its sections are the arrays searches walk, whether they were
-//! built, loaded or mapped, so saving translates nothing and there is one form of everything.
+//! Invariants: an [`Index`] never changes. Its sections are the arrays searches walk, whether they were
+//! built, loaded or mapped, so saving translates nothing. [`Growing`](grow::Growing) is the one other form:
+//! it holds the same things with room to grow, and becomes an `Index` to be saved.
 
+mod ask;
 pub mod codes;
+mod explain;
 pub mod graph;
+pub mod grow;
+pub mod hnswlib;
 mod image;
 pub mod keys;
 pub mod open;
@@ -24,14 +33,16 @@ use crate::bytes::header::Header;
 use crate::bytes::layout::Section;
 use crate::bytes::region::Region;
 use crate::bytes::table::Layout;
-use crate::codec::{Codec, F32Scorer, by_code};
+use crate::codec::Codec;
 use crate::error::{Code, Error, Result};
-use crate::hnsw::walk;
+use crate::hnsw::GraphView;
+use crate::hnsw::trace::Trace;
 use crate::ids::{NO_SLOT, Slot};
 use crate::kernels::{Isa, Kernels, kernels};
 use crate::matrix::{Rows, stride};
 use crate::metric::{Metric, ScorePair};
-use crate::search::{Scratch, ScratchPool, exact};
+use crate::search::ScratchPool;
+use ask::Asked;
 use codes::CodeSections;
 use graph::Graph;
 use image::Image;
@@ -97,6 +108,7 @@ pub struct Index {
     codes: Option<CodeSections>,
     graph: Option<Graph>,
     keys: Keys,
+    limit: Option<Isa>,
     kernels: &'static Kernels,
     pair: ScorePair,
     scratch: ScratchPool,
@@ -120,6 +132,7 @@ impl Index {
             codes,
             graph,
             keys,
+            limit,
             kernels,
             pair: params.metric.score_pair(kernels),
             scratch: ScratchPool::new(params.dim as usize),
@@ -184,37 +197,25 @@ impl Index {
         slots: &mut [Slot],
         distances: &mut [f32],
     ) -> Result<usize> {
-        let k = how.k.min(self.params.rows as usize);
-        let mut lease = self.scratch.lease()?;
-        let Scratch {
-            query: own,
-            code,
-            buffers,
-        } = &mut *lease;
-        own.row_mut(0).copy_from_slice(query);
-        self.params.metric.prepare(own.row_mut(0));
-        let rows = self.rows();
-        let scorer = F32Scorer::new(rows, own.row(0), self.pair);
-        match (&self.graph, &self.codes) {
-            (Some(graph), None) if !how.exact => {
-                walk::search(&graph.view(&self.params), &scorer, how.ef, k, buffers);
-            }
-            (Some(graph), Some(codes)) if !how.exact => {
-                let codes = codes.view();
-                code.set(self.params.metric, own.row(0), codes);
-                let view = graph.view(&self.params);
-                by_code!(codes, code, self.kernels, |coded| {
-                    walk::search_by_codes(&view, &coded, &scorer, (how.ef, k), buffers);
-                });
-            }
-            _ => exact::search(&scorer, rows.len(), k, &mut buffers.results),
+        let asked = self.asked();
+        asked.search(&self.scratch, query, how, slots, distances)
+    }
+
+    /// What a search for a query does, counted, and how many neighbours it finds. Asks of the query what
+    /// [`search`](Self::search) asks.
+    pub fn explain(&self, query: &[f32], how: How) -> Result<(Trace, usize)> {
+        self.asked().explain(&self.scratch, query, how)
+    }
+
+    fn asked(&self) -> Asked<'_, GraphView<'_>> {
+        Asked {
+            metric: self.params.metric,
+            kernels: self.kernels,
+            pair: self.pair,
+            rows: self.rows(),
+            codes: self.codes.as_ref().map(CodeSections::view),
+            graph: self.graph.as_ref().map(|graph| graph.view(&self.params)),
         }
-        let results = &buffers.results;
-        for ((candidate, slot), distance) in results.iter().zip(slots).zip(distances) {
-            *slot = candidate.slot();
-            *distance = self.params.metric.distance(candidate.score());
-        }
-        Ok(results.len())
     }
 
     /// Walks every invariant, reachability of every row too.

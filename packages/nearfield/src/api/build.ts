@@ -5,6 +5,8 @@
  *                                          │ report, yield, look at the signal; on any error buildDrop
  */
 
+import type { BuilderHandle } from '../backend.ts'
+import type { Chosen } from '../backends/choose.ts'
 import { DIM_MAX } from '../generated/constants.ts'
 import { BUILD_OPTION_NAMES } from '../generated/options.ts'
 import type { Host } from './host.ts'
@@ -31,8 +33,18 @@ export async function buildIndex(host: Host, vectors: Vectors, options: BuildOpt
   const data = ready || Array.isArray(vectors) ? matrix.data : matrix.data.slice()
   const chosen = ready ?? (await host.choices.choose(wanted, threads))
   meter.check()
+  return made(host, chosen, await chosen.backend.buildBegin(data, json, keys), threads, meter)
+}
+
+/** Drives a builder to its end; on any error it is dropped. */
+export async function made(
+  host: Host,
+  chosen: Chosen,
+  builder: BuilderHandle,
+  threads: number,
+  meter: Meter,
+): Promise<Index> {
   const { backend } = chosen
-  const builder = await backend.buildBegin(data, json, keys)
   try {
     for (;;) {
       const report = await backend.buildStep(builder, threads)

@@ -1,6 +1,7 @@
 /**
  * `Index`: what a user holds. It checks arguments, lets the backend answer in slots, and turns slots
- * into keys in the last line. It never changes after it was made, so calls may overlap freely.
+ * into keys in the last line. Calls may overlap freely: batches wait for each other, and searches see
+ * a batch when it is whole.
  *
  *   Index ─▶ Lease (backend, handle, who is inside)   KeyTable (slot → key)   Described (core's JSON)
  */
@@ -8,23 +9,31 @@ import type { BackendInfo, IndexHandle, RawHits, SearchParams, SyncCalls } from 
 import type { Chosen } from '../backends/choose.ts'
 import { EF_DEFAULT } from '../generated/constants.ts'
 import type { Codec, Kind, Metric } from '../generated/options.ts'
+import { addBatch, Queue } from './add.ts'
 import { NearfieldError, shown } from './errors.ts'
+import { type Account, type Explanation, microsOf } from './explain.ts'
 import { BatchCollector, type BatchHits, type Hit, toHits } from './hits.ts'
 import type { Files, Host } from './host.ts'
-import { KeyTable } from './keys.ts'
+import { KeyTable, toKeyColumn } from './keys.ts'
 import { Lease } from './lease.ts'
 import {
+  type AddOptions,
   type BatchOptions,
+  checkFormat,
   checkOptions,
+  type ExplainOptions,
   type RecallOptions,
+  type SaveOptions,
   type SearchOptions,
   type SyncSearchOptions,
   searchParams,
+  type TuneOptions,
 } from './options.ts'
 import { Meter, type RunOptions } from './progress.ts'
 import { type Tally, tally } from './recall.ts'
 import { type Image, saveTo, type Target, toBytes } from './save.ts'
 import { hasTime, isShort, nextTurn, runShort } from './short-work.ts'
+import { checkRecall, type Tuned, tune } from './tune.ts'
 import { type Query, toMatrix, toQuery, type Vectors } from './vectors.ts'
 
 /** What the core tells of an index; more fields may come. */
@@ -43,24 +52,29 @@ export interface IndexStats {
   readonly [more: string]: unknown
 }
 
-export type SaveOptions = Pick<RunOptions, 'signal' | 'onProgress'>
+/** What became of a batch. */
+export interface Added {
+  /** Rows that were added. */
+  readonly added: number
+  /** The row number of the first; the others follow. */
+  readonly first: number
+}
 
 /** Queries a chunk, at most; between chunks a batch reports and looks at its signal. */
 const CHUNK_QUERIES_MAX = 1024
 /** Multiplications a chunk of exact search may take: some tenths of a second. */
 const CHUNK_WORK_MAX = 4e9
 
-/** An index, ready to answer. Made by `buildIndex` and `openIndex`. */
+/** An index, ready to answer. Made by `buildIndex`, `createIndex` and `openIndex`. */
 export class Index implements AsyncDisposable {
-  readonly size: number
   readonly dim: number
   readonly metric: Metric
-  readonly kind: Kind
   /** Which backend answers, and why that one. */
   readonly backend: BackendInfo
   readonly #lease: Lease
   readonly #table: KeyTable
-  readonly #stats: IndexStats
+  readonly #queue = new Queue()
+  #stats: IndexStats
   readonly #threads: number
   readonly #host: Pick<Host, 'files' | 'locate'>
   /** Slots of the searches that block; grown, never shared between two calls at once. */
@@ -81,11 +95,18 @@ export class Index implements AsyncDisposable {
     this.#stats = stats
     this.#threads = threads
     this.backend = info
-    this.size = stats.size
     this.dim = stats.dim
     this.metric = stats.metric
-    this.kind = stats.kind
     lease.watch(this)
+  }
+
+  /** Rows. */
+  get size(): number {
+    return this.#stats.size
+  }
+
+  get kind(): Kind {
+    return this.#stats.kind
   }
 
   /** @internal Takes over `handle`. `threads` is what calls use when they do not say. */
@@ -97,7 +118,7 @@ export class Index implements AsyncDisposable {
   ): Promise<Index> {
     try {
       const stats = JSON.parse(await backend.describe(handle)) as IndexStats
-      const table = new KeyTable(await backend.keys(handle))
+      const table = new KeyTable(await backend.keys(handle), stats.size)
       return new Index(host, new Lease(backend, handle), info, table, Object.freeze(stats), threads)
     } catch (error) {
       await backend.drop(handle).catch(() => {}) // the first error is the one to tell
@@ -196,20 +217,76 @@ export class Index implements AsyncDisposable {
     return total.wanted === 0 ? 1 : total.found / total.wanted
   }
 
-  /** Writes the index's file. A path is replaced as a whole: afterwards it is the old file or the new. */
+  /**
+   * Adds rows. Searches may go on and see the batch once it is whole; another `add` waits for this
+   * one. When it rejects, aborted or refused, the index is as it was.
+   */
+  async add(vectors: Vectors, options: AddOptions = {}): Promise<Added> {
+    checkOptions(options, 'add')
+    const meter = new Meter(options)
+    const { backend, handle } = this.#lease
+    const threads = options.threads ?? this.#threads
+    return this.#lease.use(async () => {
+      const { data, rows } = toMatrix(vectors, this.dim, 'vectors')
+      const keys = toKeyColumn(options.keys, rows)
+      const adder = await backend.addBegin(handle, data, keys)
+      return this.#queue.turn(async () => {
+        const batch = { backend, adder, keys, rows, threads }
+        const first = await addBatch(batch, this.#table, meter)
+        this.#stats = Object.freeze(JSON.parse(await backend.describe(handle)) as IndexStats)
+        return { added: rows, first }
+      })
+    })
+  }
+
+  /**
+   * The smallest `ef` that finds the wanted share of true neighbours of `queries`, measured against exact
+   * search over this index. Where no `ef` does, `reached` is false and the rest tells of the best.
+   */
+  async tune(queries: Vectors, options: TuneOptions): Promise<Tuned> {
+    checkOptions(options, 'tune')
+    const { k } = searchParams({ k: options.k }, this.size)
+    const wanted = checkRecall(options.recall)
+    const meter = new Meter(options)
+    const { data, rows } = this.#queries(queries)
+    if (rows === 0) throw new NearfieldError('OPTION', 'tune needs at least one query, received none')
+    const answer = async (params: SearchParams, report: Meter): Promise<readonly RawHits[]> => {
+      const answers: RawHits[] = []
+      await this.#chunks(data, rows, options, report, [params], (_, [found]) => answers.push(found!))
+      return answers
+    }
+    return tune(answer, { k, wanted, walks: this.kind === 'hnsw', size: this.size }, meter)
+  }
+
+  /** What a search for `query` does: how much it compares, where it walks, and how long it takes. */
+  async explain(query: Query, options: ExplainOptions = {}): Promise<Explanation> {
+    checkOptions(options, 'searchSync')
+    const params = searchParams(options, this.size)
+    const vector = toQuery(query, this.dim).slice()
+    const { backend, handle } = this.#lease
+    return this.#lease.use(async () => {
+      const told = JSON.parse(await backend.explain(handle, vector, params)) as Account
+      const key = told.entry === null ? null : this.#table.key(told.entry)
+      return { ...told, entry: key, micros: await microsOf(backend, handle, vector, params) }
+    })
+  }
+
+  /** Writes the index's file, as the index is now. A path is replaced as a whole: afterwards it is the old file or the new. */
   async save(target: Target, options: SaveOptions = {}): Promise<void> {
-    checkOptions(options, 'run')
+    checkOptions(options, 'save')
     const meter = new Meter(options)
     const place = typeof target === 'string' || target instanceof URL ? this.#host.locate(target) : null
     const path = place && 'path' in place ? place.path : null
-    await this.#lease.use(() => saveTo(target, path, this.#host.files as Files | null, this.#image(), meter))
+    await this.#frozen(options, (image) =>
+      saveTo(target, path, this.#host.files as Files | null, image, meter),
+    )
   }
 
-  /** The index's file as one array. */
+  /** The index's file as one array, as the index is now. */
   async toBytes(options: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-    checkOptions(options, 'run')
+    checkOptions(options, 'save')
     const meter = new Meter(options)
-    return this.#lease.use(() => toBytes(this.#image(), meter))
+    return this.#frozen(options, (image) => toBytes(image, meter))
   }
 
   stats(): IndexStats {
@@ -335,9 +412,24 @@ export class Index implements AsyncDisposable {
     return Math.min(keysOut.length, distancesOut.length)
   }
 
-  #image(): Image {
-    const { backend, handle: index } = this.#lease
-    return { backend, index, bytes: this.#stats.bytes, open: () => this.#lease.check() }
+  /** Rows may be added while a file is written: it is that of a copy, where there is need of one. */
+  #frozen<T>({ format = 'nearfield' }: SaveOptions, use: (image: Image) => Promise<T>): Promise<T> {
+    checkFormat(format)
+    const { backend, handle } = this.#lease
+    const open = () => this.#lease.check()
+    return this.#lease.use(async () => {
+      const index = await backend.freeze(handle)
+      try {
+        if (format === 'hnswlib') {
+          const bytes = await backend.exportBytes(index)
+          return await use({ bytes, open, read: (at, count) => backend.readExport(index, at, count) })
+        }
+        const { bytes } = JSON.parse(await backend.describe(index)) as IndexStats
+        return await use({ bytes, open, read: (at, count) => backend.readFile(index, at, count) })
+      } finally {
+        await backend.drop(index).catch(() => {}) // the first error is the one to tell
+      }
+    })
   }
 }
 

@@ -1,37 +1,50 @@
-/** The public surface: three functions bound to a host by an entry, and the types around them. */
+/** The public surface: four functions bound to a host by an entry, and the types around them. */
 import { buildIndex } from './build.ts'
 import { type Capabilities, capabilities } from './capabilities.ts'
+import { createIndex } from './create.ts'
 import type { Host } from './host.ts'
 import type { Index } from './index.ts'
 import { openIndex, type Source } from './open.ts'
-import type { BuildOptions, OpenOptions } from './options.ts'
+import type { BuildOptions, CreateOptions, OpenOptions } from './options.ts'
 import type { Vectors } from './vectors.ts'
 
 export type { BackendInfo, BackendKind } from '../backend.ts'
 export type { Codec, Isa, Kind, Metric } from '../generated/options.ts'
 export type { Capabilities } from './capabilities.ts'
 export { type ErrorCode, NearfieldError } from './errors.ts'
+export type { Explanation } from './explain.ts'
 export type { BatchHits, Hit } from './hits.ts'
-export type { Index, IndexStats, SaveOptions } from './index.ts'
+export type { Added, Index, IndexStats } from './index.ts'
 export type { Key, Keys } from './keys.ts'
 export type { Source } from './open.ts'
 export type {
+  AddOptions,
   BackendChoice,
   BatchOptions,
   BuildOptions,
+  CreateOptions,
+  ExplainOptions,
+  FileFormat,
   IndexOptions,
+  OpenHnswlibOptions,
+  OpenNearfieldOptions,
   OpenOptions,
   RecallOptions,
+  SaveOptions,
   SearchOptions,
   SyncSearchOptions,
+  TuneOptions,
 } from './options.ts'
 export type { Phase, Progress, RunOptions } from './progress.ts'
 export type { Target } from './save.ts'
+export type { Tuned } from './tune.ts'
 export type { Query, Tensor, Vectors } from './vectors.ts'
 
 export interface Nearfield {
   /** Builds an index over a copy of `vectors`. */
   buildIndex(vectors: Vectors, options: BuildOptions): Promise<Index>
+  /** Makes an index without rows, for `index.add`. */
+  createIndex(options: CreateOptions): Promise<Index>
   /** Opens an index's file, wherever it was written. */
   openIndex(source: Source, options?: OpenOptions): Promise<Index>
   /** Which backends work here, and which one `auto` means. */
@@ -41,6 +54,7 @@ export interface Nearfield {
 export function nearfield(host: Host): Nearfield {
   return {
     buildIndex: (vectors, options = {} as BuildOptions) => buildIndex(host, vectors, options),
+    createIndex: (options = {} as CreateOptions) => createIndex(host, options),
     openIndex: (source, options = {}) => openIndex(host, source, options),
     capabilities: () => capabilities(host),
   }

@@ -4,15 +4,17 @@
  *
  *   path ─▶ Files ─┐
  *   URL ─▶ fetch ──┼─▶ Input { bytes, pieces } ─▶ openBegin ─▶ openWrite × n ─▶ openFinish ─▶ Index
- *   Blob, bytes ───┘
+ *   Blob, bytes ───┘                              of hnswlib: importBegin ─▶ buildStep × n ─▶ Index
  */
 
-import type { Chosen } from '../backends/choose.ts'
-import { OPEN_OPTION_NAMES } from '../generated/options.ts'
+import type { Backend, KeyColumn, LoaderHandle } from '../backend.ts'
+import { IMPORT_OPTION_NAMES, OPEN_OPTION_NAMES } from '../generated/options.ts'
+import { made } from './build.ts'
 import { NearfieldError, shown } from './errors.ts'
 import type { Host, Place } from './host.ts'
 import { Index } from './index.ts'
-import { checkOptions, coreJson, type OpenOptions } from './options.ts'
+import { toKeyColumn } from './keys.ts'
+import { checkFormat, checkOptions, coreJson, type OpenHnswlibOptions, type OpenOptions } from './options.ts'
 import { Meter } from './progress.ts'
 
 /** A path (or, in browsers, an address), a URL, or the bytes themselves. */
@@ -27,7 +29,9 @@ interface Input {
 const PIECE_BYTES = 4 << 20
 
 export async function openIndex(host: Host, source: Source, options: OpenOptions): Promise<Index> {
-  checkOptions(options, 'open')
+  const { format = 'nearfield' } = options ?? {}
+  checkFormat(format)
+  checkOptions(options, format === 'hnswlib' ? 'import' : 'open')
   const meter = new Meter(options)
   const { mode = 'memory' } = options
   if (mode !== 'memory' && mode !== 'mapped') {
@@ -35,6 +39,7 @@ export async function openIndex(host: Host, source: Source, options: OpenOptions
   }
   const isa = options.isa ?? host.preferences.isa
   const json = coreJson(options, OPEN_OPTION_NAMES, { isa })
+  const foreign = options.format === 'hnswlib' ? importing(options, isa) : null
   const threads = options.threads ?? 0
   const place = typeof source === 'string' || source instanceof URL ? host.locate(source) : null
   const path = place && 'path' in place ? place.path : null
@@ -46,34 +51,38 @@ export async function openIndex(host: Host, source: Source, options: OpenOptions
   }
   const chosen = await host.choices.choose(options.backend ?? host.preferences.backend ?? 'auto', threads)
   meter.check()
-  if (mode === 'mapped')
-    return Index.of(host, chosen, await mapped(host, chosen, path!, json, threads), threads)
+  const { backend } = chosen
+  if (mode === 'mapped') {
+    await probe(host, path!)
+    if (!foreign) return Index.of(host, chosen, await backend.openMapped(path!, json, threads), threads)
+    const builder = await backend.importMapped(path!, foreign.json, foreign.keys)
+    return made(host, chosen, builder, threads, meter)
+  }
   const input = place
     ? await fromPlace(host, place, options.signal)
     : fromBytes(source as Exclude<Source, string | URL>)
-  return Index.of(host, chosen, await load(chosen, input, json, threads, meter), threads)
+  const loader = await load(backend, input, json, meter)
+  if (!foreign) return Index.of(host, chosen, await backend.openFinish(loader, threads), threads)
+  const builder = await backend.importBegin(loader, foreign.json, foreign.keys)
+  return made(host, chosen, builder, threads, meter)
+}
+
+/** What the core needs beside a file of hnswlib. */
+function importing(
+  options: OpenHnswlibOptions,
+  isa: string | undefined,
+): { readonly json: string; readonly keys: KeyColumn | null } {
+  return { json: coreJson(options, IMPORT_OPTION_NAMES, { isa }), keys: toKeyColumn(options.keys) }
 }
 
 /** Opening here first tells a missing file from one that cannot be mapped. */
-async function mapped(
-  host: Host,
-  { backend }: Chosen,
-  path: string,
-  json: string,
-  threads: number,
-): Promise<number> {
+async function probe(host: Host, path: string): Promise<void> {
   const file = await host.files!.open(path)
   await file.close()
-  return backend.openMapped(path, json, threads)
 }
 
-async function load(
-  { backend }: Chosen,
-  input: Input,
-  json: string,
-  threads: number,
-  meter: Meter,
-): Promise<number> {
+/** A loader that has all of the file. */
+async function load(backend: Backend, input: Input, json: string, meter: Meter): Promise<LoaderHandle> {
   const loader = await backend.openBegin(input.bytes, json)
   try {
     let done = 0
@@ -87,7 +96,7 @@ async function load(
     await backend.openDrop(loader).catch(() => {}) // the first error is the one to tell
     throw error
   }
-  return backend.openFinish(loader, threads)
+  return loader
 }
 
 async function fromPlace(host: Host, place: Place, signal: AbortSignal | undefined): Promise<Input> {

@@ -7,12 +7,18 @@ import type { BackendKind, SearchParams } from '../backend.ts'
 import { K_DEFAULT } from '../generated/constants.ts'
 import type {
   AutoOptions,
+  CoreImportOptions,
   CoreOpenOptions,
   CoreSearchOptions,
   FlatOptions,
   HnswOptions,
 } from '../generated/options.ts'
-import { BUILD_OPTION_NAMES, OPEN_OPTION_NAMES, SEARCH_OPTION_NAMES } from '../generated/options.ts'
+import {
+  BUILD_OPTION_NAMES,
+  IMPORT_OPTION_NAMES,
+  OPEN_OPTION_NAMES,
+  SEARCH_OPTION_NAMES,
+} from '../generated/options.ts'
 import { NearfieldError, shown } from './errors.ts'
 import type { Keys } from './keys.ts'
 import type { RunOptions } from './progress.ts'
@@ -40,11 +46,40 @@ export type IndexOptions =
 
 export type BuildOptions = IndexOptions & PlaceOptions & RunOptions & { readonly keys?: Keys | undefined }
 
-export interface OpenOptions extends PlaceOptions, RunOptions {
+/** What an index that starts without rows shall be: `dim` must be said. */
+export type CreateOptions = IndexOptions & { readonly dim: number } & PlaceOptions &
+  Pick<RunOptions, 'threads'>
+
+export interface AddOptions extends RunOptions {
+  /** One a row, of the sort the index has; the first rows decide. */
+  readonly keys?: Keys | undefined
+}
+
+/** What a file is: ours, or an index that hnswlib saved. */
+export type FileFormat = 'nearfield' | 'hnswlib'
+
+export interface OpenNearfieldOptions extends PlaceOptions, RunOptions {
+  readonly format?: 'nearfield' | undefined
   /** `memory` reads the file; `mapped` lets the system page it in (native backend, a path). @default 'memory' */
   readonly mode?: 'memory' | 'mapped' | undefined
   readonly isa?: CoreOpenOptions['isa'] | undefined
 }
+
+/** A file of hnswlib says neither its space nor its dimension. */
+export interface OpenHnswlibOptions extends PlaceOptions, RunOptions {
+  readonly format: 'hnswlib'
+  /** `mapped` reads the file through a map: nothing of it stays mapped, but it is never in memory whole. @default 'memory' */
+  readonly mode?: 'memory' | 'mapped' | undefined
+  /** hnswlib's space. */
+  readonly metric: CoreImportOptions['metric']
+  readonly dim: number
+  readonly codec?: CoreImportOptions['codec'] | undefined
+  readonly isa?: CoreImportOptions['isa'] | undefined
+  /** The key of label `i` is `keys[i]`; labels are the keys when left out. */
+  readonly keys?: Keys | undefined
+}
+
+export type OpenOptions = OpenNearfieldOptions | OpenHnswlibOptions
 
 type Loose<T> = { readonly [K in keyof T]: T[K] | undefined }
 export interface SearchOptions extends Loose<CoreSearchOptions> {
@@ -54,17 +89,31 @@ export interface SearchOptions extends Loose<CoreSearchOptions> {
 export type SyncSearchOptions = Loose<CoreSearchOptions>
 export type BatchOptions = Loose<CoreSearchOptions> & RunOptions
 export type RecallOptions = Pick<BatchOptions, 'k' | 'ef'> & RunOptions
+export interface TuneOptions extends RunOptions {
+  /** The share of true neighbours to reach, above 0 and at most 1. */
+  readonly recall: number
+  readonly k?: number | undefined
+}
+export type ExplainOptions = SyncSearchOptions
+export interface SaveOptions extends Pick<RunOptions, 'signal' | 'onProgress'> {
+  /** `hnswlib` writes what hnswlib loads: graphs, with row numbers or integers from 0 as keys. @default 'nearfield' */
+  readonly format?: FileFormat | undefined
+}
 
 const RUN = ['signal', 'onProgress', 'threads'] as const
 const PLACE = ['backend', ...RUN] as const
 export const NAMES = {
   build: [...BUILD_OPTION_NAMES, 'keys', ...PLACE],
-  open: [...OPEN_OPTION_NAMES, 'mode', ...PLACE],
+  create: [...BUILD_OPTION_NAMES, 'backend', 'threads'],
+  add: ['keys', ...RUN],
+  open: [...OPEN_OPTION_NAMES, 'format', 'mode', ...PLACE],
+  import: [...IMPORT_OPTION_NAMES, 'format', 'keys', 'mode', ...PLACE],
   search: [...SEARCH_OPTION_NAMES, 'signal'],
   searchSync: [...SEARCH_OPTION_NAMES],
   batch: [...SEARCH_OPTION_NAMES, ...RUN],
   recall: ['k', 'ef', ...RUN],
-  run: ['signal', 'onProgress'],
+  tune: ['k', 'recall', ...RUN],
+  save: ['format', 'signal', 'onProgress'],
 } as const
 
 /** Refuses unknown names and impossible values of a run. */
@@ -130,6 +179,11 @@ export function searchParams(
     throw new NearfieldError('OPTION', `exact must be true or false, received ${shown(exact)}`)
   }
   return { k: Math.min(k, Math.max(size, 1)), ef: ef ?? 0, exact: exact ?? false }
+}
+
+export function checkFormat(format: unknown): asserts format is FileFormat {
+  if (format === 'nearfield' || format === 'hnswlib') return
+  throw new NearfieldError('OPTION', `format must be nearfield or hnswlib, received ${shown(format)}`)
 }
 
 export function checkInteger(name: string, value: unknown, min: number, max: number): void {

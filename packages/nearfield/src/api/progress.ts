@@ -5,13 +5,13 @@
  */
 import type { Phase as BuildPhase } from '../backend.ts'
 
-/** Building (`prepare`, `encode`, `link`, `repair`, `done`), opening, saving, answering a batch. */
+/** Building or taking a file over (`prepare`, `encode`, `link`, `repair`, `done`), opening, saving, answering a batch. */
 export type Phase = BuildPhase | 'read' | 'write' | 'search'
 
 /** How far a call is. `done` never falls within a phase. */
 export interface Progress {
   readonly phase: Phase
-  /** Rows, queries (`search`) or bytes (`read`, `write`) finished in this phase. */
+  /** Rows, queries (`search`; of `tune`: measurements) or bytes (`read`, `write`) finished in this phase. */
   readonly done: number
   readonly total: number
   /** Rows or queries a second in this phase, once measurable. */
@@ -61,6 +61,11 @@ export class Meter {
       this.#turned = performance.now()
     }
     this.#signal?.throwIfAborted()
+  }
+
+  /** A meter for work inside a step: it yields and aborts as this one and reports nothing. */
+  quiet(): Meter {
+    return new Meter({ signal: this.#signal })
   }
 
   /** Throws `signal.reason` when aborted. */

@@ -2,7 +2,6 @@
  * Saving: the core's file is read in pieces and written out, to a path (whole or not at all, see
  * `Files.replace`), a stream, or one array.
  */
-import type { Backend, IndexHandle } from '../backend.ts'
 import { NearfieldError, shown } from './errors.ts'
 import type { Files } from './host.ts'
 import type { Meter } from './progress.ts'
@@ -10,11 +9,11 @@ import type { Meter } from './progress.ts'
 /** A path, a `file:` URL or a stream. */
 export type Target = string | URL | WritableStream<Uint8Array>
 
-/** One index's file, as the backend gives it. */
+/** One index's file, in whatever format, as the backend gives it. */
 export interface Image {
-  readonly backend: Backend
-  readonly index: IndexHandle
   readonly bytes: number
+  /** Some of its bytes. */
+  read(offset: number, bytes: number): Promise<Uint8Array>
   /** Throws once the index was closed. */
   open(): void
 }
@@ -25,7 +24,7 @@ const PIECE_BYTES = 8 << 20
 async function* pieces(image: Image, meter: Meter): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < image.bytes; ) {
     image.open()
-    const piece = await image.backend.readFile(image.index, at, Math.min(PIECE_BYTES, image.bytes - at))
+    const piece = await image.read(at, Math.min(PIECE_BYTES, image.bytes - at))
     yield piece
     at += piece.length
     await meter.step('write', at, image.bytes)

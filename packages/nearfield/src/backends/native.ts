@@ -4,8 +4,9 @@
  * Handles are never used twice, so a stale one is an error and not somebody else's index.
  */
 
-import type { Addon, Builder, Index, Loaded, Loader } from '@nearfield/native'
+import type { Adder, Addon, Builder, Index, Loaded, Loader } from '@nearfield/native'
 import type {
+  AdderHandle,
   Backend,
   BackendInfo,
   BuilderHandle,
@@ -84,6 +85,7 @@ class NativeBackend implements Backend {
   readonly sync: SyncCalls
   readonly #addon: Addon
   readonly #builders = new Handles<Builder>('builder')
+  readonly #adders = new Handles<Adder>('batch')
   readonly #loaders = new Handles<Loader>('loader')
   readonly #indexes = new Handles<Index>('index')
 
@@ -113,6 +115,31 @@ class NativeBackend implements Backend {
     this.#builders.drop(builder)
   }
 
+  async create(options: string): Promise<IndexHandle> {
+    return this.#indexes.add(this.#addon.Index.empty(options))
+  }
+
+  async addBegin(index: IndexHandle, vectors: Float32Array, keys: KeyColumn | null): Promise<AdderHandle> {
+    return this.#adders.add(new this.#addon.Adder(this.#indexes.get(index), vectors, keys))
+  }
+
+  async addStep(adder: AdderHandle, threads: number): Promise<StepReport> {
+    return this.#adders.get(adder).step(threads)
+  }
+
+  async addFinish(adder: AdderHandle): Promise<number> {
+    const { first } = await this.#adders.take(adder).finish()
+    return first
+  }
+
+  async addDrop(adder: AdderHandle): Promise<void> {
+    this.#adders.drop(adder)
+  }
+
+  async freeze(index: IndexHandle): Promise<IndexHandle> {
+    return this.#indexes.add(await this.#indexes.get(index).freeze())
+  }
+
   async openBegin(bytesTotal: number, options: string): Promise<LoaderHandle> {
     return this.#loaders.add(new this.#addon.Loader(bytesTotal, options))
   }
@@ -127,6 +154,14 @@ class NativeBackend implements Backend {
 
   async openDrop(loader: LoaderHandle): Promise<void> {
     this.#loaders.drop(loader)
+  }
+
+  async importBegin(loader: LoaderHandle, options: string, keys: KeyColumn | null): Promise<BuilderHandle> {
+    return this.#builders.add(this.#loaders.take(loader).import(options, keys))
+  }
+
+  async importMapped(path: string, options: string, keys: KeyColumn | null): Promise<BuilderHandle> {
+    return this.#builders.add(await this.#addon.Builder.importMapped(path, options, keys))
   }
 
   async openMapped(path: string, options: string, threads: number): Promise<IndexHandle> {
@@ -154,8 +189,20 @@ class NativeBackend implements Backend {
     return this.#indexes.get(index).searchBatch(queries, k, ef, exact, threads)
   }
 
+  async explain(index: IndexHandle, query: Float32Array, { k, ef, exact }: SearchParams): Promise<string> {
+    return this.#indexes.get(index).explain(query, k, ef, exact)
+  }
+
   async readFile(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array> {
     return this.#indexes.get(index).readFile(offset, bytes)
+  }
+
+  async exportBytes(index: IndexHandle): Promise<number> {
+    return this.#indexes.get(index).exportBytes()
+  }
+
+  async readExport(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array> {
+    return this.#indexes.get(index).readExport(offset, bytes)
   }
 
   async check(index: IndexHandle): Promise<void> {
@@ -169,6 +216,7 @@ class NativeBackend implements Backend {
   /** Frees what is open. The addon joins its threads when the environment ends. */
   async shutdown(): Promise<void> {
     this.#builders.dropAll()
+    this.#adders.dropAll()
     this.#loaders.dropAll()
     this.#indexes.dropAll()
   }

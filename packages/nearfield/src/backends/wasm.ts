@@ -10,6 +10,7 @@
  */
 
 import type {
+  AdderHandle,
   Backend,
   BackendInfo,
   IndexHandle,
@@ -62,8 +63,21 @@ interface GlueBuilder extends GlueObject {
   total(): bigint
   finish(): GlueIndex
 }
+interface GlueAdder extends GlueObject {
+  step(threads: number): void
+  phase(): Phase
+  done(): bigint
+  total(): bigint
+  finish(): number
+}
 interface GlueLoader extends GlueObject {
   write(chunk: Uint8Array): void
+  import(
+    options: string,
+    numbers: Float64Array | undefined,
+    text: Uint8Array | undefined,
+    offsets: BigUint64Array | undefined,
+  ): GlueBuilder
   finish(threads: number): GlueIndex
 }
 interface GlueKeys extends GlueObject {
@@ -77,6 +91,7 @@ interface GlueHits extends GlueObject {
   counts(): Uint32Array
 }
 interface GlueIndex extends GlueObject {
+  freeze(): GlueIndex
   describe(): string
   size(): number
   keys(): GlueKeys | undefined
@@ -85,6 +100,7 @@ interface GlueIndex extends GlueObject {
   slots_at(): number
   distances_at(): number
   search(k: number, ef: number, exact: boolean): number
+  explain(k: number, ef: number, exact: boolean): string
   search_batch(
     queries: GlueFloats,
     rows: number,
@@ -95,6 +111,8 @@ interface GlueIndex extends GlueObject {
   ): GlueHits
   dim(): number
   read_file(offset: bigint, bytes: number): Uint8Array
+  export_bytes(): bigint
+  read_export(offset: bigint, bytes: number): Uint8Array
   check(): void
 }
 
@@ -114,6 +132,14 @@ interface Glue {
     text: Uint8Array | undefined,
     offsets: BigUint64Array | undefined,
   ) => GlueBuilder
+  readonly Adder: new (
+    index: GlueIndex,
+    vectors: GlueFloats,
+    numbers: Float64Array | undefined,
+    text: Uint8Array | undefined,
+    offsets: BigUint64Array | undefined,
+  ) => GlueAdder
+  readonly Index: { empty(options: string): GlueIndex }
   readonly Loader: new (bytesTotal: bigint, options: string) => GlueLoader
 }
 
@@ -125,13 +151,19 @@ interface Pool {
 /** An index with the views over its stage. They are made anew when the stage or the memory moved. */
 interface OpenIndex {
   readonly raw: GlueIndex
-  readonly size: number
+  size: number
   readonly dim: number
   hitsMax: number
   buffer: ArrayBufferLike | undefined
   query: Float32Array
   slots: Uint32Array
   distances: Float32Array
+}
+
+/** A batch and the index it goes into. */
+interface Adding extends GlueObject {
+  readonly raw: GlueAdder
+  readonly index: OpenIndex
 }
 
 /** Reads the module, starts the pool and gives the backend. */
@@ -172,6 +204,7 @@ export class WasmBackend implements Backend {
   readonly #pool: Pool | undefined
   readonly #died: ((cause: unknown) => void) | undefined
   readonly #builders = new Map<number, GlueBuilder>()
+  readonly #adders = new Map<number, Adding>()
   readonly #loaders = new Map<number, GlueLoader>()
   readonly #indexes = new Map<number, OpenIndex>()
   #handle = 0
@@ -190,11 +223,8 @@ export class WasmBackend implements Backend {
   }
 
   async buildBegin(vectors: Float32Array, options: string, keys: KeyColumn | null): Promise<number> {
-    const numbers = keys instanceof Float64Array ? keys : undefined
-    const text = keys === null || keys instanceof Float64Array ? undefined : keys
     return this.#guard(() => {
-      const offsets = text && BigUint64Array.from(text.offsets, BigInt)
-      const builder = new this.#glue.Builder(this.#copyIn(vectors), options, numbers, text?.bytes, offsets)
+      const builder = new this.#glue.Builder(this.#copyIn(vectors), options, ...columns(keys))
       return this.#keep(this.#builders, builder)
     })
   }
@@ -203,7 +233,7 @@ export class WasmBackend implements Backend {
     return this.#guard(() => {
       const builder = held(this.#builders, handle, 'builder')
       builder.step(threads)
-      return { phase: builder.phase(), done: Number(builder.done()), total: Number(builder.total()) }
+      return report(builder)
     })
   }
 
@@ -213,6 +243,43 @@ export class WasmBackend implements Backend {
 
   async buildDrop(handle: number): Promise<void> {
     this.#free(this.#builders, handle)
+  }
+
+  async create(options: string): Promise<IndexHandle> {
+    return this.#guard(() => this.#keepIndex(this.#glue.Index.empty(options)))
+  }
+
+  async addBegin(handle: IndexHandle, vectors: Float32Array, keys: KeyColumn | null): Promise<AdderHandle> {
+    return this.#guard(() => {
+      const index = held(this.#indexes, handle, 'index')
+      const raw = new this.#glue.Adder(index.raw, this.#copyIn(vectors), ...columns(keys))
+      return this.#keep(this.#adders, { raw, index, free: () => raw.free() })
+    })
+  }
+
+  async addStep(handle: AdderHandle, threads: number): Promise<StepReport> {
+    return this.#guard(() => {
+      const { raw } = held(this.#adders, handle, 'batch')
+      raw.step(threads)
+      return report(raw)
+    })
+  }
+
+  async addFinish(handle: AdderHandle): Promise<number> {
+    return this.#guard(() => {
+      const { raw, index } = taken(this.#adders, handle, 'batch')
+      const first = raw.finish()
+      index.size = index.raw.size()
+      return first
+    })
+  }
+
+  async addDrop(handle: AdderHandle): Promise<void> {
+    this.#free(this.#adders, handle)
+  }
+
+  async freeze(handle: IndexHandle): Promise<IndexHandle> {
+    return this.#guard(() => this.#keepIndex(held(this.#indexes, handle, 'index').raw.freeze()))
   }
 
   async openBegin(bytesTotal: number, options: string): Promise<number> {
@@ -233,8 +300,23 @@ export class WasmBackend implements Backend {
     this.#free(this.#loaders, handle)
   }
 
+  async importBegin(handle: number, options: string, keys: KeyColumn | null): Promise<number> {
+    return this.#guard(() => {
+      const builder = taken(this.#loaders, handle, 'loader').import(options, ...columns(keys))
+      return this.#keep(this.#builders, builder)
+    })
+  }
+
+  async importMapped(path: string): Promise<number> {
+    throw this.#cannotMap(path)
+  }
+
   async openMapped(path: string): Promise<IndexHandle> {
-    throw new Error(
+    throw this.#cannotMap(path)
+  }
+
+  #cannotMap(path: string): Error {
+    return new Error(
       `BACKEND: only the native backend maps files, this is ${this.info.kind}; open ${path} without mapping`,
     )
   }
@@ -279,8 +361,25 @@ export class WasmBackend implements Backend {
     })
   }
 
+  async explain(handle: IndexHandle, query: Float32Array, { k, ef, exact }: SearchParams): Promise<string> {
+    return this.#guard(() => {
+      const index = held(this.#indexes, handle, 'index')
+      this.#stage(index, query.length, Math.min(k, index.size))
+      index.query.set(query)
+      return index.raw.explain(k, ef, exact)
+    })
+  }
+
   async readFile(handle: IndexHandle, offset: number, bytes: number): Promise<Uint8Array> {
     return this.#guard(() => held(this.#indexes, handle, 'index').raw.read_file(BigInt(offset), bytes))
+  }
+
+  async exportBytes(handle: IndexHandle): Promise<number> {
+    return this.#guard(() => Number(held(this.#indexes, handle, 'index').raw.export_bytes()))
+  }
+
+  async readExport(handle: IndexHandle, offset: number, bytes: number): Promise<Uint8Array> {
+    return this.#guard(() => held(this.#indexes, handle, 'index').raw.read_export(BigInt(offset), bytes))
   }
 
   async check(handle: IndexHandle): Promise<void> {
@@ -296,6 +395,7 @@ export class WasmBackend implements Backend {
   async shutdown(): Promise<void> {
     this.#dead ??= new Error('CLOSED: this backend was shut down')
     this.#builders.clear()
+    this.#adders.clear()
     this.#loaders.clear()
     this.#indexes.clear()
     await this.#pool?.end()
@@ -400,6 +500,18 @@ export class WasmBackend implements Backend {
     this.#died?.(error)
     return this.#dead
   }
+}
+
+/** Keys as the glue takes them. */
+function columns(
+  keys: KeyColumn | null,
+): [numbers: Float64Array | undefined, text: Uint8Array | undefined, offsets: BigUint64Array | undefined] {
+  if (keys === null || keys instanceof Float64Array) return [keys ?? undefined, undefined, undefined]
+  return [undefined, keys.bytes, BigUint64Array.from(keys.offsets, BigInt)]
+}
+
+function report(steps: GlueBuilder | GlueAdder): StepReport {
+  return { phase: steps.phase(), done: Number(steps.done()), total: Number(steps.total()) }
 }
 
 function held<T>(table: Map<number, T>, handle: number, what: string): T {

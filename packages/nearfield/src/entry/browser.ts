@@ -3,4 +3,4 @@ import { nearfield } from '../api/nearfield.ts'
 import { webHost } from '../hosts/web.ts'
 
 export * from '../api/nearfield.ts'
-export const { buildIndex, openIndex, capabilities } = nearfield(webHost())
+export const { buildIndex, createIndex, openIndex, capabilities } = nearfield(webHost())

@@ -3,4 +3,4 @@ import { nearfield } from '../api/nearfield.ts'
 import { nodeHost } from '../hosts/node.ts'
 
 export * from '../api/nearfield.ts'
-export const { buildIndex, openIndex, capabilities } = nearfield(nodeHost())
+export const { buildIndex, createIndex, openIndex, capabilities } = nearfield(nodeHost())

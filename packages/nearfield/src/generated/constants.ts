@@ -15,6 +15,8 @@ export const DEFAULTS = {
 export const K_DEFAULT = 10
 /** Candidates a walk keeps when the search does not say; raised to `k`. */
 export const EF_DEFAULT = 100
+/** The largest `ef`: more than this is a scan in disguise. */
+export const EF_MAX = 1_000_000
 /** Up to this many rows kind `auto` chooses `flat`. */
 export const AUTO_FLAT_ROWS_MAX = 1_000
 /** The largest dimension of a vector. */

@@ -10,9 +10,9 @@ export const ERROR_CODES = [
   'KEY',
   /** An option is unknown, of the wrong type or out of range. */
   'OPTION',
-  /** The bytes are not a nearfield file, or of a version this build cannot read. */
+  /** The bytes are not a file of the format asked for, or of a version this build cannot read. */
   'FORMAT',
-  /** The bytes are a nearfield file and are damaged. */
+  /** The bytes are such a file and are damaged. */
   'CORRUPT',
   /** Memory could not be had. */
   'MEMORY',

@@ -91,6 +91,27 @@ export interface CoreOpenOptions {
   readonly isa?: Isa
 }
 
+/** What the core takes to open a file of hnswlib. */
+export interface CoreImportOptions {
+  /**
+   * Numbers a vector.
+   * An integer, 1 … 65536.
+   */
+  readonly dim: number
+  /** hnswlib's space: the file does not say it. */
+  readonly metric: Metric
+  /**
+   * What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.
+   * @default 'auto'
+   */
+  readonly codec?: 'auto' | 'f32' | 'sq8' | 'sq4'
+  /**
+   * The best instruction set the kernels may use; for tests and measurements.
+   * @default 'auto'
+   */
+  readonly isa?: Isa
+}
+
 /** How a search answers. */
 export interface CoreSearchOptions {
   /**
@@ -114,4 +135,5 @@ export interface CoreSearchOptions {
 
 export const BUILD_OPTION_NAMES = ['dim', 'kind', 'metric', 'M', 'efConstruction', 'codec', 'seed', 'isa'] as const
 export const OPEN_OPTION_NAMES = ['isa'] as const
+export const IMPORT_OPTION_NAMES = ['dim', 'metric', 'codec', 'isa'] as const
 export const SEARCH_OPTION_NAMES = ['k', 'ef', 'exact'] as const

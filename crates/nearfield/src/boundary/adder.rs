@@ -1,0 +1,213 @@
+//! A batch on its way into an index, in steps.
+//!
+//! ```text
+//! new ─► Prepare ─► Append ─► Encode ─► Plan ─► Link … ─► Repair … ─► Done ─► finish: shown
+//!        own rows   thaws     reads     writes  reads, then writes
+//! ```
+//!
+//! Invariants: searches go on meanwhile and see nothing of the batch before `finish`; long parts of a
+//! step read beside them, only short ones shut them out. An adder that is dropped before `finish`, or
+//! whose step failed, leaves the index as it was. A batch is refused as a whole.
+
+use super::builder::{prepare_rows, rows_of};
+use super::query::{Form, Index};
+use super::{Phase, Progress};
+use crate::codec::Encoder;
+use crate::error::{Code, Error, Result};
+use crate::exec::Exec;
+use crate::ids::KeyColumn;
+use crate::index::grow::Growing;
+use crate::index::keys::Keys;
+use crate::matrix::Matrix;
+use std::sync::Arc;
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Added {
+    /// The slot of its first row; the others follow.
+    pub first: u32,
+    /// Its rows.
+    pub rows: u32,
+}
+
+/// Adds one batch to an index in steps.
+#[derive(Debug)]
+pub struct Adder {
+    index: Arc<Index>,
+    rows: u32,
+    stage: Stage,
+    /// The index holds the batch, which is not shown.
+    holds: bool,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// This many rows are checked and normalised.
+    Prepare(Box<Matrix>, Keys, usize),
+    /// Rows and keys are ready to be appended.
+    Append(Box<Matrix>, Keys),
+    /// Appended; codes come next.
+    Appended,
+    /// The rows from this slot on are being coded.
+    Encode(Box<Encoder>, usize),
+    Link,
+    Repair,
+    Done,
+    /// A step failed.
+    Failed,
+}
+
+impl Adder {
+    /// Takes a copy of `vectors` (row-major, of the index's dimension) and their keys, if it has any.
+    /// Shape and key errors surface here, non-finite values in the first steps.
+    pub fn new(index: Arc<Index>, vectors: &[f32], keys: Option<KeyColumn>) -> Result<Self> {
+        let dim = index.dim();
+        let rows = rows_of(vectors.len(), dim)?;
+        let keys = Keys::from_column(keys, rows)?;
+        index.judge_keys(&keys, rows)?;
+        let mut copy = Matrix::try_new(rows as usize, dim as usize)?;
+        for (slot, row) in (0..).zip(vectors.chunks_exact(dim as usize)) {
+            copy.row_mut(slot).copy_from_slice(row);
+        }
+        Ok(Self {
+            index,
+            rows,
+            stage: Stage::Prepare(Box::new(copy), keys, 0),
+            holds: false,
+        })
+    }
+
+    /// Does one bounded piece of work; after an error nothing of the batch is left.
+    pub fn step(&mut self, exec: Exec<'_>) -> Result<Progress> {
+        let stage = std::mem::replace(&mut self.stage, Stage::Failed);
+        let (stage, phase, done, total) = self.advance(stage, exec)?;
+        self.stage = stage;
+        Ok(Progress {
+            phase,
+            done: done as u64,
+            total: total as u64,
+        })
+    }
+
+    /// Shows the batch to searches; an error while steps are left.
+    pub fn finish(mut self) -> Result<Added> {
+        if !matches!(self.stage, Stage::Done) {
+            let message = "the batch is not added: steps are left";
+            return Err(Error::new(Code::Closed, message));
+        }
+        let first = self.change(Growing::show)?;
+        self.holds = false;
+        Ok(Added {
+            first,
+            rows: self.rows,
+        })
+    }
+
+    fn advance(&mut self, stage: Stage, exec: Exec<'_>) -> Result<(Stage, Phase, usize, usize)> {
+        let rows = self.rows as usize;
+        Ok(match stage {
+            Stage::Prepare(mut vectors, keys, done) => {
+                let metric = self.index.metric();
+                let done = prepare_rows(&mut vectors, metric, done, exec)?;
+                let next = if done == rows {
+                    Stage::Append(vectors, keys)
+                } else {
+                    Stage::Prepare(vectors, keys, done)
+                };
+                (next, Phase::Prepare, done, rows)
+            }
+            Stage::Append(vectors, keys) => {
+                self.index.thaw(exec)?;
+                self.change(|growing| growing.append(vectors.rows(), keys))??;
+                self.holds = true;
+                (Stage::Appended, Phase::Encode, 0, rows)
+            }
+            Stage::Appended => {
+                if let Some((encoder, from)) = self.look(|growing| growing.encoder(exec))?? {
+                    (
+                        Stage::Encode(Box::new(encoder), from),
+                        Phase::Encode,
+                        0,
+                        rows,
+                    )
+                } else {
+                    self.change(|growing| growing.plan(None))??;
+                    (Stage::Link, Phase::Link, 0, rows)
+                }
+            }
+            Stage::Encode(mut encoder, from) => {
+                let (done, total) = self.look(|growing| {
+                    let rows = growing.rows_from(from);
+                    (encoder.step(rows, exec), rows.len())
+                })?;
+                if done < total {
+                    return Ok((Stage::Encode(encoder, from), Phase::Encode, done, total));
+                }
+                let encoded = self.look(|growing| growing.try_codes(*encoder, exec))?;
+                self.change(|growing| growing.plan(Some(encoded)))??;
+                (Stage::Link, Phase::Link, 0, rows)
+            }
+            Stage::Link => self.link(exec)?,
+            Stage::Repair => self.repair(exec)?,
+            Stage::Done => (Stage::Done, Phase::Done, rows, rows),
+            Stage::Failed => {
+                let message = "this batch was given up after an earlier error";
+                return Err(Error::new(Code::Closed, message));
+            }
+        })
+    }
+
+    /// One round.
+    fn link(&mut self, exec: Exec<'_>) -> Result<(Stage, Phase, usize, usize)> {
+        let Some(mut round) = self.look(|growing| growing.propose(exec))?? else {
+            self.change(Growing::begin_sweep)?;
+            return Ok((Stage::Repair, Phase::Repair, 0, self.rows as usize));
+        };
+        self.change(|growing| growing.place(&round))?;
+        self.look(|growing| growing.weigh(&mut round, exec))?;
+        let (done, total) = self.change(|growing| {
+            growing.link(round);
+            growing.linked()
+        })?;
+        Ok((Stage::Link, Phase::Link, done, total))
+    }
+
+    /// Some searches for what was linked.
+    fn repair(&mut self, exec: Exec<'_>) -> Result<(Stage, Phase, usize, usize)> {
+        let rows = self.rows as usize;
+        let Some(missed) = self.look(|growing| growing.sweep(exec))?? else {
+            return Ok((Stage::Done, Phase::Done, rows, rows));
+        };
+        let (done, total) = self.change(|growing| growing.mend(missed))?;
+        Ok((Stage::Repair, Phase::Repair, done, total))
+    }
+
+    /// Reads the index beside searches.
+    fn look<T>(&self, body: impl FnOnce(&Growing) -> T) -> Result<T> {
+        match &*self.index.read()? {
+            Form::Growing(growing) => Ok(body(growing)),
+            Form::Frozen(_) => Err(not_growing()),
+        }
+    }
+
+    /// Changes the index while no search runs.
+    fn change<T>(&self, body: impl FnOnce(&mut Growing) -> T) -> Result<T> {
+        match &mut *self.index.write()? {
+            Form::Growing(growing) => Ok(body(growing)),
+            Form::Frozen(_) => Err(not_growing()),
+        }
+    }
+}
+
+impl Drop for Adder {
+    fn drop(&mut self) {
+        if self.holds {
+            // Of an index that a panic stopped nothing is used again: there is nobody to tell.
+            let _ = self.change(Growing::take_back);
+        }
+    }
+}
+
+fn not_growing() -> Error {
+    Error::new(Code::Backend, "the index does not take rows")
+}

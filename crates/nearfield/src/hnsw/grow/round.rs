@@ -1,0 +1,333 @@
+//! One round, as shared parts see it: who is inserted together, what they choose, and what is to become
+//! of their neighbours. [`link`](super::link) does it.
+
+use super::GrowingGraph;
+use crate::codec::{F32Scorer, Scorer, Stored, by_code};
+use crate::error::Result;
+use crate::exec::Exec;
+use crate::hnsw::CROWD_MIN;
+use crate::hnsw::prune::Contender;
+use crate::hnsw::view::Links;
+use crate::hnsw::walk;
+use crate::ids::{NO_SLOT, Slot};
+use crate::metric::Metric;
+use crate::search::{Buffers, Candidate, Pool, Scratch};
+
+/// Members of the largest round: their scores against each other are a small part of their walks,
+/// and a step of the host waits for one.
+const ROUND_MAX: usize = 512;
+/// Of `ef_construction`, what a newcomer's walk keeps, but no less than a row of links. A round's members
+/// meet each other without walking, and places go to whom few link to: so a quarter leads to a graph
+/// that is searched better than one built by single insertions with all of it (bench/README.md).
+const WALK_SHARE: usize = 4;
+/// Nearest found nodes that a newcomer chooses its links from.
+const CONTENDERS_MAX: usize = 100;
+/// Neighbouring members that share a lease.
+const GRAIN: usize = 8;
+/// Neighbouring targets of links that share a list.
+const TARGETS_GRAIN: usize = 32;
+
+/// A round in the making.
+#[derive(Debug)]
+pub struct Round {
+    pub(super) members: Vec<Slot>,
+    pub(super) proposals: Vec<Vec<Proposal>>,
+    pub(super) changes: Vec<Change>,
+    crowded: bool,
+}
+
+/// One level of one member: the neighbours it chose, and the nearest it met.
+#[derive(Clone, Debug)]
+pub(super) struct Proposal {
+    level: u32,
+    kept: Vec<Contender>,
+    pub(super) near: Vec<Candidate>,
+}
+
+/// A link to be made from `target` to the candidate's slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Reverse {
+    level: u32,
+    target: Slot,
+    candidate: Candidate,
+}
+
+/// What becomes of a target's row.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Change {
+    pub(super) level: u32,
+    pub(super) target: Slot,
+    /// Newcomers it links to now.
+    pub(super) gained: Vec<Contender>,
+    /// Where it was full: all it links to now, and whom no longer.
+    pub(super) row: Option<Vec<Contender>>,
+    pub(super) lost: Vec<Slot>,
+}
+
+impl GrowingGraph {
+    /// Chooses the links of the next members on the graph as it is; `None` when all are in.
+    pub fn propose(&self, stored: Stored<'_>, exec: Exec<'_>) -> Result<Option<Round>> {
+        let waiting = &self.order[self.inserted..];
+        let Some(&first) = waiting.first() else {
+            return Ok(None);
+        };
+        // A node above the entry has nobody to meet up there and becomes the entry.
+        let alone = self.entry == NO_SLOT || self.draft.level(first) > self.level_of_entry();
+        let len = if alone {
+            1
+        } else {
+            self.nodes.min(ROUND_MAX).min(waiting.len())
+        };
+        let members = waiting[..len].to_vec();
+        let mut out = vec![Ok((Vec::new(), false)); len];
+        if self.entry != NO_SLOT {
+            exec.fill(
+                &mut out,
+                GRAIN.min(len.div_ceil(2 * exec.threads())),
+                || self.scratch.lease(),
+                |lease, at, out| {
+                    *out = lease
+                        .as_mut()
+                        .map(|scratch| self.propose_one(stored, &members, members[at], scratch))
+                        .map_err(|error| error.clone());
+                },
+            );
+        }
+        let mut round = Round {
+            members,
+            proposals: Vec::with_capacity(len),
+            changes: Vec::new(),
+            crowded: false,
+        };
+        for one in out {
+            let (proposals, crowded) = one?;
+            round.proposals.push(proposals);
+            round.crowded |= crowded;
+        }
+        Ok(Some(round))
+    }
+
+    /// One member's links; whether it stands in a crowd.
+    fn propose_one(
+        &self,
+        stored: Stored<'_>,
+        members: &[Slot],
+        slot: Slot,
+        scratch: &mut Scratch,
+    ) -> (Vec<Proposal>, bool) {
+        let Scratch { code, buffers, .. } = scratch;
+        let exact = F32Scorer::of_row(stored.rows, slot, self.pair);
+        let Some(codes) = stored.codes else {
+            let proposals = self.propose_by(stored, members, slot, &exact, |_| {}, buffers);
+            return (proposals, false);
+        };
+        code.set(self.metric, stored.rows.row(slot), codes);
+        let mut crowded = false;
+        let proposals = by_code!(codes, code, self.kernels, |coded| {
+            let own = coded.score(slot);
+            let judge = |pool: &mut Pool| {
+                crowded = pool.within(own) >= CROWD_MIN;
+                pool.rescore(&exact, self.contenders_max());
+            };
+            self.propose_by(stored, members, slot, &coded, judge, buffers)
+        });
+        // The nearest by inner product need not be the row itself: there is nothing to find.
+        (proposals, crowded && self.metric != Metric::Ip)
+    }
+
+    fn contenders_max(&self) -> usize {
+        CONTENDERS_MAX.max(self.draft.width(0))
+    }
+
+    /// Walks by `scorer`, looks over the round, and chooses among what `judge` leaves in the pool.
+    fn propose_by<S: Scorer>(
+        &self,
+        stored: Stored<'_>,
+        members: &[Slot],
+        slot: Slot,
+        scorer: &S,
+        mut judge: impl FnMut(&mut Pool),
+        buffers: &mut Buffers,
+    ) -> Vec<Proposal> {
+        let (entry, top) = (self.entry, self.level_of_entry());
+        let level = self.draft.level(slot);
+        let start = Candidate::new(scorer.score(entry), entry);
+        let mut starts = vec![walk::descend(&self.draft, scorer, start, top, level)];
+        let mut out = Vec::new();
+        let mut contenders = Vec::new();
+        let ef = (self.params.ef_construction / WALK_SHARE).max(self.draft.width(0));
+        // A file may ask for more than there is: room for all nodes is room enough.
+        let ef = ef.min(self.nodes + members.len());
+        for level in (0..=level.min(top)).rev() {
+            walk::beam(&self.draft, scorer, &starts, level, ef, buffers);
+            starts.clear();
+            starts.extend(buffers.pool.entries());
+            self.meet(members, slot, level, scorer, &mut buffers.pool);
+            judge(&mut buffers.pool);
+            let met = buffers.pool.entries();
+            contenders.clear();
+            let nearest = met.iter().take(self.contenders_max());
+            contenders.extend(nearest.map(|&candidate| unsettled(candidate)));
+            let mut kept = Vec::new();
+            self.rule
+                .select(stored.rows, &contenders, self.draft.width(1), &mut kept);
+            settle(&mut kept);
+            let near = match level {
+                0 => met[..met.len().min(self.draft.width(0))].to_vec(),
+                _ => Vec::new(),
+            };
+            out.push(Proposal { level, kept, near });
+        }
+        out
+    }
+
+    /// Puts the other members of a level into the pool, where they are near enough.
+    fn meet<S: Scorer>(
+        &self,
+        members: &[Slot],
+        slot: Slot,
+        level: u32,
+        scorer: &S,
+        pool: &mut Pool,
+    ) {
+        let mut meet = |other: Slot, score: f32| {
+            if other != slot && self.draft.level(other) >= level {
+                pool.insert(Candidate::new(score, other));
+            }
+        };
+        // Levels are prefixes of the order.
+        let end = members.partition_point(|&other| self.draft.level(other) >= level);
+        let (fours, rest) = members[..end].as_chunks::<4>();
+        for &four in fours {
+            for (other, score) in four.into_iter().zip(scorer.score4(four)) {
+                meet(other, score);
+            }
+        }
+        for &other in rest {
+            meet(other, scorer.score(other));
+        }
+    }
+
+    /// Gives the members their own links. Nobody links to them yet.
+    pub fn place(&mut self, round: &Round) {
+        for (&slot, proposals) in round.members.iter().zip(&round.proposals) {
+            for Proposal { level, kept, .. } in proposals {
+                self.draft.set(slot, *level, kept);
+                if *level == 0 {
+                    for link in kept {
+                        self.in_degree[link.candidate.slot() as usize] += 1;
+                    }
+                }
+            }
+        }
+        self.crowded |= round.crowded;
+    }
+
+    /// Decides what the members' neighbours link to.
+    pub fn weigh(&self, stored: Stored<'_>, round: &mut Round, exec: Exec<'_>) {
+        let mut reverse = Vec::new();
+        for (&slot, proposals) in round.members.iter().zip(&round.proposals) {
+            for Proposal { level, kept, .. } in proposals {
+                reverse.extend(kept.iter().map(|&Contender { candidate, .. }| Reverse {
+                    level: *level,
+                    target: candidate.slot(),
+                    candidate: Candidate::new(candidate.score(), slot),
+                }));
+            }
+        }
+        reverse.sort_unstable();
+        let groups: Vec<&[Reverse]> = reverse
+            .chunk_by(|a, b| (a.level, a.target) == (b.level, b.target))
+            .collect();
+        let mut changes = vec![Change::default(); groups.len()];
+        exec.fill(
+            &mut changes,
+            TARGETS_GRAIN,
+            Vec::new,
+            |contenders, at, change| {
+                self.weigh_one(stored, groups[at], contenders, change);
+            },
+        );
+        round.changes = changes;
+    }
+
+    fn weigh_one(
+        &self,
+        stored: Stored<'_>,
+        group: &[Reverse],
+        contenders: &mut Vec<Contender>,
+        change: &mut Change,
+    ) {
+        let (target, level) = (group[0].target, group[0].level);
+        (change.target, change.level) = (target, level);
+        let links = self.draft.links(target, level);
+        // Two members of a round may have chosen each other.
+        let gained = group
+            .iter()
+            .map(|edge| edge.candidate)
+            .filter(|candidate| !links.contains(&candidate.slot()));
+        change.gained = gained.map(unsettled).collect();
+        let width = self.draft.width(level);
+        if links.len() + change.gained.len() <= width {
+            return;
+        }
+        contenders.clear();
+        contenders.extend(self.draft.contenders(target, level));
+        contenders.extend(&change.gained);
+        contenders.sort_unstable();
+        let mut row = Vec::new();
+        self.rule.select(stored.rows, contenders, width, &mut row);
+        settle(&mut row);
+        if level == 0 {
+            self.keep_children(target, contenders, width, &mut row);
+        }
+        let stays = |slot: Slot| row.iter().any(|link| link.candidate.slot() == slot);
+        change.lost = links.iter().copied().filter(|&slot| !stays(slot)).collect();
+        change.gained.retain(|link| stays(link.candidate.slot()));
+        change.row = Some(row);
+    }
+
+    /// Whether a link is a way from the entry that nothing may cut.
+    pub(super) fn is_child(&self, from: Slot, to: Slot) -> bool {
+        self.parent[to as usize] == from && from != to
+    }
+
+    /// Puts children back that the rule did not keep, over the farthest that are none.
+    fn keep_children(
+        &self,
+        target: Slot,
+        contenders: &[Contender],
+        width: usize,
+        row: &mut Vec<Contender>,
+    ) {
+        for contender in contenders {
+            let slot = contender.candidate.slot();
+            if !self.is_child(target, slot) || row.iter().any(|kept| kept.candidate.slot() == slot)
+            {
+                continue;
+            }
+            if row.len() == width {
+                let other = row
+                    .iter()
+                    .rposition(|kept| !self.is_child(target, kept.candidate.slot()))
+                    .expect("children alone do not pass the width");
+                row.remove(other);
+            }
+            row.push(unsettled(contender.candidate));
+        }
+    }
+}
+
+pub(super) fn unsettled(candidate: Candidate) -> Contender {
+    Contender {
+        candidate,
+        settled: false,
+    }
+}
+
+/// Marks what passed the rule together.
+fn settle(kept: &mut [Contender]) {
+    for contender in kept {
+        contender.settled = true;
+    }
+}

@@ -1,0 +1,145 @@
+//! After the rounds: a search for every newcomer and for who lost links, as [`repair`] makes them for
+//! a whole graph; the missed ones get a link from where their search ended.
+//!
+//! Newcomers also change where walks for others land, without taking a link from them. So whenever the
+//! rows have doubled, everyone is searched for: two searches more for each row that ever comes.
+//!
+//! [`repair`]: crate::hnsw::repair
+
+use super::GrowingGraph;
+use crate::codec::{F32Scorer, Scorer, Stored};
+use crate::error::Result;
+use crate::exec::Exec;
+use crate::hnsw::repair::{Site, search_for};
+use crate::hnsw::view::Links;
+use crate::ids::Slot;
+use crate::metric::Metric;
+use crate::search::Candidate;
+use std::collections::HashSet;
+
+/// Rows a step of the sweep searches for.
+const SWEEP_ROWS: usize = 2000;
+/// Sweeps at most; all but the first are over the few slots the one before left in doubt.
+const SWEEPS_MAX: u32 = 8;
+
+/// Where sweeping stands.
+#[derive(Debug)]
+pub struct Sweep {
+    /// Slots to search for, and how many were.
+    slots: Vec<Slot>,
+    done: usize,
+    /// Slots that were missed, for the next sweep.
+    again: Vec<Slot>,
+    turn: u32,
+    /// Links that sweeping gave, which it does not take back.
+    given: HashSet<(Slot, Slot)>,
+    /// Everyone is searched for.
+    whole: bool,
+}
+
+impl Sweep {
+    /// Whether it began with everyone.
+    pub const fn is_whole(&self) -> bool {
+        self.whole
+    }
+}
+
+/// Slots that a search missed, and what it found instead.
+pub type Missed = Vec<(Slot, Vec<Candidate>)>;
+
+impl GrowingGraph {
+    /// Plans the sweep, once the rounds are done; `everyone` where all nodes are in doubt.
+    pub fn begin_sweep(&mut self, everyone: bool) {
+        let mut slots = std::mem::take(&mut self.doubtful);
+        let whole = everyone || self.draft.rows() / 2 >= self.swept_rows;
+        if whole {
+            slots = (0..).take(self.draft.rows()).collect();
+            slots.retain(|&slot| self.parent[slot as usize] != crate::ids::NO_SLOT);
+        } else {
+            slots.extend(&self.order);
+        }
+        // The largest inner product of a row need not be the row's own: there is nothing to find.
+        if self.metric == Metric::Ip {
+            slots.clear();
+        }
+        self.sweep = Some(Sweep {
+            slots: unique(slots),
+            done: 0,
+            again: Vec::new(),
+            turn: 1,
+            given: HashSet::new(),
+            whole,
+        });
+    }
+
+    /// Searches for some slots; `None` where nothing is left to do.
+    pub fn sweep(&self, stored: Stored<'_>, exec: Exec<'_>) -> Result<Option<Missed>> {
+        let Some(sweep) = &self.sweep else {
+            return Ok(None);
+        };
+        let end = sweep.slots.len().min(sweep.done + SWEEP_ROWS);
+        let slots = &sweep.slots[sweep.done..end];
+        if slots.is_empty() {
+            return Ok(None);
+        }
+        let site = Site {
+            stored,
+            metric: self.metric,
+            kernels: self.kernels,
+            pair: self.pair,
+            order: &[self.entry],
+            scratch: &self.scratch,
+            exec,
+        };
+        let found = search_for(&self.draft, slots, &site)?;
+        let missed = slots.iter().zip(found);
+        let missed = missed.filter_map(|(&slot, sought)| {
+            let by_vector = F32Scorer::of_row(stored.rows, slot, self.pair);
+            // Links keep the scores of vectors, whatever the search went by.
+            let rescored = |from: Candidate| {
+                let from = from.slot();
+                Candidate::new(by_vector.score(from), from)
+            };
+            let mut found: Vec<_> = sought.instead?.into_iter().map(rescored).collect();
+            found.sort_unstable();
+            Some((slot, found))
+        });
+        Ok(Some(missed.collect()))
+    }
+
+    /// Links what was missed, and goes on to the next slots. How many were searched for, and how many
+    /// there are.
+    pub fn mend(&mut self, missed: Missed) -> (usize, usize) {
+        let Some(mut sweep) = self.sweep.take() else {
+            return (0, 0);
+        };
+        for (slot, found) in missed {
+            let given = &sweep.given;
+            let from = found
+                .iter()
+                .find(|&&from| {
+                    from.slot() != slot
+                        && self.give(from, slot, |from, to| !given.contains(&(from, to)))
+                })
+                .map(|from| from.slot());
+            sweep.given.extend(from.map(|from| (from, slot)));
+            sweep.again.push(slot);
+        }
+        sweep.done = sweep.slots.len().min(sweep.done + SWEEP_ROWS);
+        let report = (sweep.done, sweep.slots.len());
+        if sweep.done == sweep.slots.len() && sweep.turn < SWEEPS_MAX {
+            sweep.again.append(&mut self.doubtful);
+            sweep.slots = unique(std::mem::take(&mut sweep.again));
+            sweep.done = 0;
+            sweep.turn += 1;
+        }
+        self.sweep = Some(sweep);
+        report
+    }
+}
+
+fn unique(mut slots: Vec<Slot>) -> Vec<Slot> {
+    slots.sort_unstable();
+    slots.dedup();
+    slots
+}

@@ -1,0 +1,592 @@
+//! An index that takes more rows: what [`Index`] holds, with room to grow.
+//!
+//! ```text
+//! Index ── thaw ─► Growing ── append ─► (codes) ─► plan ─► rounds ─► sweep ─► show
+//!                     │  ▲                 └── take_back, at any point ──┘
+//!                     │  └── searches see what is shown, bit for bit, until then
+//!                     └── freeze ─► Index, a copy to be saved
+//! ```
+//! Invariants: one batch at a time. `params.rows` counts the rows that are shown; rows beyond them are
+//! the batch's. Vectors, codes and links are appended in place, so a batch costs what its rows cost,
+//! whatever the size of the index.
+
+mod keys;
+
+use super::ask::Asked;
+use super::codes::CodeSections;
+use super::graph::Graph;
+use super::keys::Keys;
+use super::{How, Index, Params, Parts};
+use crate::bytes::layout::Section;
+use crate::bytes::region::{AlignedBytes, Region};
+use crate::bytes::table::Layout;
+use crate::codec::{Codec, Codes, Encoder, Form, Stored};
+use crate::error::{Code, Error, Result};
+use crate::exec::Exec;
+use crate::hnsw::trace::Trace;
+use crate::hnsw::{GrowingGraph, HnswParams, Missed, Round, Shown, Walkable};
+use crate::ids::{KeyColumn, ROWS_MAX, Slot};
+use crate::kernels::{Isa, Kernels, kernels};
+use crate::matrix::{Matrix, Rows, stride};
+use crate::metric::ScorePair;
+use crate::search::{ScratchPool, trial};
+use keys::GrowingKeys;
+use std::sync::Arc;
+
+/// Rows that codes take their centre from at least; below, walks go by the vectors.
+const CODED_ROWS_MIN: usize = 1000;
+/// The largest `M` that links can be counted for.
+const M_MAX: u32 = (u16::MAX / 2) as u32;
+
+/// How rows beyond the first are to be found.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Links a node and candidates of a build; `None` for an index that stays flat.
+    pub graph: Option<(u32, u32)>,
+    /// Rows up to which there is no graph.
+    pub flat_rows_max: u64,
+    /// The codec that is asked for; `None` for the better one.
+    pub codec: Option<Codec>,
+    /// What codes must find of sampled rows' neighbours to be the better one.
+    pub agreement_min: f64,
+}
+
+/// What is decided about codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decided {
+    /// Nothing yet: there are too few rows.
+    Open,
+    /// To go on as it is.
+    Settled,
+}
+
+/// Codes with room for more.
+#[derive(Debug)]
+struct GrowingCodes {
+    form: Form,
+    bytes: AlignedBytes,
+    centre: Vec<f32>,
+}
+
+impl GrowingCodes {
+    fn view(&self) -> Codes<'_> {
+        Codes::new(self.form, self.bytes.as_ref(), &self.centre)
+    }
+}
+
+/// What becomes of the codes when a batch is shown.
+#[derive(Debug)]
+enum NewCodes {
+    /// They stay, and go on if there are any.
+    AsBefore,
+    /// These, of all rows, take their place.
+    Instead(GrowingCodes),
+    /// There are none any more.
+    GivenUp,
+}
+
+/// What a batch changes once it is shown.
+#[derive(Debug)]
+struct Batch {
+    rows: u32,
+    keys: Keys,
+    codes: NewCodes,
+    decided: Decided,
+    note: Option<String>,
+    /// The graph is made for this batch.
+    makes_graph: bool,
+}
+
+/// An index that takes more rows.
+#[derive(Debug)]
+pub struct Growing {
+    params: Params,
+    plan: Plan,
+    vectors: Matrix,
+    codes: Option<GrowingCodes>,
+    decided: Decided,
+    graph: Option<GrowingGraph>,
+    keys: GrowingKeys,
+    limit: Option<Isa>,
+    kernels: &'static Kernels,
+    pair: ScorePair,
+    scratch: ScratchPool,
+    /// What was chosen and why, once it is.
+    note: Option<String>,
+    batch: Option<Batch>,
+}
+
+impl Growing {
+    /// An index without rows; `params.rows` is 0.
+    pub fn new(params: Params, plan: Plan, limit: Option<Isa>) -> Result<Self> {
+        let kernels = kernels(limit);
+        let dim = params.dim as usize;
+        let graph = (params.m > 0).then(|| {
+            let hnsw = hnsw(&params, params.m, params.ef_construction);
+            GrowingGraph::new(dim, params.metric, kernels, hnsw)
+        });
+        Ok(Self {
+            params,
+            plan,
+            vectors: Matrix::try_new(0, dim)?,
+            codes: None,
+            decided: Decided::Open,
+            graph,
+            keys: GrowingKeys::Undecided,
+            limit,
+            kernels,
+            pair: params.metric.score_pair(kernels),
+            scratch: ScratchPool::new(dim),
+            note: None,
+            batch: None,
+        })
+    }
+
+    /// Takes over a copy of an index. With codes, or 1,000 rows, it keeps its codec; else it may
+    /// still choose one.
+    pub fn thaw(index: &Index, plan: Plan, exec: Exec<'_>) -> Result<Self> {
+        let params = *index.params();
+        if params.m > M_MAX {
+            let message = format!("M {} is too large to add rows, at most {M_MAX}", params.m);
+            return Err(Error::new(Code::Option, message));
+        }
+        let mut growing = Self::new(params, plan, index.limit)?;
+        growing.vectors.try_append(index.rows())?;
+        if let Some(codes) = &index.codes {
+            growing.codes = Some(GrowingCodes {
+                form: codes.form,
+                bytes: AlignedBytes::try_copy(codes.codes.as_bytes())?,
+                centre: codes.centre.as_slice().to_vec(),
+            });
+        }
+        if params.rows as usize >= CODED_ROWS_MIN || index.codes.is_some() {
+            growing.decided = Decided::Settled;
+        }
+        if let Some(graph) = &index.graph {
+            growing.graph = Some(GrowingGraph::thaw(
+                &graph.view(&params),
+                growing.vectors.rows(),
+                params.metric,
+                growing.kernels,
+                hnsw(&params, params.m, params.ef_construction),
+                exec,
+            ));
+        }
+        growing.keys = GrowingKeys::thaw(&index.keys, params.rows);
+        Ok(growing)
+    }
+
+    /// The numbers it is made with; `rows` that are shown.
+    pub const fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// How walks see the vectors.
+    pub const fn codec(&self) -> Codec {
+        match &self.codes {
+            Some(codes) => codes.form.codec(),
+            None => Codec::F32,
+        }
+    }
+
+    /// The instruction set its kernels use.
+    pub const fn isa(&self) -> Isa {
+        self.kernels.isa
+    }
+
+    /// What was chosen on the way and why.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// The keys as a column.
+    pub fn keys(&self) -> Option<KeyColumn> {
+        self.keys.to_column()
+    }
+
+    /// What `info()` calls this sort of keys.
+    pub const fn keys_name(&self) -> &'static str {
+        self.keys.name()
+    }
+
+    /// Levels of the graph; `None` for a flat index.
+    pub fn levels(&self) -> Option<u32> {
+        let graph = self.shown_graph()?;
+        Some(if graph.shown_rows() == 0 {
+            0
+        } else {
+            graph.shown().level() + 1
+        })
+    }
+
+    /// The graph, unless it is only being made.
+    fn shown_graph(&self) -> Option<&GrowingGraph> {
+        let making = self.batch.as_ref().is_some_and(|batch| batch.makes_graph);
+        self.graph.as_ref().filter(|_| !making)
+    }
+
+    /// Where everything would be in a file of what is shown.
+    ///
+    /// # Panics
+    /// Never: vectors in memory are far from 2^64 bytes.
+    pub fn layout(&self) -> Layout {
+        let rows = u64::from(self.params.rows);
+        let dim = self.params.dim as usize;
+        let mut sizes = vec![(Section::Vectors, rows * stride(dim) as u64 * 4)];
+        if let Some(graph) = self.shown_graph() {
+            let m = graph.params().m as u64;
+            sizes.push((Section::Links0, rows * 2 * m * 4));
+            sizes.push((Section::Levels, (rows + 1) * 4));
+            sizes.push((Section::Links, graph.shown_upper_rows() as u64 * m * 4));
+            if graph.shown().has_twins() {
+                sizes.push((Section::Twins, rows * 4));
+            }
+        }
+        let columns = match self.keys {
+            GrowingKeys::Text(..) => &[Section::KeyOffsets, Section::KeyText][..],
+            _ => &[Section::Keys],
+        };
+        sizes.extend(columns.iter().copied().zip(self.keys.column_bytes()));
+        if let Some(codes) = &self.codes {
+            sizes.push((Section::Codes, rows * codes.form.stride(dim) as u64));
+            sizes.push((Section::Centre, dim as u64 * 4));
+        }
+        Layout::new(&sizes).expect("the sections are in memory")
+    }
+
+    /// As [`Index::search`], over what is shown.
+    pub fn search(
+        &self,
+        query: &[f32],
+        how: How,
+        slots: &mut [Slot],
+        distances: &mut [f32],
+    ) -> Result<usize> {
+        let asked = self.asked();
+        asked.search(&self.scratch, query, how, slots, distances)
+    }
+
+    /// As [`Index::explain`], over what is shown.
+    pub fn explain(&self, query: &[f32], how: How) -> Result<(Trace, usize)> {
+        self.asked().explain(&self.scratch, query, how)
+    }
+
+    /// Where walks start, [`NO_SLOT`](crate::ids::NO_SLOT) without rows; `None` for a flat index.
+    pub fn entry(&self) -> Option<Slot> {
+        Some(self.shown_graph()?.shown().entry())
+    }
+
+    fn asked(&self) -> Asked<'_, Shown<'_>> {
+        Asked {
+            metric: self.params.metric,
+            kernels: self.kernels,
+            pair: self.pair,
+            rows: self.vectors.rows().head(self.params.rows as usize),
+            codes: self.codes.as_ref().map(GrowingCodes::view),
+            graph: self.shown_graph().map(GrowingGraph::shown),
+        }
+    }
+
+    /// A copy of what is shown, to be saved or checked.
+    pub fn freeze(&self) -> Result<Index> {
+        let rows = self.params.rows as usize;
+        let copy = |bytes: &[u8]| -> Result<Region> {
+            Ok(Region::new(Arc::new(AlignedBytes::try_copy(bytes)?)))
+        };
+        let vectors = self.vectors.rows().head(rows);
+        let codes = match &self.codes {
+            Some(codes) => {
+                let bytes = rows * codes.form.stride(codes.centre.len());
+                Some(CodeSections {
+                    form: codes.form,
+                    codes: copy(&codes.bytes.as_ref()[..bytes])?,
+                    centre: Region::from_vec(codes.centre.clone()),
+                })
+            }
+            None => None,
+        };
+        let parts = Parts {
+            vectors: copy(bytemuck::cast_slice(vectors.as_floats()))?,
+            codes,
+            graph: self.shown_graph().map(|graph| Graph::from(graph.freeze())),
+            keys: self.keys.freeze(),
+        };
+        Index::new(self.params, parts, self.limit)
+    }
+}
+
+/// A batch, from its rows to being shown.
+impl Growing {
+    /// Refuses keys that do not go with those there are.
+    pub fn judge_keys(&self, keys: &Keys) -> Result<()> {
+        self.keys.judge(keys)
+    }
+
+    /// Appends prepared rows, which nobody sees yet. On an error nothing changed.
+    ///
+    /// # Panics
+    /// Never: the number of rows was checked.
+    pub fn append(&mut self, rows: Rows<'_>, keys: Keys) -> Result<()> {
+        if self.batch.is_some() {
+            let message = "another batch is being added to this index";
+            return Err(Error::new(Code::Closed, message));
+        }
+        if !rows.is_empty() {
+            self.keys.judge(&keys)?;
+        }
+        let total = self.vectors.len() as u64 + rows.len() as u64;
+        if total > ROWS_MAX {
+            let message = format!("{total} rows with this batch, expected at most {ROWS_MAX}");
+            return Err(Error::new(Code::Dimension, message));
+        }
+        self.vectors.try_append(rows)?;
+        self.batch = Some(Batch {
+            rows: u32::try_from(rows.len()).expect("at most ROWS_MAX"),
+            keys,
+            codes: NewCodes::AsBefore,
+            decided: self.decided,
+            note: None,
+            makes_graph: self.graph.is_none()
+                && self.plan.graph.is_some()
+                && total > self.plan.flat_rows_max,
+        });
+        Ok(())
+    }
+
+    /// The batch's rows begin here.
+    const fn shown_rows(&self) -> usize {
+        self.params.rows as usize
+    }
+
+    /// Who codes the batch: the rows to be coded are those from the number on.
+    pub fn encoder(&self, exec: Exec<'_>) -> Result<Option<(Encoder, usize)>> {
+        let (rows, metric) = (self.vectors.rows(), self.params.metric);
+        let batch_has_graph =
+            self.graph.is_some() || self.batch.as_ref().is_some_and(|batch| batch.makes_graph);
+        if !batch_has_graph {
+            return Ok(None);
+        }
+        if self.decided == Decided::Settled {
+            let Some(codes) = &self.codes else {
+                return Ok(None);
+            };
+            let newcomers = rows.len() - self.shown_rows();
+            let encoder = Encoder::around(codes.form, &codes.centre, newcomers, metric)?;
+            return Ok(Some((encoder, self.shown_rows())));
+        }
+        let dim = self.params.dim as usize;
+        let gains = Form::Sq8.stride(dim) * 2 <= stride(dim) * size_of::<f32>();
+        // What rows are linked by stays what walks go by, so `auto` takes the finer form.
+        let wanted = match self.plan.codec {
+            None => (gains && rows.len() >= CODED_ROWS_MIN).then_some(Form::Sq8),
+            Some(codec) => codec.form(),
+        };
+        let Some(form) = wanted else {
+            return Ok(None);
+        };
+        Ok(Some((Encoder::new(form, rows, metric, exec)?, 0)))
+    }
+
+    /// The rows of an encoder that begins at `from`.
+    pub fn rows_from(&self, from: usize) -> Rows<'_> {
+        self.vectors.rows().tail(from)
+    }
+
+    /// Whether codes of all rows are good enough to walk by: a trial where nobody asked for them.
+    pub fn try_codes(&self, encoder: Encoder, exec: Exec<'_>) -> (Encoded, Option<String>) {
+        let (form, bytes, centre) = encoder.finish();
+        let codes = GrowingCodes {
+            form,
+            bytes,
+            centre,
+        };
+        if self.plan.codec.is_some() || self.decided == Decided::Settled {
+            return (Encoded(Some(codes)), None);
+        }
+        let (rows, metric) = (self.vectors.rows(), self.params.metric);
+        let found = trial::agreement(rows, codes.view(), metric, self.kernels, exec);
+        let good = found >= self.plan.agreement_min;
+        let note = format!(
+            "{}: codes of {} find {found:.3} of sampled rows' neighbours, {} are enough",
+            if good { form.codec() } else { Codec::F32 }.name(),
+            form.codec().name(),
+            self.plan.agreement_min
+        );
+        (Encoded(good.then_some(codes)), Some(note))
+    }
+
+    /// Takes the codes in and plans the batch's part of the graph. Rounds follow where there is one.
+    pub fn plan(&mut self, encoded: Option<(Encoded, Option<String>)>) -> Result<()> {
+        let settled = self.decided == Decided::Settled;
+        let total = self.vectors.len();
+        let Some(batch) = &mut self.batch else {
+            return Ok(());
+        };
+        if let Some((Encoded(codes), note)) = encoded {
+            batch.note = note;
+            match (codes, settled) {
+                // The same centre: the codes go behind those there are.
+                (Some(more), true) => {
+                    if let Some(codes) = &mut self.codes {
+                        codes.bytes.try_append(more.bytes.as_ref())?;
+                    }
+                }
+                (Some(codes), false) => batch.codes = NewCodes::Instead(codes),
+                (None, _) => batch.codes = NewCodes::GivenUp,
+            }
+            if total >= CODED_ROWS_MIN {
+                batch.decided = Decided::Settled;
+            }
+        }
+        if let (true, Some((m, ef))) = (batch.makes_graph, self.plan.graph) {
+            let params = hnsw(&self.params, m, ef);
+            let (metric, dim) = (self.params.metric, self.params.dim as usize);
+            self.graph = Some(GrowingGraph::new(dim, metric, self.kernels, params));
+        }
+        if let Some(graph) = &mut self.graph {
+            graph.begin(self.vectors.rows());
+        }
+        Ok(())
+    }
+
+    /// All rows, the batch's too, and the codes they will be walked by.
+    fn stored(&self) -> Stored<'_> {
+        let codes = match self.batch.as_ref().map(|batch| &batch.codes) {
+            None | Some(NewCodes::AsBefore) => self.codes.as_ref(),
+            Some(NewCodes::Instead(codes)) => Some(codes),
+            Some(NewCodes::GivenUp) => None,
+        };
+        Stored {
+            rows: self.vectors.rows(),
+            codes: codes.map(GrowingCodes::view),
+        }
+    }
+
+    /// Chooses the links of the next round; `None` when there is none.
+    pub fn propose(&self, exec: Exec<'_>) -> Result<Option<Round>> {
+        match &self.graph {
+            Some(graph) => graph.propose(self.stored(), exec),
+            None => Ok(None),
+        }
+    }
+
+    /// See [`GrowingGraph::place`].
+    pub fn place(&mut self, round: &Round) {
+        if let Some(graph) = &mut self.graph {
+            graph.place(round);
+        }
+    }
+
+    /// See [`GrowingGraph::weigh`].
+    pub fn weigh(&self, round: &mut Round, exec: Exec<'_>) {
+        if let Some(graph) = &self.graph {
+            graph.weigh(self.stored(), round, exec);
+        }
+    }
+
+    /// See [`GrowingGraph::link`].
+    pub fn link(&mut self, round: Round) {
+        if let Some(mut graph) = self.graph.take() {
+            graph.link(self.stored(), round);
+            self.graph = Some(graph);
+        }
+    }
+
+    /// Nodes linked, and nodes there are to link.
+    pub fn linked(&self) -> (usize, usize) {
+        self.graph.as_ref().map_or((0, 0), GrowingGraph::progress)
+    }
+
+    /// Gives the codes up where the rounds met rows that they cannot tell apart, and plans the sweep.
+    pub fn begin_sweep(&mut self) {
+        let coded = self.stored().codes.is_some();
+        let Some(graph) = &mut self.graph else {
+            return;
+        };
+        let give_up = coded && self.plan.codec.is_none() && graph.crowded();
+        if let (true, Some(batch)) = (give_up, &mut self.batch) {
+            batch.codes = NewCodes::GivenUp;
+            batch.decided = Decided::Settled;
+            batch.note = Some("f32: some rows are too near to many others for codes".into());
+        }
+        // Who was found by the vectors, or by other codes, may not be found by these.
+        let instead = |batch: &Batch| matches!(batch.codes, NewCodes::Instead(_));
+        graph.begin_sweep(give_up || self.batch.as_ref().is_some_and(instead));
+    }
+
+    /// See [`GrowingGraph::sweep`].
+    pub fn sweep(&self, exec: Exec<'_>) -> Result<Option<Missed>> {
+        match &self.graph {
+            Some(graph) => graph.sweep(self.stored(), exec),
+            None => Ok(None),
+        }
+    }
+
+    /// See [`GrowingGraph::mend`].
+    pub fn mend(&mut self, missed: Missed) -> (usize, usize) {
+        let graph = self.graph.as_mut();
+        graph.map_or((0, 0), |graph| graph.mend(missed))
+    }
+
+    /// Shows the batch; the first slot of it.
+    ///
+    /// # Panics
+    /// Where rounds are left.
+    pub fn show(&mut self) -> Slot {
+        let first = self.params.rows;
+        let Some(batch) = self.batch.take() else {
+            return first;
+        };
+        self.params.rows += batch.rows;
+        self.keys.take_in(&batch.keys, batch.rows);
+        match batch.codes {
+            NewCodes::AsBefore => {}
+            NewCodes::Instead(codes) => self.codes = Some(codes),
+            NewCodes::GivenUp => self.codes = None,
+        }
+        self.decided = batch.decided;
+        if batch.note.is_some() {
+            self.note = batch.note;
+        }
+        if let Some(graph) = &mut self.graph {
+            graph.show();
+            let HnswParams {
+                m, ef_construction, ..
+            } = graph.params();
+            let number = |value| u32::try_from(value).expect("it came from one");
+            self.params.m = number(m);
+            self.params.ef_construction = number(ef_construction);
+        }
+        first
+    }
+
+    /// Puts everything back as it was before [`append`](Self::append).
+    pub fn take_back(&mut self) {
+        let Some(batch) = self.batch.take() else {
+            return;
+        };
+        let rows = self.shown_rows();
+        self.vectors.truncate(rows);
+        if let Some(codes) = &mut self.codes {
+            let bytes = rows * codes.form.stride(codes.centre.len());
+            codes.bytes.truncate(bytes);
+        }
+        if batch.makes_graph {
+            self.graph = None;
+        } else if let Some(graph) = &mut self.graph {
+            graph.take_back();
+        }
+    }
+}
+
+const fn hnsw(params: &Params, m: u32, ef_construction: u32) -> HnswParams {
+    HnswParams {
+        m: m as usize,
+        ef_construction: ef_construction as usize,
+        seed: params.seed,
+    }
+}
+
+/// Codes on their way into an index; empty where they are not good enough.
+#[derive(Debug)]
+pub struct Encoded(Option<GrowingCodes>);

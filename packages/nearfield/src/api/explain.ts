@@ -1,0 +1,62 @@
+/**
+ * What one search did, for people who wonder why it is slow or finds little. The core counts, on a walk
+ * compiled for counting; the time is taken here, of an ordinary search that counts nothing.
+ */
+import type { Backend, IndexHandle, SearchParams } from '../backend.ts'
+import type { Codec, Kind } from '../generated/options.ts'
+import type { Key } from './keys.ts'
+
+/** The core's account, its entry a slot. */
+export interface Account {
+  /** Neighbours found. */
+  readonly found: number
+  /** Rows compared, by their codes and by their vectors. */
+  readonly distances: { readonly byCode: number; readonly byVector: number }
+  /** Nodes whose links were followed, on level 0, 1 and so on; empty for a scan. */
+  readonly expanded: readonly number[]
+  /** Candidates that were left to be judged; 0 for a scan. */
+  readonly pool: number
+  /** Where the walk started; null for a scan. */
+  readonly entry: number | null
+  readonly k: number
+  /** Candidates judged by their vectors at most; null for a scan. */
+  readonly ef: number | null
+  /** Whether every row was compared. */
+  readonly exact: boolean
+  readonly kind: Kind
+  readonly codec: Codec
+  /** Instruction set of the kernels. */
+  readonly isa: string
+  /** What `auto` chose for the index and why; null where nothing was left to choose. */
+  readonly chosen: string | null
+}
+
+export interface Explanation extends Omit<Account, 'entry'> {
+  /** The key of the row where the walk started; null for a scan. */
+  readonly entry: Key | null
+  /** Microseconds of one search, the least of a few; in a page, with the way to the worker and back. */
+  readonly micros: number
+}
+
+/** Searches that are timed. */
+const TIMES = 5
+
+/** One search is one thread's work, whatever the index may use for batches. */
+export async function microsOf(
+  backend: Backend,
+  index: IndexHandle,
+  query: Float32Array,
+  params: SearchParams,
+): Promise<number> {
+  const { sync } = backend
+  const slots = new Uint32Array(params.k)
+  const distances = new Float32Array(params.k)
+  let least = Number.POSITIVE_INFINITY
+  for (let i = 0; i < TIMES; i++) {
+    const started = performance.now()
+    if (sync) sync.searchInto(index, query, params.k, params.ef, params.exact, slots, distances)
+    else await backend.search(index, query, params)
+    least = Math.min(least, performance.now() - started)
+  }
+  return least * 1000
+}
