@@ -140,7 +140,7 @@ impl Repair {
 /// What came of a search for a slot.
 #[derive(Clone, Debug, Default)]
 struct Sought {
-    /// What was found in its place, nearest first, with the scores of vectors; `None` if it was found.
+    /// What was found in its place, nearest first, with the scores searches go by; `None` if it was found.
     instead: Option<Vec<Candidate>>,
     /// It was found among many that codes cannot tell it from.
     crowded: bool,
