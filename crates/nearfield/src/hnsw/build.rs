@@ -1,4 +1,4 @@
-//! Building in rounds: every member of a round walks the graph as the round found it, in parallel;
+//! The steps of a build: whole levels at once (`bulk`) where there are codes, otherwise in rounds. Every member of a round walks the graph as the round found it, in parallel;
 //! then links are made in a fixed order. Threads share no mutable state and cannot change the result.
 //!
 //! ```text

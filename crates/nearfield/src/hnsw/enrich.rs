@@ -13,7 +13,7 @@ use super::draft::Draft;
 use super::prune::Contender;
 use super::view::Links;
 use crate::ids::Slot;
-use crate::search::Candidate;
+use crate::search::{Candidate, keep_nearest};
 
 /// What each slot has met, nearest first.
 pub trait Met {
@@ -54,12 +54,7 @@ impl Near {
 
     fn offer(&mut self, slot: Slot, other: Candidate) {
         let row = &mut self.places[slot as usize * self.width..][..self.width];
-        if other >= row[row.len() - 1] {
-            return;
-        }
-        let at = row.partition_point(|&place| place < other);
-        row[at..].rotate_right(1);
-        row[at] = other;
+        keep_nearest(row, other);
     }
 }
 

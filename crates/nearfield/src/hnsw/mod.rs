@@ -1,8 +1,9 @@
-//! The graph: Hierarchical Navigable Small World (Malkov & Yashunin, 2016), built in rounds so that
-//! threads cannot change the result, and frozen into arrays that are the file's sections.
+//! The graph: Hierarchical Navigable Small World (Malkov & Yashunin, 2016), built at once or
+//! in rounds so that threads cannot change the result, and frozen into arrays that are the file's sections.
 //!
 //! ```text
-//! build   rows ─ twins ─ plan ─┬─► propose (walk the frozen past, in parallel)
+//! build   rows ─ twins ─ plan ─┬─► bulk (leaves, all pairs, trim: where there are codes) ─ repair ─► FrozenArrays
+//!                              ├─► propose (walk the frozen past, in parallel)
 //!                              └─◄ link    (own rows, then reverse edges, prune) ─ … ─ enrich ─ repair ─► FrozenArrays
 //! open    sections ─ GraphView ─ check::validate ─► walk::search
 //! ```

@@ -145,7 +145,7 @@ impl Repair {
 /// What came of a search for a slot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sought {
-    /// What was found in its place, nearest first, with the scores of vectors; `None` if it was found.
+    /// What was found in its place, nearest first, with the scores searches go by; `None` if it was found.
     pub(super) instead: Option<Vec<Candidate>>,
     /// It was found among many that codes cannot tell it from.
     crowded: bool,

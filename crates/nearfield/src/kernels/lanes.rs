@@ -167,19 +167,7 @@ macro_rules! table {
             unsafe { lanes::sums::<$lanes, lanes::Dot, 4>(query, rows) }
         }
 
-        #[target_feature(enable = $features)]
-        fn dot_codes(query: &[u8], row: &[i8]) -> i32 {
-            // SAFETY: this function's features are those of the products.
-            unsafe { products::dots::<$products, 1>(query, [row])[0] }
-        }
-
-        #[target_feature(enable = $features)]
-        fn dot_codes_x4(query: &[u8], rows: [&[i8]; 4]) -> [i32; 4] {
-            // SAFETY: as above.
-            unsafe { products::dots::<$products, 4>(query, rows) }
-        }
-
-        tiles::tile_entry!($columns, $features);
+        products::code_entries!($products, $columns, $features);
     };
 }
 #[cfg(not(target_arch = "wasm32"))]

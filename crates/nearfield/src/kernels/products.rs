@@ -68,6 +68,28 @@ pub(super) unsafe fn dots<P: Products, const N: usize>(query: &[u8], rows: [&[i8
     }
 }
 
+/// The entries of one instruction set over codes; reached through its table alone.
+#[cfg(not(target_arch = "wasm32"))]
+macro_rules! code_entries {
+    ($products:ty, $columns:ty, $features:literal) => {
+        #[target_feature(enable = $features)]
+        fn dot_codes(query: &[u8], row: &[i8]) -> i32 {
+            // SAFETY: this function's features are those of the products.
+            unsafe { products::dots::<$products, 1>(query, [row])[0] }
+        }
+
+        #[target_feature(enable = $features)]
+        fn dot_codes_x4(query: &[u8], rows: [&[i8]; 4]) -> [i32; 4] {
+            // SAFETY: as above.
+            unsafe { products::dots::<$products, 4>(query, rows) }
+        }
+
+        tiles::tile_entry!($columns, $features);
+    };
+}
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use code_entries;
+
 /// The table of a set that has faster products than `$floats`, another set's table, and is like it in
 /// all else. Entries as in [`table`](super::lanes::table).
 #[cfg(not(target_arch = "wasm32"))]
@@ -85,19 +107,7 @@ macro_rules! table_of_codes {
             ..$floats
         };
 
-        #[target_feature(enable = $features)]
-        fn dot_codes(query: &[u8], row: &[i8]) -> i32 {
-            // SAFETY: this function's features are those of the products.
-            unsafe { products::dots::<$products, 1>(query, [row])[0] }
-        }
-
-        #[target_feature(enable = $features)]
-        fn dot_codes_x4(query: &[u8], rows: [&[i8]; 4]) -> [i32; 4] {
-            // SAFETY: as above.
-            unsafe { products::dots::<$products, 4>(query, rows) }
-        }
-
-        tiles::tile_entry!($columns, $features);
+        products::code_entries!($products, $columns, $features);
     };
 }
 #[cfg(not(target_arch = "wasm32"))]

@@ -51,6 +51,29 @@ impl Candidate {
     }
 }
 
+/// Puts a candidate in its place in a sorted row whose free places hold [`Candidate::FARTHEST`]. A full
+/// row loses its farthest; one that is there already changes nothing.
+#[inline]
+pub fn keep_nearest(places: &mut [Candidate], candidate: Candidate) {
+    if places.last().is_none_or(|&last| candidate >= last) {
+        return;
+    }
+    let at = places.partition_point(|&place| place < candidate);
+    if places[at] != candidate {
+        places.copy_within(at..places.len() - 1, at + 1);
+        places[at] = candidate;
+    }
+}
+
+/// The score beyond which such a row takes nothing; infinity while it has a free place.
+#[inline]
+pub fn limit_of(places: &[Candidate]) -> f32 {
+    match places.last() {
+        Some(&last) if last < Candidate::FARTHEST => last.score(),
+        _ => f32::INFINITY,
+    }
+}
+
 impl fmt::Debug for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{:?}", self.slot(), self.score())

@@ -18,7 +18,7 @@ mod top;
 pub mod trial;
 mod visited;
 
-pub use candidate::Candidate;
+pub use candidate::{Candidate, keep_nearest, limit_of};
 pub use pool::Pool;
 pub use scratch::{Buffers, Lease, Scratch, ScratchPool};
 pub use top::Top;

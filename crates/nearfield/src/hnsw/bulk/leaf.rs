@@ -13,7 +13,7 @@ use crate::codec::Codes;
 use crate::codec::pairs::{self, ColumnBlock, RowBlock, TILE};
 use crate::ids::Slot;
 use crate::kernels::{Kernels, TILE_COLUMNS, TILE_ROWS};
-use crate::search::Candidate;
+use crate::search::{Candidate, keep_nearest, limit_of};
 
 /// What one thread needs for leaves.
 #[derive(Debug, Default)]
@@ -115,16 +115,8 @@ impl LeafScratch {
         if score > self.limits[to] {
             return;
         }
-        let candidate = Candidate::new(score, other as Slot);
         let places = &mut self.nearest[to * near..][..near];
-        if candidate >= places[near - 1] {
-            return;
-        }
-        let at = places.partition_point(|&place| place < candidate);
-        places[at..].rotate_right(1);
-        places[at] = candidate;
-        if places[near - 1] < Candidate::FARTHEST {
-            self.limits[to] = places[near - 1].score();
-        }
+        keep_nearest(places, Candidate::new(score, other as Slot));
+        self.limits[to] = limit_of(places);
     }
 }

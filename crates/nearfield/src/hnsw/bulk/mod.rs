@@ -35,6 +35,7 @@ use crate::exec::Exec;
 use crate::ids::Slot;
 use crate::kernels::Kernels;
 use crate::metric::Metric;
+use crate::search::Candidate;
 use level::Level;
 
 /// Rows from which a graph is built at once. Below, inserting row by row takes a fraction of a second,
@@ -166,7 +167,7 @@ impl Met for Level {
         self.met_max()
     }
 
-    fn nth(&self, slot: Slot, at: usize) -> Option<crate::search::Candidate> {
+    fn nth(&self, slot: Slot, at: usize) -> Option<Candidate> {
         self.met(slot, at)
     }
 }

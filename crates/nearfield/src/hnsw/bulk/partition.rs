@@ -14,7 +14,7 @@ use crate::codec::pairs::{self, ColumnBlock, RowBlock, TILE};
 use crate::ids::Slot;
 use crate::kernels::{Kernels, TILE_COLUMNS, TILE_ROWS};
 use crate::rng;
-use crate::search::Candidate;
+use crate::search::{Candidate, keep_nearest, limit_of};
 
 /// Members of the largest leaf.
 pub const LEAF_MAX: usize = 512;
@@ -85,39 +85,26 @@ impl Leaders {
         out.fill(Candidate::FARTHEST);
         let mut limits = [f32::INFINITY; TILE_ROWS];
         let mut scores = [0.0; TILE];
-        for panel in 0..self.count.div_ceil(TILE_COLUMNS) {
+        for (panel, first) in (0..).zip((0..).step_by(TILE_COLUMNS)) {
+            let columns = TILE_COLUMNS.min(self.count.saturating_sub(panel * TILE_COLUMNS));
+            if columns == 0 {
+                break;
+            }
             pairs::tile(rows, (&self.columns, panel), kernels, &mut scores);
-            let first = panel * TILE_COLUMNS;
-            let columns = TILE_COLUMNS.min(self.count - first);
             let rows = out.chunks_exact_mut(fan).zip(&mut limits);
             for ((places, limit), scores) in rows.zip(scores.as_chunks::<TILE_COLUMNS>().0) {
                 let near = scores.iter().filter(|&score| score <= limit).count() > 0;
                 if !near {
                     continue;
                 }
-                for (column, &score) in (first..).zip(&scores[..columns]) {
+                for (leader, &score) in (first..).zip(&scores[..columns]) {
                     if score <= *limit {
-                        keep(places, score, column, limit);
+                        keep_nearest(places, Candidate::new(score, leader));
+                        *limit = limit_of(places);
                     }
                 }
             }
         }
-    }
-}
-
-#[inline]
-#[allow(clippy::cast_possible_truncation)] // leaders are counted by u32
-fn keep(places: &mut [Candidate], score: f32, leader: usize, limit: &mut f32) {
-    let candidate = Candidate::new(score, leader as u32);
-    let last = places.len() - 1;
-    if candidate >= places[last] {
-        return;
-    }
-    let at = places.partition_point(|&place| place < candidate);
-    places[at..].rotate_right(1);
-    places[at] = candidate;
-    if places[last] < Candidate::FARTHEST {
-        *limit = places[last].score();
     }
 }
 

@@ -7,7 +7,7 @@
 //! Invariant: a row holds the `width` smallest of all it was ever offered, each once, so the order of
 //! offers, and with it the number of threads, cannot be seen. A pair must have one score for this.
 
-use crate::search::Candidate;
+use crate::search::{Candidate, keep_nearest};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Rows under one lock: many stripes for each thread, and few locks for a leaf.
@@ -46,7 +46,7 @@ impl Reservoirs {
         let mut stripe = self.stripe(row);
         let places = &mut stripe[at..at + self.width];
         for candidate in candidates {
-            insert(places, candidate);
+            keep_nearest(places, candidate);
         }
     }
 
@@ -68,17 +68,6 @@ impl Reservoirs {
                 .iter()
                 .take_while(|&&place| place < Candidate::FARTHEST),
         );
-    }
-}
-
-fn insert(places: &mut [Candidate], candidate: Candidate) {
-    if places.last().is_none_or(|&last| candidate >= last) {
-        return;
-    }
-    let at = places.partition_point(|&place| place < candidate);
-    if places[at] != candidate {
-        places.copy_within(at..places.len() - 1, at + 1);
-        places[at] = candidate;
     }
 }
 

@@ -1,12 +1,12 @@
 //! NEON with the dot product of bytes (`FEAT_DotProd`): codes 16 a step, multiplied and added to
 //! 32-bit sums by one instruction. Floats go as with NEON.
 
-use super::neon;
+use super::neon::{self, ColumnsNeon};
 use crate::kernels::products::{self, Products, table_of_codes};
 use crate::kernels::tiles::{self, Columns};
 use crate::kernels::{Isa, Kernels};
 use std::arch::aarch64::{
-    int8x16_t, int32x4_t, vaddvq_s32, vdupq_n_s32, vld1q_s8, vreinterpretq_s8_s32, vst1q_s32,
+    int8x16_t, int32x4_t, vaddvq_s32, vdupq_n_s32, vld1q_s8, vreinterpretq_s8_s32,
 };
 use std::arch::asm;
 
@@ -72,33 +72,26 @@ impl Products for CodesDotprod {
     }
 }
 
-/// Columns 0 … 3, 4 … 7, 8 … 11 and 12 … 15.
+/// As with NEON, but for the products.
 #[derive(Clone, Copy)]
-struct ColumnsDotprod([int32x4_t; 4]);
+struct ColumnsDotprod(ColumnsNeon);
 
 // SAFETY (all blocks): the caller of a `Columns` method has NEON with dot products, and loads and
 // stores where it may.
 impl Columns for ColumnsDotprod {
-    const ROWS: usize = 4;
-    type Panel = [int8x16_t; 4];
+    const ROWS: usize = ColumnsNeon::ROWS;
+    type Panel = <ColumnsNeon as Columns>::Panel;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
         // SAFETY: see the impl.
-        unsafe { Self([vdupq_n_s32(0); 4]) }
+        unsafe { Self(ColumnsNeon::zero()) }
     }
 
     #[inline(always)]
     unsafe fn panel(at: *const i8) -> Self::Panel {
         // SAFETY: see the impl.
-        unsafe {
-            [
-                vld1q_s8(at),
-                vld1q_s8(at.add(16)),
-                vld1q_s8(at.add(32)),
-                vld1q_s8(at.add(48)),
-            ]
-        }
+        unsafe { ColumnsNeon::panel(at) }
     }
 
     #[inline(always)]
@@ -106,21 +99,17 @@ impl Columns for ColumnsDotprod {
         // SAFETY: see the impl. Seven bits are the same number signed.
         unsafe {
             let row = vreinterpretq_s8_s32(vdupq_n_s32(row));
-            let mut sums = self.0;
+            let mut sums = self.0.0;
             for (sum, columns) in sums.iter_mut().zip(panel) {
                 *sum = sdot(*sum, row, columns);
             }
-            Self(sums)
+            Self(ColumnsNeon(sums))
         }
     }
 
     #[inline(always)]
     unsafe fn store(self, out: *mut i32) {
         // SAFETY: see the impl.
-        unsafe {
-            for (at, sum) in self.0.into_iter().enumerate() {
-                vst1q_s32(out.add(4 * at), sum);
-            }
-        }
+        unsafe { self.0.store(out) }
     }
 }

@@ -123,7 +123,7 @@ impl Products for CodesNeon {
 
 /// Columns 0 … 3, 4 … 7, 8 … 11 and 12 … 15.
 #[derive(Clone, Copy)]
-struct ColumnsNeon([int32x4_t; 4]);
+pub(super) struct ColumnsNeon(pub(super) [int32x4_t; 4]);
 
 // SAFETY (all blocks): the caller of a `Columns` method has NEON, and loads and stores where it may.
 impl Columns for ColumnsNeon {
