@@ -38,7 +38,11 @@ const sharedMemory = [
 ]
 
 function rustFlags(variant: Variant): string[] {
-  const flags = ['-Cpanic=unwind', `-Ctarget-feature=${features[base[variant]]},+exception-handling`]
+  const flags = [
+    '-Cpanic=unwind',
+    `-Ctarget-feature=${features[base[variant]]},+exception-handling`,
+    '-Cllvm-args=-inline-threshold=10',
+  ]
   const linked = variant === 'single' ? ['--max-memory=4294967296'] : sharedMemory
   return [...flags, ...linked.map((argument) => `-Clink-arg=${argument}`)]
 }
