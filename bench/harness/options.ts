@@ -34,14 +34,22 @@ export interface Options {
 export const REFERENCE = 'hnswlib'
 /** Numbers of a data set from which the short run builds less often, and on all threads only. */
 const LARGE_NUMBERS = 3e6
+/** Numbers from which any run builds once a number of threads: peers take minutes for each. */
+const HUGE_NUMBERS = 5e7
 
 /** The protocol for a data set of this size. */
 export function fitting(
   { protocol, full }: Pick<Options, 'protocol' | 'full'>,
   { rows, dim }: { readonly rows: number; readonly dim: number },
 ): Protocol {
-  if (full || rows * dim < LARGE_NUMBERS) return protocol
-  return { ...protocol, buildRounds: 2, buildThreads: protocol.buildThreads.slice(-1) }
+  const numbers = rows * dim
+  const short = !full && numbers >= LARGE_NUMBERS
+  const buildRounds = numbers >= HUGE_NUMBERS ? 1 : short ? 2 : protocol.buildRounds
+  return {
+    ...protocol,
+    buildRounds,
+    buildThreads: short ? protocol.buildThreads.slice(-1) : protocol.buildThreads,
+  }
 }
 
 export function optionsOf(args: readonly string[]): Options {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Dataset, EngineSpec, Request } from '../harness/contract.ts'
 import { Measurement, type Protocol, type RecallOf } from '../harness/measure.ts'
-import { optionsOf } from '../harness/options.ts'
+import { fitting, optionsOf } from '../harness/options.ts'
 import { EngineProcess, Unsupported } from '../harness/process.ts'
 import type { Progress } from '../harness/progress.ts'
 import { front, qpsAt, ratios, spread, spreadOf } from '../harness/statistics.ts'
@@ -242,5 +242,17 @@ describe('options', () => {
     expect(() => optionsOf(['--compare', 'a'])).toThrow('expected two result files, received 1')
     expect(() => optionsOf(['a'])).toThrow('expected options only, received a')
     expect(optionsOf(['--dataset', 'a,b', '--threads', '2']).datasets).toEqual(['a', 'b'])
+  })
+
+  it('build less often what is large, and huge sets once for each number of threads', () => {
+    const built = (rows: number, dim: number, ...args: string[]) => {
+      const { buildRounds, buildThreads } = fitting(optionsOf(['--threads', '2', ...args]), { rows, dim })
+      return [buildRounds, buildThreads]
+    }
+    expect(built(10_000, 128)).toEqual([3, [1, 2]])
+    expect(built(31_173, 768)).toEqual([2, [2]])
+    expect(built(31_173, 768, '--full')).toEqual([3, [1, 2]])
+    expect(built(1_000_000, 100)).toEqual([1, [2]])
+    expect(built(1_000_000, 100, '--full')).toEqual([1, [1, 2]])
   })
 })
