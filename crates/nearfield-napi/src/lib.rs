@@ -12,6 +12,7 @@
 #![allow(clippy::needless_pass_by_value)] // Node-API hands over owned strings
 
 mod arrays;
+mod generator;
 mod handle;
 mod makers;
 mod pools;

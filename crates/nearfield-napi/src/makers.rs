@@ -22,7 +22,7 @@ pub struct Step {
 }
 
 #[allow(clippy::cast_precision_loss)] // row numbers are below 2³²
-fn step(progress: boundary::Progress) -> Step {
+pub(crate) fn step(progress: boundary::Progress) -> Step {
     let phase = format!("{:?}", progress.phase).to_lowercase();
     Step {
         phase,
@@ -36,7 +36,7 @@ fn step(progress: boundary::Progress) -> Step {
 pub struct Builder(Handle<boundary::Making>);
 
 impl Builder {
-    fn of(making: impl Into<boundary::Making>) -> Self {
+    pub(crate) fn of(making: impl Into<boundary::Making>) -> Self {
         Self(Handle::new(making.into(), "builder"))
     }
 }

@@ -6,6 +6,7 @@
 //!                                   ├─ Index.search_batch         ├─ Index ── stage, search, keys, read_file
 //!                                   └─ Adder ── step … finish ────┤
 //!                      Loader ── write … finish ──────────────────┘
+//! Generator ── fill ─ room JavaScript reads          Dataset ── fill, or step … build ── Builder
 //! ```
 
 #![cfg_attr(feature = "threads", feature(stdarch_wasm_atomic_wait))]
@@ -26,6 +27,7 @@ compile_error!("-C target-feature=+atomics needs feature `threads`");
 
 mod columns;
 mod fault;
+mod generator;
 mod makers;
 mod pool;
 #[cfg(feature = "replay")]

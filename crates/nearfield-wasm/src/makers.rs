@@ -7,7 +7,7 @@ use std::sync::Arc;
 use wasm_bindgen::prelude::*;
 
 /// Before the first step.
-const START: boundary::Progress = boundary::Progress {
+pub(crate) const START: boundary::Progress = boundary::Progress {
     phase: boundary::Phase::Prepare,
     done: 0,
     total: 0,
@@ -21,7 +21,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    fn of(making: impl Into<boundary::Making>) -> Self {
+    pub(crate) fn of(making: impl Into<boundary::Making>) -> Self {
         let inner = making.into();
         Self { inner, last: START }
     }

@@ -35,18 +35,28 @@ impl Exec<'_> {
         body: impl Fn(&mut S, usize, &mut T) + Sync,
     ) {
         let grain = grain.max(1);
-        let run = |(chunk, items): (usize, &mut [T])| {
+        self.parts(out, grain, |chunk, items| {
             let mut state = state();
             for (at, item) in items.iter_mut().enumerate() {
                 body(&mut state, chunk * grain + at, item);
             }
-        };
+        });
+    }
+
+    /// Calls `body(i, part)` for every part of `size` neighbours, the last of which may be shorter.
+    pub fn parts<T: Send>(
+        &self,
+        out: &mut [T],
+        size: usize,
+        body: impl Fn(usize, &mut [T]) + Sync,
+    ) {
+        let run = |(at, part): (usize, &mut [T])| body(at, part);
         match self {
-            Self::Serial => out.chunks_mut(grain).enumerate().for_each(run),
+            Self::Serial => out.chunks_mut(size).enumerate().for_each(run),
             Self::Pool(pool) => {
-                pool.install(|| out.par_chunks_mut(grain).enumerate().for_each(run));
+                pool.install(|| out.par_chunks_mut(size).enumerate().for_each(run));
             }
-            Self::Global => out.par_chunks_mut(grain).enumerate().for_each(run),
+            Self::Global => out.par_chunks_mut(size).enumerate().for_each(run),
         }
     }
 }

@@ -48,6 +48,7 @@ pub mod metric;
 pub mod codec;
 pub mod search;
 
+pub mod datagen;
 pub mod hnsw;
 
 pub mod index;

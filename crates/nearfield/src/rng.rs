@@ -13,6 +13,15 @@ pub const fn value(seed: u64, stream: u64, position: u64) -> u64 {
     mix(key.wrapping_add(mix(position.wrapping_add(1).wrapping_mul(POSITION))))
 }
 
+/// Words of a key's own, as `SplitMix64` draws them: different, so at most one of them is zero.
+pub fn expand<const N: usize>(key: u64) -> [u64; N] {
+    let mut place = key;
+    std::array::from_fn(|_| {
+        place = place.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(place)
+    })
+}
+
 const fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 6] = [
     &["error", "ids", "exec", "rng"],
     &["kernels", "metric", "bytes", "matrix"],
     &["codec", "search"],
-    &["hnsw"],
+    &["hnsw", "datagen"],
     &["index"],
     &["boundary"],
 ];

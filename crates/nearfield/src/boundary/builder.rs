@@ -10,6 +10,7 @@
 //! number of threads. A step that panics leaves its builder poisoned; nothing of it is used again.
 
 use super::coding::{AGREEMENT_MIN, Coding};
+use super::generator::Dataset;
 use super::options::{self, AUTO_FLAT_ROWS_MAX, BUILD, Values};
 use super::query::Index;
 use super::{Phase, Progress, isa_limit};
@@ -73,6 +74,37 @@ impl Builder {
         let values = options::parse(BUILD, options)?;
         let dim = u32::try_from(values.integer("dim")).expect("the table's limit");
         let rows = rows_of(vectors.len(), dim)?;
+        Self::over(&values, rows, keys, || {
+            let mut copy = Matrix::try_new(rows as usize, dim as usize)?;
+            for (slot, row) in (0..).zip(vectors.chunks_exact(dim as usize)) {
+                copy.row_mut(slot).copy_from_slice(row);
+            }
+            Ok(copy)
+        })
+    }
+
+    /// As [`new`](Self::new) over the rows a data set keeps, which become the index's own: nothing is
+    /// copied. An error leaves the rows lost.
+    pub fn of_dataset(dataset: Dataset, options: &str, keys: Option<KeyColumn>) -> Result<Self> {
+        let values = options::parse(BUILD, options)?;
+        let matrix = dataset.into_matrix()?;
+        let (dim, made) = (values.integer("dim"), matrix.dim());
+        if dim != made as u64 {
+            let message = format!("rows have {made} numbers, expected dim {dim}");
+            return Err(Error::new(Code::Dimension, message));
+        }
+        let rows = u32::try_from(matrix.len()).expect("the table's limit");
+        Self::over(&values, rows, keys, || Ok(matrix))
+    }
+
+    /// Options and keys are checked before there is memory for rows.
+    fn over(
+        values: &Values,
+        rows: u32,
+        keys: Option<KeyColumn>,
+        vectors: impl FnOnce() -> Result<Matrix>,
+    ) -> Result<Self> {
+        let dim = u32::try_from(values.integer("dim")).expect("the table's limit");
         let (graph, chosen) = kind(values.word("kind"), rows);
         let setting = |name| u32::try_from(values.integer(name)).expect("the table's limit");
         let params = Params {
@@ -84,25 +116,22 @@ impl Builder {
             ef_construction: if graph { setting("efConstruction") } else { 0 },
         };
         let keys = Keys::from_column(keys, rows)?;
-        let mut copy = Matrix::try_new(rows as usize, dim as usize)?;
-        for (slot, row) in (0..).zip(vectors.chunks_exact(dim as usize)) {
-            copy.row_mut(slot).copy_from_slice(row);
-        }
-        let isa = isa_limit(&values);
+        let vectors = vectors()?;
+        let isa = isa_limit(values);
         let stage = Stage::Prepare(0);
         Ok(Self {
             params,
             isa,
             chosen,
             plan: growth(
-                &values,
+                values,
                 if values.word("kind") == "auto" {
                     AUTO_FLAT_ROWS_MAX
                 } else {
                     0
                 },
             ),
-            vectors: copy,
+            vectors,
             coding: Coding::new(Codec::parse(values.word("codec"))),
             keys,
             stage,

@@ -8,6 +8,7 @@
 //! import    Importer: another library's file ─ step, step, … ─► Index; Making: either
 //! coding    the codes a builder or an importer makes and keeps
 //! loader    Loader: chunks ─► Index, and opening a map
+//! generator Generator: bytes by offset; Dataset: rows by number, kept for truth and Builder
 //! query     Index: search, batch, keys, description, file bytes
 //! ```
 //!
@@ -20,6 +21,7 @@
 mod adder;
 mod builder;
 mod coding;
+mod generator;
 mod import;
 mod loader;
 pub mod options;
@@ -27,6 +29,7 @@ mod query;
 
 pub use adder::{Added, Adder};
 pub use builder::Builder;
+pub use generator::{Dataset, Generator};
 pub use import::{Importer, Making};
 pub use loader::Loader;
 pub use query::Index;

@@ -14,6 +14,7 @@
 //! x86_64/avx2 …     one file a set: its lanes and products, its #[target_feature] entries, its table
 //! tiles             the one body over tiles of codes, on a trait of a few of its columns
 //! prefetch          a hint for rows that will be scored soon
+//! draws             random bytes and random rows, in tables of their own
 //! tests             every table of this machine against the definition
 //! ```
 //! A table of instructions the machine lacks cannot be reached: [`kernels`] and [`available`] are the
@@ -26,6 +27,7 @@
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
+pub mod draws;
 // Without a SIMD set (32-bit x86, plain wasm) nothing instantiates the shared body.
 #[cfg(any(
     target_arch = "x86_64",

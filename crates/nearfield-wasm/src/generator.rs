@@ -1,0 +1,119 @@
+//! Data made in the module's memory, from where JavaScript copies it: bytes by offset, rows by
+//! number, and rows that are kept for an index.
+
+use crate::columns::{self, Floats, Hits, zeros};
+use crate::makers::Builder;
+use crate::{pool, thrown};
+use nearfield::boundary;
+use wasm_bindgen::prelude::*;
+
+/// See [`boundary::Generator`]. Bytes go through a room at a fixed place.
+#[wasm_bindgen]
+pub struct Generator {
+    inner: boundary::Generator,
+    room: Vec<u8>,
+}
+
+#[wasm_bindgen]
+impl Generator {
+    /// Of options as JSON, with a room of so many bytes.
+    #[wasm_bindgen(constructor)]
+    pub fn new(options: &str, room: usize) -> Result<Generator, JsError> {
+        let inner = boundary::Generator::new(options).map_err(thrown)?;
+        let room = zeros(room)?;
+        Ok(Self { inner, room })
+    }
+
+    /// Where the room is.
+    pub fn at(&self) -> *const u8 {
+        self.room.as_ptr()
+    }
+
+    /// Writes bytes from `offset` on to the room's begin, at most `bytes`; how many.
+    pub fn fill(&mut self, offset: u64, bytes: usize, threads: u32) -> Result<usize, JsError> {
+        let (inner, room) = (&self.inner, &mut self.room[..bytes]);
+        pool::run(threads, move |exec| inner.fill(offset, room, exec)).map_err(thrown)
+    }
+}
+
+/// See [`boundary::Dataset`].
+#[wasm_bindgen]
+pub struct Dataset {
+    inner: boundary::Dataset,
+    last: boundary::Progress,
+}
+
+#[wasm_bindgen]
+impl Dataset {
+    /// Of options as JSON.
+    #[wasm_bindgen(constructor)]
+    pub fn new(options: &str, threads: u32) -> Result<Dataset, JsError> {
+        let inner = pool::run(threads, move |exec| boundary::Dataset::new(options, exec));
+        let (inner, last) = (inner.map_err(thrown)?, crate::makers::START);
+        Ok(Self { inner, last })
+    }
+
+    /// Writes rows from `first` on.
+    pub fn fill(&self, first: u64, into: &mut Floats, threads: u32) -> Result<(), JsError> {
+        let (inner, into) = (&self.inner, &mut into.0);
+        pool::run(threads, move |exec| inner.fill(first, into, exec)).map_err(thrown)
+    }
+
+    /// Makes some more of the rows that are kept; `phase`, `done` and `total` tell of it.
+    pub fn step(&mut self, threads: u32) -> Result<(), JsError> {
+        let inner = &mut self.inner;
+        self.last = pool::run(threads, move |exec| inner.step(exec)).map_err(thrown)?;
+        Ok(())
+    }
+
+    /// prepare or done.
+    pub fn phase(&self) -> String {
+        format!("{:?}", self.last.phase).to_lowercase()
+    }
+
+    /// Rows finished.
+    pub fn done(&self) -> u64 {
+        self.last.done
+    }
+
+    /// Rows there are.
+    pub fn total(&self) -> u64 {
+        self.last.total
+    }
+
+    /// The nearest kept rows of `asked` queries, by exhaustion.
+    pub fn truth(
+        &self,
+        queries: Floats,
+        asked: usize,
+        k: u32,
+        threads: u32,
+    ) -> Result<Hits, JsError> {
+        let wide = asked.saturating_mul(k as usize);
+        let (mut slots, mut distances) = (zeros(wide)?, zeros(wide)?);
+        let (inner, out) = (&self.inner, (&mut slots, &mut distances));
+        pool::run(threads, move |exec| {
+            inner.truth(&queries.0, k as usize, exec, out.0, out.1)
+        })
+        .map_err(thrown)?;
+        let counts = vec![k; asked];
+        Ok(Hits {
+            slots,
+            distances,
+            counts,
+        })
+    }
+
+    /// A builder over the kept rows.
+    pub fn build(
+        self,
+        options: &str,
+        numbers: Option<Vec<f64>>,
+        text: Option<Vec<u8>>,
+        offsets: Option<Vec<u64>>,
+    ) -> Result<Builder, JsError> {
+        let keys = columns::key_column(numbers, text, offsets);
+        let builder = boundary::Builder::of_dataset(self.inner, options, keys);
+        builder.map(Builder::of).map_err(thrown)
+    }
+}

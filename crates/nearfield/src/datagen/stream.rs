@@ -1,0 +1,370 @@
+//! Bytes.
+//!
+//! ```text
+//! block   0      1      2      3      4      5      dedup 2: block b is unique block b mod 3
+//!         u0     u1     u2     u0     u1     u2
+//! block   ████████░░░░                              compress 1.5: lines of random bytes, then zeros
+//! ```
+//! Invariants: of `blocks` blocks, ⌈blocks ÷ dedup⌉ are different, and a repeat is as far away as can
+//! be, so that no compressor's window finds it. The random lines of the first `n` unique blocks are
+//! n × 1,024 ÷ compress, to one line: shares need not be whole. Both hold for blocks of 64 KiB at
+//! multiples of 64 KiB; who looks for repeats in smaller blocks finds the zeros too.
+
+use super::{STREAM_BYTES, lanes, skip};
+use crate::error::{Code, Error, Result};
+use crate::exec::Exec;
+use crate::kernels::Isa;
+use crate::kernels::draws::{Draws, LINE_BYTES, Store, draws};
+
+/// Bytes with one key.
+pub const BLOCK_BYTES: usize = 64 << 10;
+/// From here on a fill passes the caches by. Ordinary stores win while what is written stays in a cache
+/// (on servers some tens of MiB), streaming ones by half to three times where it does not; between the
+/// two stands the largest last-level cache of common machines.
+const STREAMED_BYTES_MIN: usize = 128 << 20;
+/// Fills up to here are one thread's: waking others takes longer.
+const SERIAL_BYTES_MAX: usize = 1 << 20;
+
+/// `size` bytes of a seed.
+#[derive(Debug)]
+pub struct Stream {
+    size: u64,
+    seed: u64,
+    /// Different blocks.
+    unique: u64,
+    /// Random lines of a block, in 2⁻³² lines.
+    lines: u64,
+    draws: &'static Draws,
+}
+
+impl Stream {
+    /// A stream where each block is there `dedup` times on average and compresses to 1 ÷ `compress`;
+    /// both are at least 1 and finite, the size at least 1. `isa` limits the instruction set.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "blocks are below 2^48, and shares of them no more"
+    )]
+    pub fn new(size: u64, seed: u64, dedup: f64, compress: f64, isa: Option<Isa>) -> Self {
+        let blocks = size.div_ceil(BLOCK_BYTES as u64);
+        let unique = ((blocks as f64 / dedup).ceil() as u64).clamp(1, blocks.max(1));
+        let whole = ((BLOCK_BYTES / LINE_BYTES) as u64) << 32;
+        let lines = ((whole as f64 / compress).round() as u64).min(whole);
+        Self {
+            size,
+            seed,
+            unique,
+            lines,
+            draws: draws(isa),
+        }
+    }
+
+    /// Bytes there are.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The instruction set in use.
+    pub const fn isa(&self) -> Isa {
+        self.draws.isa
+    }
+
+    /// Fills `out` with the bytes from `offset` on; how many there were, which is fewer than `out`
+    /// holds at the end alone.
+    pub fn fill(&self, offset: u64, out: &mut [u8], exec: Exec<'_>) -> Result<usize> {
+        let Some(left) = self.size.checked_sub(offset) else {
+            return Err(Error::new(
+                Code::Option,
+                format!("offset {offset}, expected at most the size {}", self.size),
+            ));
+        };
+        let count = usize::try_from(left).map_or(out.len(), |left| left.min(out.len()));
+        let out = &mut out[..count];
+        let store = if count >= STREAMED_BYTES_MIN {
+            Store::Streamed
+        } else {
+            Store::Cached
+        };
+        let exec = if count <= SERIAL_BYTES_MAX {
+            Exec::Serial
+        } else {
+            exec
+        };
+        let (mut block, within) = (offset / BLOCK_BYTES as u64, in_block(offset));
+        let (head, rest) = out.split_at_mut(if within == 0 {
+            0
+        } else {
+            count.min(BLOCK_BYTES - within)
+        });
+        if !head.is_empty() {
+            self.block(block, within, head, store);
+            block += 1;
+        }
+        exec.parts(rest, BLOCK_BYTES, |at, part| {
+            self.block(block + at as u64, 0, part, store);
+        });
+        Ok(count)
+    }
+
+    /// Fills `out` from byte `from` of a block.
+    fn block(&self, block: u64, from: usize, out: &mut [u8], store: Store) {
+        let id = block % self.unique;
+        let random = self.random_bytes(id).saturating_sub(from).min(out.len());
+        let (out, zeros) = out.split_at_mut(random);
+        zeros.fill(0);
+        if random == 0 {
+            return;
+        }
+        let mut lanes = lanes(self.seed, STREAM_BYTES, id);
+        skip(self.draws, &mut lanes, from / LINE_BYTES);
+        let mut line = [0; LINE_BYTES];
+        let begun = from % LINE_BYTES;
+        let (head, rest) = out.split_at_mut(if begun == 0 {
+            0
+        } else {
+            random.min(LINE_BYTES - begun)
+        });
+        if !head.is_empty() {
+            (self.draws.lines)(&mut lanes, &mut line, Store::Cached);
+            head.copy_from_slice(&line[begun..][..head.len()]);
+        }
+        let (lines, tail) = rest.split_at_mut(rest.len() - rest.len() % LINE_BYTES);
+        (self.draws.lines)(&mut lanes, lines, store);
+        if !tail.is_empty() {
+            (self.draws.lines)(&mut lanes, &mut line, Store::Cached);
+            tail.copy_from_slice(&line[..tail.len()]);
+        }
+    }
+
+    /// Bytes before the zeros of a unique block: what makes the sum over all before it right.
+    fn random_bytes(&self, id: u64) -> usize {
+        let until = |id: u64| (u128::from(id) * u128::from(self.lines)) >> 32;
+        let lines = usize::try_from(until(id + 1) - until(id)).expect("a block's lines");
+        lines * LINE_BYTES
+    }
+}
+
+fn in_block(offset: u64) -> usize {
+    usize::try_from(offset % BLOCK_BYTES as u64).expect("less than a block")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::draws::available;
+    use crate::rng::value;
+    use std::collections::HashSet;
+
+    fn made(stream: &Stream, offset: u64, bytes: usize) -> Vec<u8> {
+        let mut out = vec![0xA5; bytes];
+        let count = stream.fill(offset, &mut out, Exec::Serial).unwrap();
+        out.truncate(count);
+        out
+    }
+
+    /// The stream of a seed, written a second time: one lane after the other.
+    fn reference(seed: u64, bytes: usize) -> Vec<u8> {
+        let mut out = vec![0; bytes.next_multiple_of(BLOCK_BYTES)];
+        for (block, out) in out.chunks_exact_mut(BLOCK_BYTES).enumerate() {
+            let key = value(seed, 16, block as u64);
+            for lane in 0..8 {
+                let mut s: [u64; 4] = std::array::from_fn(|word| {
+                    let step = (word * 8 + lane + 1) as u64;
+                    let mut z = key.wrapping_add(step.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+                    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+                    z ^ (z >> 31)
+                });
+                for line in out.chunks_exact_mut(64) {
+                    let word = s[0].wrapping_add(s[3]).rotate_left(23).wrapping_add(s[0]);
+                    line[lane * 8..][..8].copy_from_slice(&word.to_le_bytes());
+                    let t = s[1] << 17;
+                    s[2] ^= s[0];
+                    s[3] ^= s[1];
+                    s[1] ^= s[2];
+                    s[0] ^= s[3];
+                    s[2] ^= t;
+                    s[3] = s[3].rotate_left(45);
+                }
+            }
+        }
+        out.truncate(bytes);
+        out
+    }
+
+    #[test]
+    fn every_instruction_set_makes_the_bytes_of_the_definition() {
+        let bytes = 3 * BLOCK_BYTES + 1001;
+        for seed in [0, 1, 7, u64::MAX] {
+            let expected = reference(seed, bytes);
+            for table in available() {
+                let stream = Stream::new(bytes as u64, seed, 1.0, 1.0, Some(table.isa));
+                assert_eq!(stream.isa(), table.isa);
+                assert!(made(&stream, 0, bytes + 5) == expected, "{:?}", table.isa);
+            }
+        }
+    }
+
+    /// Sizes from one byte to over three MiB, at offsets everywhere, into memory of any alignment.
+    #[test]
+    fn pieces_of_any_size_at_any_offset_make_one_stream() {
+        let size = 4 * (1 << 20) + 77;
+        for (dedup, compress) in [(1.0, 1.0), (1.7, 1.0), (1.0, 2.3), (3.0, 1.5)] {
+            let stream = Stream::new(size as u64, 5, dedup, compress, None);
+            let whole = made(&stream, 0, size);
+            assert_eq!(whole.len(), size);
+            let mut room = vec![0; size + 64];
+            let mut case = 0;
+            let mut check = |offset: usize, bytes: usize| {
+                case += 1;
+                let place = value(9, 1, case) as usize % 64;
+                room[place..][..bytes + 1].fill(0xA5);
+                let count = stream
+                    .fill(offset as u64, &mut room[place..][..bytes], Exec::Global)
+                    .unwrap();
+                assert_eq!(count, bytes.min(size - offset));
+                assert!(
+                    room[place..][..count] == whole[offset..][..count],
+                    "{offset} {bytes}"
+                );
+                assert!(
+                    room[place + count..=place + bytes]
+                        .iter()
+                        .all(|&b| b == 0xA5)
+                );
+            };
+            for bytes in (1..300).chain([4095, 4096, 65_535, 65_536, 65_537, (3 << 20) + 7]) {
+                for near in [0, 1, 63, 64, 65, 1000, 65_535, 65_536, 65_599, 131_072] {
+                    check(near, bytes);
+                    check(size - near, bytes.min(near));
+                }
+                check(value(9, 2, bytes as u64) as usize % size, bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn threads_do_not_change_the_stream() {
+        let size = 9 * (1 << 20) + 13;
+        let stream = Stream::new(size as u64, 5, 1.3, 1.1, None);
+        let serial = made(&stream, 100, size);
+        for threads in [2, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            let pool = pool.build().unwrap();
+            let mut out = vec![0; size];
+            let count = stream.fill(100, &mut out, Exec::Pool(&pool)).unwrap();
+            assert!(out[..count] == serial, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn streamed_stores_write_the_same_bytes() {
+        let bytes = STREAMED_BYTES_MIN + 999;
+        let stream = Stream::new(bytes as u64, 5, 1.0, 1.0, None);
+        let mut out = vec![0; bytes + 32];
+        for place in [0, 5, 16, 32] {
+            let out = &mut out[place..][..bytes];
+            stream.fill(0, out, Exec::Global).unwrap();
+            for (at, part) in (0..).step_by(1 << 20).zip(out.chunks(1 << 20)) {
+                assert!(
+                    made(&stream, at, 1 << 20) == part,
+                    "from {at}, place {place}"
+                );
+            }
+            out.fill(0);
+        }
+    }
+
+    #[test]
+    fn ratios_hold_to_a_block() {
+        let blocks = 501;
+        let size = blocks * BLOCK_BYTES;
+        for ratio in [1.0, 1.01, 1.5, 2.0, std::f64::consts::PI, 10.0, 500.0, 1e6] {
+            let stream = Stream::new(size as u64, 3, ratio, 1.0, None);
+            let bytes = made(&stream, 0, size);
+            let unique: HashSet<&[u8]> = bytes.chunks_exact(BLOCK_BYTES).collect();
+            let wanted = blocks as f64 / ratio;
+            assert!(
+                (unique.len() as f64 - wanted.max(1.0)).abs() <= 1.0,
+                "dedup {ratio}"
+            );
+
+            let stream = Stream::new(size as u64, 3, 1.0, ratio, None);
+            let bytes = made(&stream, 0, size);
+            let random = bytes
+                .chunks_exact(64)
+                .filter(|line| line.iter().any(|&b| b != 0));
+            let random = random.count() as f64;
+            let wanted = (size / 64) as f64 / ratio;
+            assert!(
+                (random - wanted).abs() <= 1.0,
+                "compress {ratio}: {random}, {wanted}"
+            );
+        }
+    }
+
+    #[test]
+    fn neighbouring_seeds_share_no_line() {
+        let bytes = 8 << 20;
+        let mut seen = HashSet::new();
+        for seed in [0, 1, 2, 3] {
+            let stream = Stream::new(bytes, seed, 1.0, 1.0, None);
+            for line in made(&stream, 0, 8 << 20).chunks_exact(64) {
+                let words: [u64; 2] = std::array::from_fn(|at| {
+                    u64::from_le_bytes(line[at * 8..][..8].try_into().unwrap())
+                });
+                assert!(seen.insert(words), "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn bits_are_balanced_at_every_place() {
+        let bytes = 16 << 20;
+        let stream = Stream::new(bytes as u64, 11, 1.0, 1.0, None);
+        let made = made(&stream, 0, bytes);
+        let lines: Vec<&[u64]> = made
+            .chunks_exact(64)
+            .map(|line| bytemuck::try_cast_slice(line).unwrap_or(&[]))
+            .filter(|words: &&[u64]| !words.is_empty())
+            .collect();
+        assert_eq!(lines.len(), bytes / 64, "memory is aligned to words");
+        let half = lines.len() as f64 / 2.0;
+        let bound = 6.0 * (lines.len() as f64).sqrt() / 2.0;
+        // Each bit of a line alone, and against the same bit of the next word, line and block.
+        for (what, apart) in [("alone", 0), ("line", 1), ("block", BLOCK_BYTES / 64)] {
+            for lane in 0..8 {
+                let mut ones = [0u32; 64];
+                for at in 0..lines.len() {
+                    let other = match apart {
+                        0 => 0,
+                        apart => lines[(at + apart) % lines.len()][lane],
+                    };
+                    let mut word = lines[at][lane] ^ other;
+                    while word != 0 {
+                        ones[word.trailing_zeros() as usize] += 1;
+                        word &= word - 1;
+                    }
+                }
+                for count in ones {
+                    assert!(
+                        (f64::from(count) - half).abs() < bound,
+                        "{what}, lane {lane}: {count}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_offset_past_the_end_is_refused_and_the_end_is_empty() {
+        let stream = Stream::new(10, 0, 1.0, 1.0, None);
+        assert!(made(&stream, 10, 5).is_empty());
+        let error = stream.fill(11, &mut [0; 3], Exec::Serial).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "OPTION: offset 11, expected at most the size 10"
+        );
+    }
+}

@@ -1,0 +1,278 @@
+//! Random bytes and random rows, one table per instruction set, the same bits on every one.
+//!
+//! Eight generators of xoshiro256++ (Blackman, Vigna: "Scrambled Linear Pseudorandom Number
+//! Generators", 2021) run side by side, one a lane of 64 bits; word `l` of a line is lane `l`'s next.
+//! Rows of floats are made of the same lines by `floats`: only `+ − × ÷ √` and integers, each rounded
+//! once and never fused, so no instruction set can tell.
+//!
+//! # Layout
+//! ```text
+//! Lanes    s0 s0 s0 s0 s0 s0 s0 s0      line   lane 0 … lane 7     8 × 8 bytes, little-endian
+//!          s1 s1 …                      next line …
+//! scalar   the definition: the one body on plain u64
+//! x86_64 aarch64 wasm32                 the body on registers of two, four or eight words
+//! floats   lines to rows: uniform or gaussian, around a centre, of unit length
+//! ```
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+mod floats;
+#[cfg(test)]
+mod tests;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm32;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+pub use floats::{Desk, GROUP, Law, Shape};
+
+use super::Isa;
+
+/// Bytes of a line: a word of every lane, and a cache line.
+pub const LINE_BYTES: usize = 64;
+
+/// The states of eight generators: word `w` of lane `l` is `0[w][l]`. Not all four of a lane are zero.
+#[derive(Clone, Debug)]
+#[repr(C, align(64))]
+pub struct Lanes(pub [[u64; 8]; 4]);
+
+/// How lines reach memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// Through the caches, from which they can soon be read again.
+    Cached,
+    /// Past them, where the instruction set can and memory begins at a multiple of 16 bytes: a line
+    /// that is overwritten whole is then not read first. Elsewhere as [`Cached`](Self::Cached).
+    Streamed,
+}
+
+/// Writes the next lines; the slice is whole lines (asserted), wherever it begins.
+pub type LinesKernel = fn(&mut Lanes, &mut [u8], Store);
+/// Writes the next row, of which two lines are drawn for every [`GROUP`] numbers begun.
+pub type RowKernel = fn(&mut Lanes, &mut Desk, Shape<'_>, &mut [f32]);
+
+/// The kernels of one instruction set.
+#[derive(Debug)]
+pub struct Draws {
+    /// The set these run on.
+    pub isa: Isa,
+    /// Random bytes.
+    pub lines: LinesKernel,
+    /// A random row.
+    pub row: RowKernel,
+}
+
+static SCALAR: Draws = Draws {
+    isa: Isa::Scalar,
+    // SAFETY: plain words need no instructions.
+    lines: |lanes, out, store| unsafe { lines::<u64, 8>(lanes, out, store) },
+    row: |lanes, desk, shape, out| floats::row(SCALAR.lines, lanes, desk, shape, out),
+};
+
+#[cfg(target_arch = "aarch64")]
+use aarch64::tables;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use wasm32::tables;
+#[cfg(target_arch = "x86_64")]
+use x86_64::tables;
+
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128"),
+)))]
+fn tables() -> std::iter::Empty<&'static Draws> {
+    std::iter::empty()
+}
+
+/// The best table this machine can run, or the best not above `limit`.
+pub fn draws(limit: Option<Isa>) -> &'static Draws {
+    let within = |table: &&Draws| limit.is_none_or(|limit| table.isa <= limit);
+    tables().find(within).unwrap_or(&SCALAR)
+}
+
+/// Every table this machine can run, the best first and scalar last.
+pub fn available() -> Vec<&'static Draws> {
+    tables().chain([&SCALAR]).collect()
+}
+
+/// Some words of a line in one register.
+///
+/// # Safety
+/// Calling any method needs the set's instructions.
+trait Words: Copy {
+    /// # Safety
+    /// A register's words can be read from `at`, which needs no alignment.
+    unsafe fn load(at: *const u64) -> Self;
+    /// # Safety
+    /// A register's words can be written to `at`, which needs no alignment.
+    unsafe fn store(self, at: *mut u64);
+    /// As [`store`](Self::store), past the caches where the set can.
+    ///
+    /// # Safety
+    /// As [`store`](Self::store), and `at` is a multiple of 16 bytes.
+    unsafe fn stream(self, at: *mut u64);
+    /// Word by word, modulo 2⁶⁴.
+    unsafe fn plus(self, other: Self) -> Self;
+    unsafe fn xor(self, other: Self) -> Self;
+    unsafe fn shl<const BITS: i32>(self) -> Self;
+    /// `REST` is 64 − `BITS`.
+    unsafe fn rotl<const BITS: i32, const REST: i32>(self) -> Self;
+    /// Orders streamed stores before what follows.
+    unsafe fn fence();
+}
+
+/// The state in registers: `N` of them a word.
+type State<V, const N: usize> = [[V; N]; 4];
+
+/// # Safety
+/// The machine has the instructions of `V`, and `N` registers of it hold eight words.
+#[inline(always)]
+unsafe fn load<V: Words, const N: usize>(lanes: &Lanes) -> State<V, N> {
+    // SAFETY: the caller has the instructions; register `j` of `N` lies within eight words.
+    lanes
+        .0
+        .each_ref()
+        .map(|words| std::array::from_fn(|j| unsafe { V::load(words.as_ptr().add(j * (8 / N))) }))
+}
+
+/// # Safety
+/// As [`load`].
+#[inline(always)]
+unsafe fn keep<V: Words, const N: usize>(state: State<V, N>, lanes: &mut Lanes) {
+    for (words, row) in lanes.0.iter_mut().zip(state) {
+        for (j, register) in row.into_iter().enumerate() {
+            // SAFETY: as in `load`.
+            unsafe { register.store(words.as_mut_ptr().add(j * (8 / N))) };
+        }
+    }
+}
+
+/// The next line. The one place that says what xoshiro256++ is.
+///
+/// # Safety
+/// As [`load`].
+#[inline(always)]
+unsafe fn next<V: Words, const N: usize>(state: &mut State<V, N>) -> [V; N] {
+    let mut line = state[0];
+    for (j, word) in line.iter_mut().enumerate() {
+        let [a, b, c, d] = [state[0][j], state[1][j], state[2][j], state[3][j]];
+        // SAFETY: the caller has the instructions.
+        unsafe {
+            *word = a.plus(d).rotl::<23, 41>().plus(a);
+            let (c, d) = (c.xor(a), d.xor(b));
+            state[0][j] = a.xor(d);
+            state[1][j] = b.xor(c);
+            state[2][j] = c.xor(b.shl::<17>());
+            state[3][j] = d.rotl::<45, 19>();
+        }
+    }
+    line
+}
+
+/// # Safety
+/// As [`load`].
+#[inline(always)]
+unsafe fn lines<V: Words, const N: usize>(lanes: &mut Lanes, out: &mut [u8], store: Store) {
+    assert!(
+        out.len().is_multiple_of(LINE_BYTES),
+        "{} bytes are no whole lines",
+        out.len()
+    );
+    let streamed = store == Store::Streamed && out.as_ptr().addr().is_multiple_of(16);
+    // SAFETY: the caller has the instructions. Register `j` of a line lies within its 64 bytes, and
+    // begins at a multiple of 16 where lines do and a register has two words or more.
+    unsafe {
+        let mut state = load::<V, N>(lanes);
+        if streamed {
+            for line in out.chunks_exact_mut(LINE_BYTES) {
+                let at: *mut u64 = line.as_mut_ptr().cast();
+                for (j, word) in next(&mut state).into_iter().enumerate() {
+                    word.stream(at.add(j * (8 / N)));
+                }
+            }
+            V::fence();
+        } else {
+            for line in out.chunks_exact_mut(LINE_BYTES) {
+                let at: *mut u64 = line.as_mut_ptr().cast();
+                for (j, word) in next(&mut state).into_iter().enumerate() {
+                    word.store(at.add(j * (8 / N)));
+                }
+            }
+        }
+        keep(state, lanes);
+    }
+}
+
+/// The definition.
+impl Words for u64 {
+    #[inline(always)]
+    unsafe fn load(at: *const u64) -> Self {
+        // SAFETY: see the trait.
+        unsafe { at.read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, at: *mut u64) {
+        // SAFETY: see the trait.
+        unsafe { at.write_unaligned(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn stream(self, at: *mut u64) {
+        // SAFETY: see the trait.
+        unsafe { self.store(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+
+    #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        self ^ other
+    }
+
+    #[inline(always)]
+    unsafe fn shl<const BITS: i32>(self) -> Self {
+        self << BITS
+    }
+
+    #[inline(always)]
+    unsafe fn rotl<const BITS: i32, const REST: i32>(self) -> Self {
+        self.rotate_left(BITS.unsigned_abs())
+    }
+
+    #[inline(always)]
+    unsafe fn fence() {}
+}
+
+/// A set's table and its entries, which give the shared bodies their instructions.
+#[cfg(not(target_arch = "wasm32"))]
+macro_rules! draw_table {
+    ($table:ident, $isa:expr, $words:ty, $count:literal, $features:literal) => {
+        static $table: Draws = {
+            #[target_feature(enable = $features)]
+            fn lines_of(lanes: &mut Lanes, out: &mut [u8], store: Store) {
+                // SAFETY: this function's features are those of the words.
+                unsafe { lines::<$words, $count>(lanes, out, store) }
+            }
+
+            #[target_feature(enable = $features)]
+            fn row_of(lanes: &mut Lanes, desk: &mut Desk, shape: Shape<'_>, out: &mut [f32]) {
+                floats::row($table.lines, lanes, desk, shape, out);
+            }
+
+            Draws {
+                isa: $isa,
+                // SAFETY: a table is handed out only after its instructions were detected.
+                lines: |lanes, out, store| unsafe { lines_of(lanes, out, store) },
+                // SAFETY: as above.
+                row: |lanes, desk, shape, out| unsafe { row_of(lanes, desk, shape, out) },
+            }
+        };
+    };
+}
+#[cfg(not(target_arch = "wasm32"))]
+use draw_table;

@@ -1,0 +1,157 @@
+//! x86-64: two registers a line with AVX2, one with AVX-512.
+
+use super::{Desk, Draws, Isa, Lanes, Shape, Store, Words, draw_table, floats, lines};
+use std::arch::is_x86_feature_detected as detected;
+use std::arch::x86_64::{
+    __m256i, __m512i, _mm_sfence, _mm_stream_si128, _mm256_add_epi64, _mm256_castsi256_si128,
+    _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_or_si256, _mm256_slli_epi64,
+    _mm256_srli_epi64, _mm256_storeu_si256, _mm256_stream_si256, _mm256_xor_si256,
+    _mm512_add_epi64, _mm512_castsi512_si256, _mm512_extracti64x4_epi64, _mm512_loadu_si512,
+    _mm512_rol_epi64, _mm512_set1_epi64, _mm512_sllv_epi64, _mm512_storeu_si512,
+    _mm512_stream_si512, _mm512_xor_si512,
+};
+
+draw_table!(AVX2, Isa::Avx2, Avx2, 2, "avx2");
+draw_table!(AVX512, Isa::Avx512, Avx512, 1, "avx512f,avx2");
+
+/// The tables this processor can run, the best first.
+pub(super) fn tables() -> impl Iterator<Item = &'static Draws> {
+    let avx2 = detected!("avx2");
+    let avx512 = avx2 && detected!("avx512f");
+    [(avx512, &AVX512), (avx2, &AVX2)]
+        .into_iter()
+        .filter_map(|(detected, table)| detected.then_some(table))
+}
+
+/// Four words.
+#[derive(Clone, Copy)]
+struct Avx2(__m256i);
+
+// SAFETY (all blocks): the caller of a `Words` method has AVX2, and reads and writes where it may.
+impl Words for Avx2 {
+    #[inline(always)]
+    unsafe fn load(at: *const u64) -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm256_loadu_si256(at.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, at: *mut u64) {
+        // SAFETY: see the impl.
+        unsafe { _mm256_storeu_si256(at.cast(), self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn stream(self, at: *mut u64) {
+        // SAFETY: see the impl. Sixteen bytes need a multiple of 16, thirty-two one of 32.
+        unsafe {
+            if at.addr().is_multiple_of(32) {
+                _mm256_stream_si256(at.cast(), self.0);
+            } else {
+                _mm_stream_si128(at.cast(), _mm256_castsi256_si128(self.0));
+                _mm_stream_si128(at.add(2).cast(), _mm256_extracti128_si256::<1>(self.0));
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, other: Self) -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm256_add_epi64(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm256_xor_si256(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn shl<const BITS: i32>(self) -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm256_slli_epi64::<BITS>(self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn rotl<const BITS: i32, const REST: i32>(self) -> Self {
+        // SAFETY: see the impl.
+        unsafe {
+            let low = _mm256_srli_epi64::<REST>(self.0);
+            Self(_mm256_or_si256(_mm256_slli_epi64::<BITS>(self.0), low))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn fence() {
+        // SAFETY: every x86-64 has it.
+        unsafe { _mm_sfence() }
+    }
+}
+
+/// All eight.
+#[derive(Clone, Copy)]
+struct Avx512(__m512i);
+
+// SAFETY (all blocks): the caller of a `Words` method has AVX-512 F and AVX2, and reads and writes
+// where it may.
+impl Words for Avx512 {
+    #[inline(always)]
+    unsafe fn load(at: *const u64) -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm512_loadu_si512(at.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, at: *mut u64) {
+        // SAFETY: see the impl.
+        unsafe { _mm512_storeu_si512(at.cast(), self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn stream(self, at: *mut u64) {
+        // SAFETY: see the impl. Sixty-four bytes need a multiple of 64; the halves see to theirs.
+        unsafe {
+            if at.addr().is_multiple_of(64) {
+                _mm512_stream_si512(at.cast(), self.0);
+            } else {
+                Avx2(_mm512_castsi512_si256(self.0)).stream(at);
+                Avx2(_mm512_extracti64x4_epi64::<1>(self.0)).stream(at.add(4));
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, other: Self) -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm512_add_epi64(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm512_xor_si512(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn shl<const BITS: i32>(self) -> Self {
+        // SAFETY: see the impl. The instruction with an immediate wants another type of constant.
+        unsafe {
+            Self(_mm512_sllv_epi64(
+                self.0,
+                _mm512_set1_epi64(i64::from(BITS)),
+            ))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn rotl<const BITS: i32, const REST: i32>(self) -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm512_rol_epi64::<BITS>(self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn fence() {
+        // SAFETY: every x86-64 has it.
+        unsafe { _mm_sfence() }
+    }
+}
