@@ -78,8 +78,32 @@ export declare class Index {
   close(): void
 }
 
+/** Bytes by offset. */
+export declare class Generator {
+  constructor(options: string)
+  /** Writes straight into the caller's memory; how many bytes there were. */
+  fill(offset: number, into: Uint8Array, threads: number): number
+  close(): void
+}
+
+/** Rows by number, and rows that are kept. */
+export declare class Dataset {
+  constructor(options: string, threads: number)
+  /** Writes whole rows straight into the caller's memory. */
+  fill(first: number, into: Float32Array, threads: number): void
+  /** Makes some more of the rows that are kept. */
+  step(threads: number): Promise<Step>
+  /** The nearest kept rows of `asked` queries, by exhaustion. */
+  truth(queries: Float32Array, asked: number, k: number, threads: number): Promise<Hits>
+  /** Over the kept rows; empties the data set. */
+  build(options: string, keys: Keys | null): Builder
+  close(): void
+}
+
 export interface Addon {
   Builder: typeof Builder
+  Generator: typeof Generator
+  Dataset: typeof Dataset
   Adder: typeof Adder
   Loader: typeof Loader
   Index: typeof Index

@@ -22,6 +22,8 @@ export type BuilderHandle = number
 export type AdderHandle = number
 export type LoaderHandle = number
 export type IndexHandle = number
+export type GeneratorHandle = number
+export type DatasetHandle = number
 
 export type Phase = 'prepare' | 'encode' | 'link' | 'repair' | 'done'
 export interface StepReport {
@@ -96,6 +98,42 @@ export interface Backend {
   readExport(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array>
   check(index: IndexHandle): Promise<void>
   drop(index: IndexHandle): Promise<void>
+  /** Bytes by offset. `options` is JSON checked by the core. */
+  generatorOpen(options: string): Promise<GeneratorHandle>
+  /** Writes the bytes from `offset` on; how many: fewer than `into` holds at the end alone. */
+  generatorFill(
+    generator: GeneratorHandle,
+    offset: number,
+    into: Uint8Array,
+    threads: number,
+  ): Promise<number>
+  /** As `generatorFill`, into memory of its own. */
+  generatorMake(
+    generator: GeneratorHandle,
+    offset: number,
+    bytes: number,
+    threads: number,
+  ): Promise<Uint8Array>
+  generatorDrop(generator: GeneratorHandle): Promise<void>
+  /** Rows by number. `options` is JSON checked by the core. */
+  datasetOpen(options: string, threads: number): Promise<DatasetHandle>
+  /** Writes whole rows from `first` on, row-major. */
+  datasetFill(dataset: DatasetHandle, first: number, into: Float32Array, threads: number): Promise<void>
+  /** As `datasetFill`, into memory of its own. */
+  datasetMake(dataset: DatasetHandle, first: number, numbers: number, threads: number): Promise<Float32Array>
+  /** Makes some more of the rows that the core keeps. */
+  datasetStep(dataset: DatasetHandle, threads: number): Promise<StepReport>
+  /** The nearest kept rows of each of `asked` queries, by exhaustion. */
+  datasetTruth(
+    dataset: DatasetHandle,
+    queries: Float32Array,
+    asked: number,
+    k: number,
+    threads: number,
+  ): Promise<RawHits>
+  /** A builder over the kept rows, not a copy. Consumes the data set. */
+  datasetBuild(dataset: DatasetHandle, options: string, keys: KeyColumn | null): Promise<BuilderHandle>
+  datasetDrop(dataset: DatasetHandle): Promise<void>
   /** Calls that block the calling thread; absent where that is impossible (a page's worker client). */
   readonly sync: SyncCalls | null
   /** Ends threads and workers. */
@@ -113,4 +151,6 @@ export interface SyncCalls {
     slots: Uint32Array,
     distances: Float32Array,
   ): number
+  /** As {@link Backend.generatorFill}. */
+  generatorFill(generator: GeneratorHandle, offset: number, into: Uint8Array, threads: number): number
 }

@@ -36,6 +36,7 @@ export function model({ sync = true }: { sync?: boolean } = {}): Model {
   const adders = new Map<number, Adding>()
   const loaders = new Map<number, { bytes: Uint8Array; at: number }>()
   const indexes = new Map<number, Stored>()
+  const generators = new Map<number, number>()
   const alive = new Set<number>()
   const calls: string[] = []
   let last = 0
@@ -61,12 +62,38 @@ export function model({ sync = true }: { sync?: boolean } = {}): Model {
       })
       return found.length
     },
+    generatorFill(generator, offset, into) {
+      const count = Math.min(into.length, at(generators, generator) - offset)
+      for (let i = 0; i < count; i++) into[i] = byteAt(offset + i)
+      return count
+    },
   }
   const self: Model = {
     alive,
     calls,
     gate: async () => {},
     info: { kind: 'native', why: 'a model', simd: 'scalar', threads: 2 },
+    async generatorOpen(options) {
+      return keep(generators, JSON.parse(options).size)
+    },
+    async generatorFill(generator, offset, into, threads) {
+      await self.gate()
+      return sees.generatorFill(generator, offset, into, threads)
+    },
+    async generatorMake(generator, offset, bytes, threads) {
+      const into = new Uint8Array(bytes)
+      return into.subarray(0, sees.generatorFill(generator, offset, into, threads))
+    },
+    async generatorDrop(generator) {
+      take(generators, generator)
+    },
+    datasetOpen: notModelled,
+    datasetFill: notModelled,
+    datasetMake: notModelled,
+    datasetStep: notModelled,
+    datasetTruth: notModelled,
+    datasetBuild: notModelled,
+    datasetDrop: notModelled,
     async buildBegin(vectors, options, keys) {
       calls.push(`buildBegin ${options}`)
       const { dim, kind = 'auto', metric = 'l2' } = JSON.parse(options)
@@ -230,6 +257,13 @@ function batch(stored: Stored, queries: Float32Array, { k, ef, exact }: SearchPa
     })
   })
   return { slots, distances, counts }
+}
+
+/** The model's stream: each place has its own byte. */
+export const byteAt = (offset: number): number => (offset * 7 + (offset >> 8) * 13) & 255
+
+async function notModelled(): Promise<never> {
+  throw new Error('BACKEND: the model makes no rows')
 }
 
 function image({ keys, ...rest }: Stored): Uint8Array {

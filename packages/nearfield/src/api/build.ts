@@ -14,12 +14,18 @@ import { Index } from './index.ts'
 import { toKeyColumn } from './keys.ts'
 import { type BuildOptions, checkInteger, checkOptions, coreJson } from './options.ts'
 import { Meter } from './progress.ts'
+import { GeneratedRows } from './rows.ts'
 import { toMatrix, type Vectors } from './vectors.ts'
 
-export async function buildIndex(host: Host, vectors: Vectors, options: BuildOptions): Promise<Index> {
+export async function buildIndex(
+  host: Host,
+  vectors: Vectors | GeneratedRows,
+  options: BuildOptions,
+): Promise<Index> {
   checkOptions(options, 'build')
   const meter = new Meter(options)
   if (options.dim !== undefined) checkInteger('dim', options.dim, 1, DIM_MAX)
+  if (vectors instanceof GeneratedRows) return takenOver(host, vectors, options, meter)
   const matrix = toMatrix(vectors, options.dim ?? 0, 'vectors')
   const keys = toKeyColumn(options.keys, matrix.rows)
   const isa = options.isa ?? host.preferences.isa
@@ -34,6 +40,20 @@ export async function buildIndex(host: Host, vectors: Vectors, options: BuildOpt
   const chosen = ready ?? (await host.choices.choose(wanted, threads))
   meter.check()
   return made(host, chosen, await chosen.backend.buildBegin(data, json, keys), threads, meter)
+}
+
+/** Generated rows become the index's own, on the backend that has them. */
+async function takenOver(
+  host: Host,
+  rows: GeneratedRows,
+  options: BuildOptions,
+  meter: Meter,
+): Promise<Index> {
+  const keys = toKeyColumn(options.keys, rows.rows)
+  const isa = options.isa ?? host.preferences.isa
+  const json = coreJson(options, BUILD_OPTION_NAMES, { dim: options.dim ?? rows.dim, isa })
+  const { chosen, builder } = await rows.builder(json, keys)
+  return made(host, chosen, builder, options.threads ?? 0, meter)
 }
 
 /** Drives a builder to its end; on any error it is dropped. */

@@ -15,8 +15,10 @@ import type {
 } from '../generated/options.ts'
 import {
   BUILD_OPTION_NAMES,
+  GENERATE_OPTION_NAMES,
   IMPORT_OPTION_NAMES,
   OPEN_OPTION_NAMES,
+  ROWS_OPTION_NAMES,
   SEARCH_OPTION_NAMES,
 } from '../generated/options.ts'
 import { NearfieldError, shown } from './errors.ts'
@@ -114,6 +116,10 @@ export const NAMES = {
   recall: ['k', 'ef', ...RUN],
   tune: ['k', 'recall', ...RUN],
   save: ['format', 'signal', 'onProgress'],
+  generator: [...GENERATE_OPTION_NAMES, 'threads', 'backend', 'numaMode', 'chunkSize'],
+  rows: [...ROWS_OPTION_NAMES, ...PLACE],
+  vectors: [...ROWS_OPTION_NAMES, 'into', ...PLACE],
+  truth: [...RUN],
 } as const
 
 /** Refuses unknown names and impossible values of a run. */

@@ -41,6 +41,17 @@ const NAMES: { readonly [K in MethodName]: true } = {
   readExport: true,
   check: true,
   drop: true,
+  generatorOpen: true,
+  generatorFill: true,
+  generatorMake: true,
+  generatorDrop: true,
+  datasetOpen: true,
+  datasetFill: true,
+  datasetMake: true,
+  datasetStep: true,
+  datasetTruth: true,
+  datasetBuild: true,
+  datasetDrop: true,
   shutdown: true,
 }
 export const METHOD_NAMES = Object.keys(NAMES) as readonly MethodName[]
@@ -75,6 +86,13 @@ export function typed(backend: Backend, died: (cause: unknown) => void): Backend
     searchInto(...args: Parameters<typeof sync.searchInto>): number {
       try {
         return sync.searchInto(...args)
+      } catch (error) {
+        return fail(error)
+      }
+    },
+    generatorFill(...args: Parameters<typeof sync.generatorFill>): number {
+      try {
+        return sync.generatorFill(...args)
       } catch (error) {
         return fail(error)
       }

@@ -4,12 +4,14 @@
  * Handles are never used twice, so a stale one is an error and not somebody else's index.
  */
 
-import type { Adder, Addon, Builder, Index, Loaded, Loader } from '@nearfield/native'
+import type { Adder, Addon, Builder, Dataset, Generator, Index, Loaded, Loader } from '@nearfield/native'
 import type {
   AdderHandle,
   Backend,
   BackendInfo,
   BuilderHandle,
+  DatasetHandle,
+  GeneratorHandle,
   IndexHandle,
   KeyColumn,
   LoaderHandle,
@@ -88,14 +90,19 @@ class NativeBackend implements Backend {
   readonly #adders = new Handles<Adder>('batch')
   readonly #loaders = new Handles<Loader>('loader')
   readonly #indexes = new Handles<Index>('index')
+  readonly #generators = new Handles<Generator>('generator')
+  readonly #datasets = new Handles<Dataset>('data set')
 
   constructor({ addon, platform }: Loaded) {
     this.#addon = addon
     this.info = { kind: 'native', why: `native addon for ${platform}`, ...addon.capabilities() }
     const indexes = this.#indexes
+    const generators = this.#generators
     this.sync = {
       searchInto: (index, query, k, ef, exact, slots, distances) =>
         indexes.get(index).searchInto(query, k, ef, exact, slots, distances),
+      generatorFill: (generator, offset, into, threads) =>
+        generators.get(generator).fill(offset, into, threads),
     }
   }
 
@@ -213,11 +220,90 @@ class NativeBackend implements Backend {
     this.#indexes.drop(index)
   }
 
+  async generatorOpen(options: string): Promise<GeneratorHandle> {
+    return this.#generators.add(new this.#addon.Generator(options))
+  }
+
+  async generatorFill(
+    generator: GeneratorHandle,
+    offset: number,
+    into: Uint8Array,
+    threads: number,
+  ): Promise<number> {
+    return this.#generators.get(generator).fill(offset, into, threads)
+  }
+
+  async generatorMake(
+    generator: GeneratorHandle,
+    offset: number,
+    bytes: number,
+    threads: number,
+  ): Promise<Uint8Array> {
+    const into = new Uint8Array(bytes)
+    return into.subarray(0, this.#generators.get(generator).fill(offset, into, threads))
+  }
+
+  async generatorDrop(generator: GeneratorHandle): Promise<void> {
+    this.#generators.drop(generator)
+  }
+
+  async datasetOpen(options: string, threads: number): Promise<DatasetHandle> {
+    return this.#datasets.add(new this.#addon.Dataset(options, threads))
+  }
+
+  async datasetFill(
+    dataset: DatasetHandle,
+    first: number,
+    into: Float32Array,
+    threads: number,
+  ): Promise<void> {
+    this.#datasets.get(dataset).fill(first, into, threads)
+  }
+
+  async datasetMake(
+    dataset: DatasetHandle,
+    first: number,
+    numbers: number,
+    threads: number,
+  ): Promise<Float32Array> {
+    const into = new Float32Array(numbers)
+    this.#datasets.get(dataset).fill(first, into, threads)
+    return into
+  }
+
+  async datasetStep(dataset: DatasetHandle, threads: number): Promise<StepReport> {
+    return this.#datasets.get(dataset).step(threads)
+  }
+
+  async datasetTruth(
+    dataset: DatasetHandle,
+    queries: Float32Array,
+    asked: number,
+    k: number,
+    threads: number,
+  ): Promise<RawHits> {
+    return this.#datasets.get(dataset).truth(queries, asked, k, threads)
+  }
+
+  async datasetBuild(
+    dataset: DatasetHandle,
+    options: string,
+    keys: KeyColumn | null,
+  ): Promise<BuilderHandle> {
+    return this.#builders.add(this.#datasets.take(dataset).build(options, keys))
+  }
+
+  async datasetDrop(dataset: DatasetHandle): Promise<void> {
+    this.#datasets.drop(dataset)
+  }
+
   /** Frees what is open. The addon joins its threads when the environment ends. */
   async shutdown(): Promise<void> {
     this.#builders.dropAll()
     this.#adders.dropAll()
     this.#loaders.dropAll()
     this.#indexes.dropAll()
+    this.#generators.dropAll()
+    this.#datasets.dropAll()
   }
 }

@@ -13,6 +13,9 @@ import type {
   AdderHandle,
   Backend,
   BackendInfo,
+  BuilderHandle,
+  DatasetHandle,
+  GeneratorHandle,
   IndexHandle,
   KeyColumn,
   Phase,
@@ -116,6 +119,26 @@ interface GlueIndex extends GlueObject {
   check(): void
 }
 
+interface GlueGenerator extends GlueObject {
+  /** Where the room is. */
+  at(): number
+  fill(offset: bigint, bytes: number, threads: number): number
+}
+interface GlueDataset extends GlueObject {
+  fill(first: bigint, into: GlueFloats, threads: number): void
+  step(threads: number): void
+  phase(): Phase
+  done(): bigint
+  total(): bigint
+  truth(queries: GlueFloats, asked: number, k: number, threads: number): GlueHits
+  build(
+    options: string,
+    numbers: Float64Array | undefined,
+    text: Uint8Array | undefined,
+    offsets: BigUint64Array | undefined,
+  ): GlueBuilder
+}
+
 /** What this file uses of the glue wasm-bindgen generates. */
 interface Glue {
   default(input: { module_or_path?: unknown }): Promise<unknown>
@@ -141,6 +164,8 @@ interface Glue {
   ) => GlueAdder
   readonly Index: { empty(options: string): GlueIndex }
   readonly Loader: new (bytesTotal: bigint, options: string) => GlueLoader
+  readonly Generator: new (options: string, room: number) => GlueGenerator
+  readonly Dataset: new (options: string, threads: number) => GlueDataset
 }
 
 interface Pool {
@@ -194,6 +219,9 @@ export async function createWasmBackend(options: WasmOptions): Promise<WasmBacke
   return new WasmBackend(info, glue, pool, options.died)
 }
 
+/** A generator's bytes are made here, then copied: enough for all threads, and still in a cache. */
+const ROOM_BYTES = 2 << 20
+
 const aliveError = /^[A-Z_]+: /
 
 export class WasmBackend implements Backend {
@@ -207,6 +235,8 @@ export class WasmBackend implements Backend {
   readonly #adders = new Map<number, Adding>()
   readonly #loaders = new Map<number, GlueLoader>()
   readonly #indexes = new Map<number, OpenIndex>()
+  readonly #generators = new Map<number, GlueGenerator>()
+  readonly #datasets = new Map<number, GlueDataset>()
   #handle = 0
   #dead: Error | undefined
 
@@ -219,6 +249,7 @@ export class WasmBackend implements Backend {
     this.sync = {
       searchInto: (index, query, k, ef, exact, slots, distances) =>
         this.#searchInto(index, query, k, ef, exact, slots, distances),
+      generatorFill: (generator, offset, into, threads) => this.#generate(generator, offset, into, threads),
     }
   }
 
@@ -392,12 +423,125 @@ export class WasmBackend implements Backend {
     if (open && !this.#dead) this.#guard(() => open.raw.free())
   }
 
+  async generatorOpen(options: string): Promise<GeneratorHandle> {
+    return this.#guard(() => this.#keep(this.#generators, new this.#glue.Generator(options, ROOM_BYTES)))
+  }
+
+  async generatorFill(
+    handle: GeneratorHandle,
+    offset: number,
+    into: Uint8Array,
+    threads: number,
+  ): Promise<number> {
+    return this.#generate(handle, offset, into, threads)
+  }
+
+  async generatorMake(
+    handle: GeneratorHandle,
+    offset: number,
+    bytes: number,
+    threads: number,
+  ): Promise<Uint8Array> {
+    const into = new Uint8Array(bytes)
+    const count = this.#generate(handle, offset, into, threads)
+    return count === bytes ? into : into.slice(0, count)
+  }
+
+  async generatorDrop(handle: GeneratorHandle): Promise<void> {
+    this.#free(this.#generators, handle)
+  }
+
+  #generate(handle: GeneratorHandle, offset: number, into: Uint8Array, threads: number): number {
+    return this.#guard(() => {
+      const generator = held(this.#generators, handle, 'generator')
+      let done = 0
+      while (done < into.length) {
+        const wanted = Math.min(ROOM_BYTES, into.length - done)
+        const count = generator.fill(BigInt(offset + done), wanted, threads)
+        into.set(new Uint8Array(this.#memory.buffer, generator.at(), count), done)
+        done += count
+        if (count < wanted) break
+      }
+      return done
+    })
+  }
+
+  async datasetOpen(options: string, threads: number): Promise<DatasetHandle> {
+    return this.#guard(() => this.#keep(this.#datasets, new this.#glue.Dataset(options, threads)))
+  }
+
+  async datasetFill(
+    handle: DatasetHandle,
+    first: number,
+    into: Float32Array,
+    threads: number,
+  ): Promise<void> {
+    this.#guard(() => {
+      const dataset = held(this.#datasets, handle, 'data set')
+      const floats = new this.#glue.Floats(into.length)
+      try {
+        dataset.fill(BigInt(first), floats, threads)
+        into.set(new Float32Array(this.#memory.buffer, floats.at(), into.length))
+      } finally {
+        floats.free()
+      }
+    })
+  }
+
+  async datasetMake(
+    handle: DatasetHandle,
+    first: number,
+    numbers: number,
+    threads: number,
+  ): Promise<Float32Array> {
+    const into = new Float32Array(numbers)
+    await this.datasetFill(handle, first, into, threads)
+    return into
+  }
+
+  async datasetStep(handle: DatasetHandle, threads: number): Promise<StepReport> {
+    return this.#guard(() => {
+      const dataset = held(this.#datasets, handle, 'data set')
+      dataset.step(threads)
+      return report(dataset)
+    })
+  }
+
+  async datasetTruth(
+    handle: DatasetHandle,
+    queries: Float32Array,
+    asked: number,
+    k: number,
+    threads: number,
+  ): Promise<RawHits> {
+    return this.#guard(() => {
+      const dataset = held(this.#datasets, handle, 'data set')
+      const hits = dataset.truth(this.#copyIn(queries), asked, k, threads)
+      const answer = { slots: hits.slots(), distances: hits.distances(), counts: hits.counts() }
+      hits.free()
+      return answer
+    })
+  }
+
+  async datasetBuild(handle: DatasetHandle, options: string, keys: KeyColumn | null): Promise<BuilderHandle> {
+    return this.#guard(() => {
+      const builder = taken(this.#datasets, handle, 'data set').build(options, ...columns(keys))
+      return this.#keep(this.#builders, builder)
+    })
+  }
+
+  async datasetDrop(handle: DatasetHandle): Promise<void> {
+    this.#free(this.#datasets, handle)
+  }
+
   async shutdown(): Promise<void> {
     this.#dead ??= new Error('CLOSED: this backend was shut down')
     this.#builders.clear()
     this.#adders.clear()
     this.#loaders.clear()
     this.#indexes.clear()
+    this.#generators.clear()
+    this.#datasets.clear()
     await this.#pool?.end()
   }
 
@@ -510,7 +654,7 @@ function columns(
   return [undefined, keys.bytes, BigUint64Array.from(keys.offsets, BigInt)]
 }
 
-function report(steps: GlueBuilder | GlueAdder): StepReport {
+function report(steps: GlueBuilder | GlueAdder | GlueDataset): StepReport {
   return { phase: steps.phase(), done: Number(steps.done()), total: Number(steps.total()) }
 }
 

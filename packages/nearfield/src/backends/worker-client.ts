@@ -8,6 +8,7 @@ import type { Backend, BackendInfo } from '../backend.ts'
 import { METHOD_NAMES, type MethodName, type Methods } from './methods.ts'
 import {
   type FromHost,
+  type Packed,
   POOL_CHANNEL,
   type Port,
   packed,
@@ -81,17 +82,42 @@ class Client {
     const methods: Partial<Record<MethodName, unknown>> = {}
     for (const name of METHOD_NAMES) methods[name] = (...args: unknown[]) => this.#call(name, args)
     methods.shutdown = () => this.#shutdown()
+    methods.generatorFill = this.#filling('generatorFill', 'generatorMake')
+    methods.datasetFill = this.#filling('datasetFill', 'datasetMake')
     return { ...(methods as Methods), info, sync: null }
   }
 
   #call(method: MethodName, args: readonly unknown[]): Promise<unknown> {
+    return this.#send(method, args, (message) => packed(message, true))
+  }
+
+  #send(method: MethodName, args: readonly unknown[], pack: (message: unknown) => Packed): Promise<unknown> {
     if (this.#dead) return Promise.reject(this.#dead)
     const id = ++this.#id
     return new Promise((resolve, reject) => {
-      const { value, transfer } = packed({ type: 'call', id, method, args }, true)
+      const { value, transfer } = pack({ type: 'call', id, method, args })
       this.#connection.port.postMessage(value, transfer)
       this.#waiting.set(id, { resolve, reject })
     })
+  }
+
+  /**
+   * A fill writes the caller's memory. What is shared the worker writes by itself: such a view goes as it
+   * is. Anything else is made in memory of the worker's, handed over and copied.
+   */
+  #filling(fill: MethodName, make: MethodName) {
+    return async (handle: number, at: number, into: Uint8Array | Float32Array, threads: number) => {
+      if (typeof SharedArrayBuffer !== 'undefined' && into.buffer instanceof SharedArrayBuffer) {
+        return this.#send(fill, [handle, at, into, threads], (value) => ({ value, transfer: [] }))
+      }
+      const { length } = into
+      const made = (await this.#call(make, [handle, at, length, threads])) as Uint8Array | Float32Array
+      if (into.length !== length) {
+        throw new NearfieldError('DIMENSION', 'the memory was detached or resized while being filled')
+      }
+      into.set(made)
+      return made.length
+    }
   }
 
   async #shutdown(): Promise<void> {

@@ -68,15 +68,18 @@ export interface Port {
   start?(): void
 }
 
+/** What is posted, and what of it is given away. */
+export interface Packed {
+  readonly value: unknown
+  readonly transfer: Transferable[]
+}
+
 /**
  * A message whose arrays are exactly themselves, and what to transfer. `copy` true leaves the
  * sender's arrays alone; false gives them away where nothing else shares their memory. (Cloning a
  * view as it is would clone all of the memory behind it.)
  */
-export function packed(
-  value: unknown,
-  copy: boolean,
-): { readonly value: unknown; readonly transfer: Transferable[] } {
+export function packed(value: unknown, copy: boolean): Packed {
   const transfer: Transferable[] = []
   const pack = (part: unknown): unknown => {
     if (

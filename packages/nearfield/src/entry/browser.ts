@@ -3,4 +3,6 @@ import { nearfield } from '../api/nearfield.ts'
 import { webHost } from '../hosts/web.ts'
 
 export * from '../api/nearfield.ts'
-export const { buildIndex, createIndex, openIndex, capabilities } = nearfield(webHost())
+export const { buildIndex, createIndex, openIndex, Generator, generateVectors, generateRows, capabilities } =
+  nearfield(webHost())
+export type Generator = InstanceType<typeof Generator>
