@@ -4,6 +4,7 @@ import { addCases } from './add.ts'
 import { errorCases } from './errors.ts'
 import { faultCases } from './faults.ts'
 import { fileCases, readCases, writeCases } from './files.ts'
+import { generateCases } from './generate.ts'
 import { hnswlibCases } from './hnswlib.ts'
 import { measureCases } from './measure.ts'
 import { searchCases } from './search.ts'
@@ -18,6 +19,7 @@ export const passes: Readonly<Record<'write' | 'read', readonly Case[]>> = {
     ...setCases,
     ...measureCases,
     ...addCases,
+    ...generateCases,
     ...errorCases,
     ...fileCases,
     ...hnswlibCases,

@@ -69,7 +69,10 @@ impl Default for Desk {
     }
 }
 
-#[inline(always)]
+/// A row, by the instructions of whom it is inlined into. A WebAssembly module has one set of them
+/// throughout, and one copy of this.
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
 pub(super) fn row(
     lines: LinesKernel,
     lanes: &mut Lanes,
