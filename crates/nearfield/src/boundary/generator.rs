@@ -202,3 +202,74 @@ fn recipe(values: &Values) -> Recipe {
         seed: values.integer("seed"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boundary::{Builder, SearchParams};
+
+    #[test]
+    fn kept_rows_know_their_neighbours_and_become_an_index_as_they_are() {
+        let options = r#"{"rows": 500, "dim": 20, "distribution": "clustered", "clusters": 5}"#;
+        let mut dataset = Dataset::new(options, Exec::Serial).unwrap();
+        let mut plain = vec![0.0; 500 * 20];
+        dataset.fill(0, &mut plain, Exec::Serial).unwrap();
+        let mut answer = ([0; 6], [0.0; 6]);
+        let ask = |dataset: &Dataset, (slots, distances): &mut ([u32; 6], [f32; 6])| {
+            dataset.truth(&plain[200..240], 3, Exec::Serial, slots, distances)
+        };
+        let early = ask(&dataset, &mut answer).unwrap_err();
+        assert_eq!(early.code(), Code::Closed);
+        while dataset.step(Exec::Serial).unwrap().phase != Phase::Done {}
+        ask(&dataset, &mut answer).unwrap();
+        // The queries are rows 10 and 11 themselves.
+        assert_eq!((answer.0[0], answer.0[3]), (10, 11));
+        assert!(answer.1[0] == 0.0 && answer.1[1] > 0.0 && answer.1[1] <= answer.1[2]);
+        let mut builder =
+            Builder::of_dataset(dataset, r#"{"dim": 20, "kind": "flat"}"#, None).unwrap();
+        while builder.step(Exec::Serial).unwrap().phase != Phase::Done {}
+        let index = builder.finish().unwrap();
+        let params = SearchParams {
+            k: 3,
+            ef: 0,
+            exact: true,
+        };
+        let mut found = ([0; 3], [0.0; 3]);
+        let (slots, distances) = (&mut found.0, &mut found.1);
+        index
+            .search_into(&plain[220..240], params, slots, distances)
+            .unwrap();
+        assert_eq!(
+            (&found.0[..], &found.1[..]),
+            (&answer.0[3..], &answer.1[3..])
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let refusals = [
+            (r#"{"size": 0}"#, "option size must be an integer from 1 to"),
+            (
+                r#"{"size": 9, "dedupRatio": 0.5}"#,
+                "option dedupRatio must be a number from 1 to 1000000, got 0.5",
+            ),
+            (
+                r#"{"size": 9, "compressRatio": null}"#,
+                "option compressRatio must be a number",
+            ),
+        ];
+        for (options, says) in refusals {
+            let error = Generator::new(options).unwrap_err();
+            assert!(
+                error.code() == Code::Option && error.message().contains(says),
+                "{error}"
+            );
+        }
+        let dataset = Dataset::new(r#"{"rows": 3, "dim": 2}"#, Exec::Serial).unwrap();
+        let error = dataset.fill(2, &mut [0.0; 4], Exec::Serial).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "2 rows from row 2, expected at most 3 in all"
+        );
+    }
+}

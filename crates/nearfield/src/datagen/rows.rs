@@ -199,3 +199,154 @@ fn zeros(numbers: usize) -> Result<Vec<f32>> {
     out.resize(numbers, 0.0);
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::draws::available;
+
+    fn recipes(dim: usize) -> [Recipe; 4] {
+        let plain = Recipe {
+            dim,
+            law: Law::Uniform,
+            clusters: None,
+            unit: false,
+            seed: 6,
+        };
+        let gaussian = Recipe {
+            law: Law::Gaussian,
+            ..plain
+        };
+        let clusters = Some(Clusters {
+            count: 7,
+            spread: 0.5,
+        });
+        [
+            plain,
+            gaussian,
+            Recipe {
+                clusters,
+                unit: true,
+                ..gaussian
+            },
+            Recipe {
+                unit: true,
+                ..plain
+            },
+        ]
+    }
+
+    fn made(rows: &Rows, first: u64, count: usize, exec: Exec<'_>) -> Vec<f32> {
+        let mut out = vec![0.0; count * rows.dim()];
+        rows.fill(first, &mut out, exec).unwrap();
+        out
+    }
+
+    fn bits(floats: &[f32]) -> Vec<u32> {
+        floats.iter().map(|x| x.to_bits()).collect()
+    }
+
+    /// Wherever rows are asked for, by however many threads, on any instruction set, and into a matrix.
+    #[test]
+    fn a_row_is_a_function_of_its_number() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3);
+        let pool = pool.build().unwrap();
+        for dim in [1, 31, 128, 1000, 20_000] {
+            let keyed = (KEYED_NUMBERS / dim).max(1);
+            let count = (2 * keyed + 3).min(3000);
+            for recipe in recipes(dim) {
+                let rows = Rows::new(recipe, None, Exec::Serial).unwrap();
+                let whole = made(&rows, 0, count, Exec::Serial);
+                assert_eq!(
+                    bits(&whole),
+                    bits(&made(&rows, 0, count, Exec::Pool(&pool)))
+                );
+                for first in [1, keyed - 1, keyed, keyed + 1, count - 1] {
+                    let first = first.min(count - 1);
+                    for wanted in [1, 2, count - first] {
+                        let wanted = wanted.min(count - first);
+                        let part = made(&rows, first as u64, wanted, Exec::Serial);
+                        assert_eq!(bits(&part), bits(&whole[first * dim..][..wanted * dim]));
+                    }
+                }
+                let mut matrix = Matrix::try_new(count, dim).unwrap();
+                rows.fill_matrix(&mut matrix, 0..1, Exec::Serial);
+                rows.fill_matrix(&mut matrix, 1..count, Exec::Pool(&pool));
+                for (slot, row) in (0..).zip(whole.chunks_exact(dim)) {
+                    assert_eq!(bits(&matrix.row(slot)[..dim]), bits(row));
+                }
+                for table in available() {
+                    let rows = Rows::new(recipe, Some(table.isa), Exec::Serial).unwrap();
+                    let part = made(&rows, 0, 3.min(count), Exec::Serial);
+                    assert_eq!(bits(&part), bits(&whole[..part.len()]), "{:?}", table.isa);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn different_rows_and_seeds_are_different() {
+        let [recipe, ..] = recipes(40);
+        let rows = Rows::new(recipe, None, Exec::Serial).unwrap();
+        let other = Recipe { seed: 7, ..recipe };
+        let other = Rows::new(other, None, Exec::Serial).unwrap();
+        let mut all = made(&rows, 0, 2000, Exec::Serial);
+        all.extend(made(&other, 0, 2000, Exec::Serial));
+        let seen: std::collections::HashSet<_> = all.chunks_exact(40).map(bits).collect();
+        assert_eq!(seen.len(), 4000);
+    }
+
+    /// Rows of a cluster are nearer to its centre than to others, clusters are of unequal size as
+    /// documented, and variances fall as the spectrum says once the mixture is taken back.
+    #[test]
+    fn clusters_are_what_the_recipe_says() {
+        let (dim, count, rows_made) = (64, 16, 8000);
+        let recipe = Recipe {
+            dim,
+            law: Law::Gaussian,
+            clusters: Some(Clusters { count, spread: 0.1 }),
+            unit: false,
+            seed: 3,
+        };
+        let rows = Rows::new(recipe, None, Exec::Serial).unwrap();
+        let out = made(&rows, 0, rows_made, Exec::Serial);
+        let mut sizes = vec![0u32; count];
+        let mut variance = 0.0;
+        for (number, row) in (0..).zip(out.chunks_exact(dim)) {
+            let apart = |cluster: usize| -> f32 {
+                let centre = &rows.centres[cluster * dim..][..dim];
+                row.iter().zip(centre).map(|(x, c)| (x - c) * (x - c)).sum()
+            };
+            let own = cluster_of(recipe.seed, number, count);
+            let nearest = (0..count).min_by(|&a, &b| apart(a).total_cmp(&apart(b)));
+            assert_eq!(nearest, Some(own), "row {number}");
+            sizes[own] += 1;
+            variance += f64::from(apart(own)) / f64::from(u32::try_from(rows_made).unwrap());
+        }
+        assert!((variance - 0.01).abs() < 0.0005, "{variance}");
+        let mut until = 0;
+        for (cluster, size) in (1u32..).zip(&sizes) {
+            until += size;
+            let wanted = 8000.0 * (f64::from(cluster) / 16.0).sqrt();
+            // Six standard deviations of a count of 8,000.
+            assert!(
+                (f64::from(until) - wanted).abs() < 270.0,
+                "{cluster}: {until}, {wanted}"
+            );
+        }
+        let falling = spectrum(dim);
+        assert!(falling.windows(2).all(|pair| pair[0] > pair[1]));
+        let sum: f32 = falling.iter().map(|x| x * x).sum();
+        assert!((sum - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn room_that_is_no_whole_rows_is_refused() {
+        let rows = Rows::new(recipes(5)[0], None, Exec::Serial).unwrap();
+        let error = rows.fill(0, &mut [0.0; 12], Exec::Serial).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "DIMENSION: room for 12 numbers, expected a multiple of dim 5"
+        );
+    }
+}
