@@ -85,6 +85,9 @@ impl Builder {
 
     /// As [`new`](Self::new) over the rows a data set keeps, which become the index's own: nothing is
     /// copied. An error leaves the rows lost.
+    ///
+    /// # Panics
+    /// Never: a data set has no more rows than an index can.
     pub fn of_dataset(dataset: Dataset, options: &str, keys: Option<KeyColumn>) -> Result<Self> {
         let values = options::parse(BUILD, options)?;
         let matrix = dataset.into_matrix()?;

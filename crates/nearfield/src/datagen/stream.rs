@@ -150,6 +150,11 @@ fn in_block(offset: u64) -> usize {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "sizes of tests are small"
+)]
 mod tests {
     use super::*;
     use crate::kernels::draws::available;
@@ -219,7 +224,7 @@ mod tests {
             let mut check = |offset: usize, bytes: usize| {
                 case += 1;
                 let place = value(9, 1, case) as usize % 64;
-                room[place..][..bytes + 1].fill(0xA5);
+                room[place..][..=bytes].fill(0xA5);
                 let count = stream
                     .fill(offset as u64, &mut room[place..][..bytes], Exec::Global)
                     .unwrap();

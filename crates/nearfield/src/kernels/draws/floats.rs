@@ -173,7 +173,7 @@ fn circle(angle: u32) -> (f32, f32) {
     sine = sine * q - 4.681_754_135_3e-3;
     sine = sine * q + 7.969_262_624_6e-2;
     sine = sine * q - 6.459_640_975_1e-1;
-    sine = sine * q + 1.570_796_326_8;
+    sine = sine * q + std::f32::consts::FRAC_PI_2;
     let mut cosine = 4.710_874_778_8e-7 * q - 2.520_204_237_3e-5;
     cosine = cosine * q + 9.192_602_748_4e-4;
     cosine = cosine * q - 2.086_348_076_3e-2;

@@ -207,7 +207,7 @@ fn shapes_are_what_they_say() {
                 // Entry (a, b) of the matrix is −1 to the number of bits both have.
                 let (a, place) = (at / part, at % part);
                 let terms = (0..16).map(|b: usize| {
-                    let sign = if (a & b).count_ones() % 2 == 0 {
+                    let sign = if (a & b).count_ones().is_multiple_of(2) {
                         0.25
                     } else {
                         -0.25
