@@ -3,6 +3,7 @@
  * `npm run bench -- --suite founding`. The noted figures are of other machines: ratios count, times do not.
  */
 import { availableParallelism } from 'node:os'
+import { Generator } from 'nearfield'
 import { prepare } from '../data/catalogue.ts'
 import { type Loaded, loadDataset, recallOf } from '../data/recall.ts'
 import type { Built, Dataset, Found } from '../harness/contract.ts'
@@ -171,29 +172,61 @@ async function insertBatches(
   }
 }
 
+/** Both fill one buffer over and over, turn about; medians, and how many times as fast ours is. */
 async function generator(rounds: number): Promise<void> {
   const rows: Record<string, Record<string, string>> = {
     'noted, 12 cores': { '4 MiB': '30', '16 MiB': '38', '64 MiB': '43', '256 MiB': '45' },
   }
   const host = new URL('../engines/python/dgen.py', import.meta.url).pathname
-  try {
-    await using engine = new EngineProcess('dgen-py', [await python(['dgen-py==0.3.0']), host], {})
-    const row: Record<string, string> = {}
-    for (const mib of CHUNKS_MIB) {
-      const rates: number[] = []
-      for (let round = 0; round < Math.min(rounds, 3); round++) {
-        const request = { do: 'generate', bytes: GENERATED_BYTES, chunk: mib * 2 ** 20, threads: ALL }
-        const { seconds } = await engine.ask<Built>(request)
-        rates.push(GENERATED_BYTES / seconds / 1e9)
-      }
-      row[`${mib} MiB`] = digits(spread(rates).median)
+  const runs = Math.min(rounds, 3)
+  for (const threads of [1, ALL]) {
+    const peer = await dgen(host)
+    await using _ended = typeof peer === 'string' ? null : peer
+    const note = (name: string, chunk: string, value: string) => {
+      rows[`${name}, ${threads} threads`] ??= {}
+      rows[`${name}, ${threads} threads`]![chunk] = value
     }
-    rows[`dgen-py, ${ALL} threads`] = row
-  } catch (error) {
-    rows['dgen-py'] = { '4 MiB': `left out: ${(error as Error).message}` }
+    for (const mib of CHUNKS_MIB) {
+      const [chunk, bytes] = [`${mib} MiB`, mib * 2 ** 20]
+      const ours: number[] = []
+      const theirs: number[] = []
+      for (let run = 0; run < runs; run++) {
+        ours.push(GENERATED_BYTES / (await generated(bytes, threads)) / 1e9)
+        if (typeof peer === 'string') continue
+        const request = { do: 'generate', bytes: GENERATED_BYTES, chunk: bytes, threads }
+        theirs.push(GENERATED_BYTES / (await peer.ask<Built>(request)).seconds / 1e9)
+      }
+      const rate = spread(ours).median
+      note('nearfield', chunk, digits(rate))
+      if (typeof peer === 'string') note('dgen-py', chunk, peer)
+      else {
+        note('dgen-py', chunk, digits(spread(theirs).median))
+        note('times', chunk, digits(rate / spread(theirs).median))
+      }
+    }
   }
-  rows['nearfield'] = { '4 MiB': 'not in nearfield yet' }
-  print(`generator, GB/s by chunk, 3 runs of ${GENERATED_BYTES / 2 ** 30} GiB`, rows)
+  print(`generator, GB/s by chunk, ${runs} runs of ${GENERATED_BYTES / 2 ** 30} GiB`, rows)
+}
+
+/** The peer, or why it is left out. */
+async function dgen(host: string) {
+  try {
+    return new EngineProcess('dgen-py', [await python(['dgen-py==0.3.0']), host], {})
+  } catch (error) {
+    return `left out: ${(error as Error).message}` as const
+  }
+}
+
+/** Seconds for all bytes through one buffer, whose pages are there before the clock starts. */
+async function generated(chunk: number, threads: number): Promise<number> {
+  await using source = new Generator({ size: GENERATED_BYTES, backend: 'native', threads })
+  await source.ready
+  const buffer = new Uint8Array(chunk)
+  source.fillChunk(buffer)
+  source.reset()
+  const started = performance.now()
+  while (source.fillChunk(buffer) > 0);
+  return (performance.now() - started) / 1000
 }
 
 const size = ({ name, rows, dim, metric }: Dataset) =>

@@ -139,6 +139,12 @@ fn options() -> String {
     for (doc, name, table) in calls {
         interface(&mut text, doc, name, None, table.iter());
     }
+    names(&mut text);
+    text
+}
+
+/// What may be written, for checks before the core is asked.
+fn names(text: &mut String) {
     for (name, table) in [
         ("BUILD", BUILD),
         ("OPEN", OPEN),
@@ -157,7 +163,6 @@ fn options() -> String {
             names.join(", ")
         );
     }
-    text
 }
 
 fn find(name: &str) -> &'static OptionSpec {
