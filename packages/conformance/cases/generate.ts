@@ -23,14 +23,27 @@ async function bytes(env: Env, options: { size: number }, more: object = {}): Pr
 const GOLDEN_BYTES: readonly [options: { size: number; seed?: number }, more: object, sum: string][] = [
   [{ size: 1, seed: 0 }, {}, 'c4694f2e93d5c4e7d51f9c5deb75e6cc8be5e1114178c6a45b6fc2c566a0aa8c'],
   [{ size: 3_145_735, seed: 7 }, {}, '02280b87668a270bbedc9e969ae11bbccb0cd5a038023ef11fd63391a9077db0'],
-  [{ size: 2_000_003, seed: 2 ** 53 - 1 }, { dedupRatio: 1.7, compressRatio: 2.3 }, '234f995974a35652b40162896faf29610241f9d357c400bdd8002fd667f9bfb7'],
+  [
+    { size: 2_000_003, seed: 2 ** 53 - 1 },
+    { dedupRatio: 1.7, compressRatio: 2.3 },
+    '234f995974a35652b40162896faf29610241f9d357c400bdd8002fd667f9bfb7',
+  ],
 ]
 
 const GOLDEN_ROWS: readonly [options: object, sum: string][] = [
   [{ rows: 300, dim: 33, seed: 1 }, '910cd7330a34d39916842f547645a05ee64f204aa0505fff14c3842586b1dd7d'],
-  [{ rows: 1000, dim: 128, seed: 2, distribution: 'gaussian' }, 'a0def94e5ce2cb83cf09351d3c5ea3d048047b4fd0b3b63241d0c273da544492'],
-  [{ rows: 500, dim: 100, seed: 3, distribution: 'clustered', clusters: 20, normalize: true }, 'eb414747978d77f4f12ba87030853e18f83d5c3e3a7cb95a680a1743c2430b7f'],
-  [{ rows: 40, dim: 1537, seed: 4, distribution: 'gaussian', normalize: true }, 'f10658635d9d47067960084c626143a612d86f4587384f8cda4dc5a3ba832eab'],
+  [
+    { rows: 1000, dim: 128, seed: 2, distribution: 'gaussian' },
+    'a0def94e5ce2cb83cf09351d3c5ea3d048047b4fd0b3b63241d0c273da544492',
+  ],
+  [
+    { rows: 500, dim: 100, seed: 3, distribution: 'clustered', clusters: 20, normalize: true },
+    'eb414747978d77f4f12ba87030853e18f83d5c3e3a7cb95a680a1743c2430b7f',
+  ],
+  [
+    { rows: 40, dim: 1537, seed: 4, distribution: 'gaussian', normalize: true },
+    'f10658635d9d47067960084c626143a612d86f4587384f8cda4dc5a3ba832eab',
+  ],
 ]
 
 const golden: Case = {
