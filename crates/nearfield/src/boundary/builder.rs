@@ -42,6 +42,8 @@ pub struct Builder {
     /// For rows that are added later.
     plan: Plan,
     vectors: Matrix,
+    /// Whether the index keeps them.
+    keeps_vectors: bool,
     coding: Coding,
     keys: Keys,
     stage: Stage,
@@ -73,7 +75,14 @@ impl Builder {
         let values = options::parse(BUILD, options)?;
         let dim = u32::try_from(values.integer("dim")).expect("the table's limit");
         let rows = rows_of(vectors.len(), dim)?;
-        let (graph, chosen) = kind(values.word("kind"), rows);
+        let keeps_vectors = values.flag("keepVectors");
+        let (graph, chosen) = kind(values.word("kind"), rows, keeps_vectors);
+        let codec = Codec::parse(values.word("codec"));
+        let coding = if keeps_vectors {
+            Coding::new(codec)
+        } else {
+            Coding::alone(codec)?
+        };
         let setting = |name| u32::try_from(values.integer(name)).expect("the table's limit");
         let params = Params {
             rows,
@@ -103,7 +112,8 @@ impl Builder {
                 },
             ),
             vectors: copy,
-            coding: Coding::new(Codec::parse(values.word("codec"))),
+            coding,
+            keeps_vectors,
             keys,
             stage,
             poisoned: None,
@@ -139,7 +149,7 @@ impl Builder {
         };
         let (codes, codec) = self.coding.finish();
         let parts = Parts {
-            vectors: self.vectors.into_region(),
+            vectors: self.keeps_vectors.then(|| self.vectors.into_region()),
             codes,
             graph: arrays.map(|arrays| (*arrays).into()),
             keys: self.keys,
@@ -339,10 +349,14 @@ pub(super) fn growth(values: &Values, flat_rows_max: u64) -> Plan {
 }
 
 /// Whether to build a graph, and why if nobody said.
-fn kind(word: &str, rows: u32) -> (bool, Option<String>) {
+fn kind(word: &str, rows: u32, keeps_vectors: bool) -> (bool, Option<String>) {
     match word {
         "flat" => (false, None),
         "hnsw" => (true, None),
+        _ if !keeps_vectors => (
+            true,
+            Some("hnsw: without vectors only graphs answer".into()),
+        ),
         _ if u64::from(rows) <= AUTO_FLAT_ROWS_MAX => (
             false,
             Some(format!(

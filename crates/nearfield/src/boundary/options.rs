@@ -144,6 +144,13 @@ pub const BUILD: &[OptionSpec] = &[
         doc: "What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.",
     },
     OptionSpec {
+        name: "keepVectors",
+        accepts: Accepts::Bool,
+        default: Default::Bool(true),
+        kinds: Kinds::Graph,
+        doc: "Whether the index keeps the vectors beside their codes; `false` keeps codes and links only, in the file and in memory: answers and distances are then by the codes, and nothing can be added.",
+    },
+    OptionSpec {
         name: "seed",
         accepts: Accepts::Integer {
             min: 0,
@@ -203,6 +210,13 @@ pub const SEARCH: &[OptionSpec] = &[
         kinds: Kinds::Every,
         doc: "Scan every row instead of walking the graph.",
     },
+    OptionSpec {
+        name: "rerank",
+        accepts: Accepts::Bool,
+        default: Default::Bool(true),
+        kinds: Kinds::Graph,
+        doc: "Answer by the vectors; `false` answers by the codes, where the index has any, and reads no vector: faster, and distances are approximate. Of an index without vectors it is `false`.",
+    },
 ];
 
 /// Parsed options: every name of a table with its value, given or default.
@@ -227,6 +241,14 @@ impl Values {
     /// When the table has no such integer: a mistake in the caller's code, not in its input.
     pub fn integer(&self, name: &str) -> u64 {
         self.value(name).as_u64().expect("an integer is an integer")
+    }
+
+    /// The value of a flag.
+    ///
+    /// # Panics
+    /// When the table has no such flag: a mistake in the caller's code, not in its input.
+    pub fn flag(&self, name: &str) -> bool {
+        self.value(name).as_bool().expect("a flag is a flag")
     }
 
     fn value(&self, name: &str) -> &Value {
@@ -420,12 +442,12 @@ mod tests {
         assert_eq!(
             refusal(r#"{"dim": 3, "efconstruct": 9}"#),
             "OPTION: unknown option 'efconstruct' (did you mean efConstruction?); known options \
-             are dim, kind, metric, M, efConstruction, codec, seed, isa"
+             are dim, kind, metric, M, efConstruction, codec, keepVectors, seed, isa"
         );
         assert_eq!(
             refusal(r#"{"dim": 3, "zzzzzzzz": 9}"#),
             "OPTION: unknown option 'zzzzzzzz'; known options are dim, kind, metric, M, \
-             efConstruction, codec, seed, isa"
+             efConstruction, codec, keepVectors, seed, isa"
         );
         assert_eq!(
             refusal("{}"),

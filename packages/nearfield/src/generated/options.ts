@@ -62,6 +62,11 @@ export interface GraphOptions {
    * @default 'auto'
    */
   readonly codec?: 'auto' | 'f32' | 'sq8' | 'sq4'
+  /**
+   * Whether the index keeps the vectors beside their codes; `false` keeps codes and links only, in the file and in memory: answers and distances are then by the codes, and nothing can be added.
+   * @default true
+   */
+  readonly keepVectors?: boolean
 }
 
 /** An index that walks a graph. */
@@ -131,9 +136,14 @@ export interface CoreSearchOptions {
    * @default false
    */
   readonly exact?: boolean
+  /**
+   * Answer by the vectors; `false` answers by the codes, where the index has any, and reads no vector: faster, and distances are approximate. Of an index without vectors it is `false`.
+   * @default true
+   */
+  readonly rerank?: boolean
 }
 
-export const BUILD_OPTION_NAMES = ['dim', 'kind', 'metric', 'M', 'efConstruction', 'codec', 'seed', 'isa'] as const
+export const BUILD_OPTION_NAMES = ['dim', 'kind', 'metric', 'M', 'efConstruction', 'codec', 'keepVectors', 'seed', 'isa'] as const
 export const OPEN_OPTION_NAMES = ['isa'] as const
 export const IMPORT_OPTION_NAMES = ['dim', 'metric', 'codec', 'isa'] as const
-export const SEARCH_OPTION_NAMES = ['k', 'ef', 'exact'] as const
+export const SEARCH_OPTION_NAMES = ['k', 'ef', 'exact', 'rerank'] as const
