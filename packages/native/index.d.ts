@@ -63,13 +63,21 @@ export declare class Index {
     k: number,
     ef: number,
     exact: boolean,
+    rerank: boolean,
     slots: Uint32Array,
     distances: Float32Array,
   ): number
-  search(query: Float32Array, k: number, ef: number, exact: boolean): Promise<Hits>
-  searchBatch(queries: Float32Array, k: number, ef: number, exact: boolean, threads: number): Promise<Hits>
+  search(query: Float32Array, k: number, ef: number, exact: boolean, rerank: boolean): Promise<Hits>
+  searchBatch(
+    queries: Float32Array,
+    k: number,
+    ef: number,
+    exact: boolean,
+    rerank: boolean,
+    threads: number,
+  ): Promise<Hits>
   /** The core's JSON account of one search. */
-  explain(query: Float32Array, k: number, ef: number, exact: boolean): Promise<string>
+  explain(query: Float32Array, k: number, ef: number, exact: boolean, rerank: boolean): Promise<string>
   readFile(offset: number, bytes: number): Promise<Uint8Array>
   /** The length of the file in the form of hnswlib. */
   exportBytes(): number

@@ -10,6 +10,7 @@
 //! Errors are `CODE: message`.
 
 #![allow(clippy::needless_pass_by_value)] // Node-API hands over owned strings
+#![allow(clippy::too_many_arguments)] // numbers cross one by one: an object would cost more than the call
 
 mod arrays;
 mod generator;
@@ -33,27 +34,17 @@ fn narrow(found: usize) -> u32 {
     u32::try_from(found).unwrap_or(u32::MAX)
 }
 
-fn params(k: f64, ef: f64, exact: bool) -> Result<SearchParams> {
+fn params(k: f64, ef: f64, exact: bool, rerank: bool) -> Result<SearchParams> {
     Ok(SearchParams {
         k: count("k", k)?,
         ef: count("ef", ef)?,
         exact,
+        rerank,
     })
 }
 
 fn pool(env: Env, threads: f64) -> Result<Threads> {
     pools::threads(env, count("threads", threads)?)
-}
-
-/// The file at `path`, mapped.
-fn map(path: &str) -> Result<memmap2::Mmap> {
-    let refused = |e| Error::from_reason(format!("IO: cannot map {path}: {e}"));
-    let file = std::fs::File::open(path).map_err(refused)?;
-    // SAFETY: the map is read-only and lives as long as the Arc of whoever asked for it. Another
-    // process may still write the file: the core leaves only vectors and codes in the map, of which
-    // every bit pattern is safe to score, and copies the rest out before checking it; of another
-    // library's file it keeps nothing, and checks what it made of it.
-    unsafe { memmap2::Mmap::map(&file) }.map_err(refused)
 }
 
 /// An index that answers.
@@ -78,7 +69,7 @@ impl Index {
     ) -> Result<Promised<Index>> {
         let pool = pool(env, threads)?;
         Ok(promise(move || {
-            let map = map(&path)?;
+            let map = makers::map(&path)?;
             let index = boundary::Index::open_mapped(Arc::new(map), &options, pool.exec());
             Ok(Index::of(index.map_err(refuse)?))
         }))
@@ -120,16 +111,13 @@ impl Index {
         k: f64,
         ef: f64,
         exact: bool,
+        rerank: bool,
         mut slots: Uint32ArraySlice,
         mut distances: Float32ArraySlice,
     ) -> Result<u32> {
         guard(|| {
             disjoint(query, &slots, &distances)?;
-            let params = SearchParams {
-                k: count("k", k)?,
-                ef: count("ef", ef)?,
-                exact,
-            };
+            let params = params(k, ef, exact, rerank)?;
             // SAFETY: the three ranges were just found disjoint, and JavaScript's thread is inside
             // this call, so nothing detaches or resizes them. Memory another worker shares may
             // change under us: both types accept every bit pattern.
@@ -141,8 +129,15 @@ impl Index {
 
     /// The nearest rows; the query is copied.
     #[napi(catch_unwind)]
-    pub fn search(&self, query: &[f32], k: f64, ef: f64, exact: bool) -> Result<Promised<Hits>> {
-        let (index, query, params) = (self.0.get()?, query.to_vec(), params(k, ef, exact)?);
+    pub fn search(
+        &self,
+        query: &[f32],
+        k: f64,
+        ef: f64,
+        exact: bool,
+        rerank: bool,
+    ) -> Result<Promised<Hits>> {
+        let (index, query, params) = (self.0.get()?, query.to_vec(), params(k, ef, exact, rerank)?);
         Ok(promise(move || {
             let width = params.k.min(index.size().max(1)); // rows may come meanwhile
             let (mut slots, mut distances) = (room(width, 1)?, room(width, 1)?);
@@ -164,9 +159,14 @@ impl Index {
         k: f64,
         ef: f64,
         exact: bool,
+        rerank: bool,
         threads: f64,
     ) -> Result<Promised<Hits>> {
-        let (index, queries, params) = (self.0.get()?, queries.to_vec(), params(k, ef, exact)?);
+        let (index, queries, params) = (
+            self.0.get()?,
+            queries.to_vec(),
+            params(k, ef, exact, rerank)?,
+        );
         let pool = pool(env, threads)?;
         Ok(promise(move || {
             let rows = queries.len() / index.dim() as usize;
@@ -188,8 +188,15 @@ impl Index {
 
     /// What a search does, as JSON; the query is copied.
     #[napi(catch_unwind)]
-    pub fn explain(&self, query: &[f32], k: f64, ef: f64, exact: bool) -> Result<Promised<String>> {
-        let (index, query, params) = (self.0.get()?, query.to_vec(), params(k, ef, exact)?);
+    pub fn explain(
+        &self,
+        query: &[f32],
+        k: f64,
+        ef: f64,
+        exact: bool,
+        rerank: bool,
+    ) -> Result<Promised<String>> {
+        let (index, query, params) = (self.0.get()?, query.to_vec(), params(k, ef, exact, rerank)?);
         Ok(promise(move || {
             index.explain(&query, params).map_err(refuse)
         }))

@@ -5,10 +5,21 @@ use crate::arrays::{self, Keys};
 use crate::handle::Handle;
 use crate::task::{Promised, guard, promise, refuse};
 use crate::{Index, pool};
-use napi::{Env, Result};
+use napi::{Env, Error, Result};
 use napi_derive::napi;
 use nearfield::boundary;
 use std::sync::Arc;
+
+/// The file at `path`, mapped.
+pub fn map(path: &str) -> Result<memmap2::Mmap> {
+    let refused = |e| Error::from_reason(format!("IO: cannot map {path}: {e}"));
+    let file = std::fs::File::open(path).map_err(refused)?;
+    // SAFETY: the map is read-only and lives as long as the Arc of whoever asked for it. Another
+    // process may still write the file: the core leaves only vectors and codes in the map, of which
+    // every bit pattern is safe to score, and copies the rest out before checking it; of another
+    // library's file it keeps nothing, and checks what it made of it.
+    unsafe { memmap2::Mmap::map(&file) }.map_err(refused)
+}
 
 /// Where a build stands.
 #[napi(object)]
@@ -62,7 +73,7 @@ impl Builder {
     ) -> Result<Promised<Builder>> {
         let keys = keys.map(arrays::key_column).transpose()?;
         Ok(promise(move || {
-            let map = Arc::new(crate::map(&path)?);
+            let map = Arc::new(map(&path)?);
             let importer = boundary::Importer::of_map(map, &options, keys).map_err(refuse)?;
             Ok(Self::of(importer))
         }))

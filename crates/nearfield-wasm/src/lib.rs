@@ -11,6 +11,7 @@
 
 #![cfg_attr(feature = "threads", feature(stdarch_wasm_atomic_wait))]
 #![allow(clippy::needless_pass_by_value)] // wasm-bindgen hands over owned strings and vectors
+#![allow(clippy::too_many_arguments)] // numbers cross one by one: an object would cost more than the call
 
 #[cfg(all(
     target_arch = "wasm32",
@@ -138,8 +139,13 @@ impl Index {
     }
 
     /// Answers the staged query, returns how many.
-    pub fn search(&mut self, k: u32, ef: u32, exact: bool) -> Result<usize, JsError> {
-        let params = boundary::SearchParams { k, ef, exact };
+    pub fn search(&mut self, k: u32, ef: u32, exact: bool, rerank: bool) -> Result<usize, JsError> {
+        let params = boundary::SearchParams {
+            k,
+            ef,
+            exact,
+            rerank,
+        };
         let (slots, distances) = (&mut self.slots, &mut self.distances);
         self.inner
             .search_into(&self.query, params, slots, distances)
@@ -154,9 +160,15 @@ impl Index {
         k: u32,
         ef: u32,
         exact: bool,
+        rerank: bool,
         threads: u32,
     ) -> Result<Hits, JsError> {
-        let params = boundary::SearchParams { k, ef, exact };
+        let params = boundary::SearchParams {
+            k,
+            ef,
+            exact,
+            rerank,
+        };
         let wide = rows.saturating_mul(k as usize);
         let mut hits = Hits {
             slots: zeros(wide)?,
@@ -178,8 +190,13 @@ impl Index {
     }
 
     /// What a search for the staged query does, as JSON.
-    pub fn explain(&self, k: u32, ef: u32, exact: bool) -> Result<String, JsError> {
-        let params = boundary::SearchParams { k, ef, exact };
+    pub fn explain(&self, k: u32, ef: u32, exact: bool, rerank: bool) -> Result<String, JsError> {
+        let params = boundary::SearchParams {
+            k,
+            ef,
+            exact,
+            rerank,
+        };
         self.inner.explain(&self.query, params).map_err(thrown)
     }
 

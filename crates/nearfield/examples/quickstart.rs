@@ -36,6 +36,7 @@ fn nearest(index: &Index, query: &[f32]) -> Result<Vec<(u32, f32)>, Error> {
         k: 3,
         ef: 0,
         exact: false,
+        rerank: true,
     };
     let found = index.search_into(query, params, &mut slots, &mut distances)?;
     Ok(slots.into_iter().zip(distances).take(found).collect())

@@ -12,6 +12,7 @@ const TEN: SearchParams = SearchParams {
     k: 10,
     ef: 0,
     exact: false,
+    rerank: true,
 };
 
 fn steps(

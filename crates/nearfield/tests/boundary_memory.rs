@@ -167,6 +167,7 @@ fn searches_allocate_nothing(index: &Index) {
             k: 10,
             ef: 50,
             exact,
+            rerank: true,
         };
         let mut search = |at: u16| {
             let query = &[f32::from(at); 41][..index.dim() as usize];

@@ -37,6 +37,7 @@ fn search(index: &Index, query: &[f32], ef: u32) -> Vec<u32> {
         k: 10,
         ef,
         exact: false,
+        rerank: true,
     };
     let found = index
         .search_into(query, params, &mut slots, &mut distances)

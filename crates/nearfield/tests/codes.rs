@@ -50,6 +50,7 @@ fn search(index: &Index, query: &[f32], k: u32, ef: u32) -> Vec<u32> {
         k,
         ef,
         exact: false,
+        rerank: true,
     };
     let (mut slots, mut distances) = (vec![0; k as usize], vec![0.0; k as usize]);
     let found = index.search_into(query, params, &mut slots, &mut distances);

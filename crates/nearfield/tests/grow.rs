@@ -55,6 +55,7 @@ fn ask(index: &Index, query: &[f32], k: u32, ef: u32) -> (Vec<u32>, Vec<f32>) {
         k,
         ef,
         exact: false,
+        rerank: true,
     };
     let found = index
         .search_into(query, params, &mut slots, &mut distances)

@@ -40,6 +40,8 @@ export interface SearchParams {
   readonly k: number
   readonly ef: number
   readonly exact: boolean
+  /** Answer by the vectors; false answers by the codes, where there are any. */
+  readonly rerank: boolean
 }
 
 /** Row `i` is `k` wide and has `counts[i]` answers. */
@@ -148,6 +150,7 @@ export interface SyncCalls {
     k: number,
     ef: number,
     exact: boolean,
+    rerank: boolean,
     slots: Uint32Array,
     distances: Float32Array,
   ): number

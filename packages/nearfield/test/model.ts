@@ -52,7 +52,7 @@ export function model({ sync = true }: { sync?: boolean } = {}): Model {
     return value
   }
   const sees: SyncCalls = {
-    searchInto(index, query, k, _ef, _exact, slots, distances) {
+    searchInto(index, query, k, _ef, _exact, _rerank, slots, distances) {
       const stored = at(indexes, index)
       rowsOf(query, stored.dim, 'query')
       const found = nearest(stored, query, k)
@@ -175,6 +175,7 @@ export function model({ sync = true }: { sync?: boolean } = {}): Model {
       const sort = keys === null ? 'rows' : keys instanceof Float64Array ? 'numbers' : 'text'
       return JSON.stringify({
         size: rows.length,
+        vectors: true,
         dim,
         metric,
         kind,

@@ -15,7 +15,7 @@ function answering(share: (ef: number) => number, asked: number[]): Answer {
   }
 }
 
-const wish = { k: K, walks: true, size: 5000 }
+const wish = { k: K, rerank: true, walks: true, size: 5000 }
 
 test.each([10, 11, 19, 20, 21, 333, 4999, 5000])(
   'an ef of %i is found where it is the least',
@@ -48,4 +48,20 @@ test('an index that scans is measured once and found exact', async () => {
   )
   expect(found).toMatchObject({ ef: K, recall: 1, reached: true })
   expect(asked).toEqual([])
+})
+
+test('answers by codes are counted by row, for their distances are approximate', async () => {
+  const asked: boolean[] = []
+  const answer: Answer = async ({ exact, rerank }) => {
+    asked.push(rerank)
+    const slots = exact ? [1, 2, 3, 4] : [1, 9, 3, 8]
+    // Nearer than the truth throughout: by distance all would be right.
+    const distances = new Float32Array(4).fill(exact ? 1 : 0.5)
+    return [{ slots: Uint32Array.from(slots), distances, counts: Uint32Array.of(4) }]
+  }
+  const by = { k: 4, walks: true, size: 4, wanted: 0.6 }
+  const found = await tune(answer, { ...by, rerank: false }, new Meter({}))
+  expect(found).toMatchObject({ recall: 0.5, reached: false })
+  expect(asked).toEqual([true, false])
+  expect(await tune(answer, { ...by, rerank: true }, new Meter({}))).toMatchObject({ recall: 1 })
 })

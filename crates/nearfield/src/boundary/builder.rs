@@ -43,6 +43,8 @@ pub struct Builder {
     /// For rows that are added later.
     plan: Plan,
     vectors: Matrix,
+    /// Whether the index keeps them.
+    keeps_vectors: bool,
     coding: Coding,
     keys: Keys,
     stage: Stage,
@@ -108,7 +110,14 @@ impl Builder {
         vectors: impl FnOnce() -> Result<Matrix>,
     ) -> Result<Self> {
         let dim = u32::try_from(values.integer("dim")).expect("the table's limit");
-        let (graph, chosen) = kind(values.word("kind"), rows);
+        let keeps_vectors = values.flag("keepVectors");
+        let (graph, chosen) = kind(values.word("kind"), rows, keeps_vectors);
+        let codec = Codec::parse(values.word("codec"));
+        let coding = if keeps_vectors {
+            Coding::new(codec)
+        } else {
+            Coding::alone(codec)?
+        };
         let setting = |name| u32::try_from(values.integer(name)).expect("the table's limit");
         let params = Params {
             rows,
@@ -135,7 +144,8 @@ impl Builder {
                 },
             ),
             vectors,
-            coding: Coding::new(Codec::parse(values.word("codec"))),
+            coding,
+            keeps_vectors,
             keys,
             stage,
             poisoned: None,
@@ -171,7 +181,7 @@ impl Builder {
         };
         let (codes, codec) = self.coding.finish();
         let parts = Parts {
-            vectors: self.vectors.into_region(),
+            vectors: self.keeps_vectors.then(|| self.vectors.into_region()),
             codes,
             graph: arrays.map(|arrays| (*arrays).into()),
             keys: self.keys,
@@ -371,10 +381,14 @@ pub(super) fn growth(values: &Values, flat_rows_max: u64) -> Plan {
 }
 
 /// Whether to build a graph, and why if nobody said.
-fn kind(word: &str, rows: u32) -> (bool, Option<String>) {
+fn kind(word: &str, rows: u32, keeps_vectors: bool) -> (bool, Option<String>) {
     match word {
         "flat" => (false, None),
         "hnsw" => (true, None),
+        _ if !keeps_vectors => (
+            true,
+            Some("hnsw: without vectors only graphs answer".into()),
+        ),
         _ if u64::from(rows) <= AUTO_FLAT_ROWS_MAX => (
             false,
             Some(format!(

@@ -5,9 +5,11 @@
 //!                       └─► next: sq4 ─ trial ─► walks go by those ─ crowded ─► sq8
 //! ```
 //! Rows are linked by sq8, which is the finer, whatever walks go by: a graph is the same for both.
-//! Invariant: what was asked for is kept. Only `auto` gives codes up.
+//! Invariant: what was asked for is kept. Only `auto` gives codes up. Where the vectors are not kept nothing
+//! judges what codes answer, so there `auto` is sq8, the finer, and is not given up.
 
 use crate::codec::{Codec, Codes, Encoder, Form};
+use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::index::codes::CodeSections;
 use crate::kernels::Kernels;
@@ -26,6 +28,8 @@ const SQ4_DIM_MIN: usize = 64;
 pub(super) struct Coding {
     /// The codec that was asked for; `None` for `auto`.
     asked: Option<Codec>,
+    /// The codes are all that is kept of the vectors, and `auto` has chosen them.
+    chosen_alone: bool,
     /// What rows are linked by.
     links: Option<CodeSections>,
     /// What walks go by, where these are others.
@@ -38,10 +42,23 @@ impl Coding {
     pub(super) const fn new(asked: Option<Codec>) -> Self {
         Self {
             asked,
+            chosen_alone: false,
             links: None,
             walks: None,
             why: None,
         }
+    }
+
+    /// Of an index that keeps no vectors: there are codes, whatever they find.
+    pub(super) fn alone(asked: Option<Codec>) -> Result<Self> {
+        if asked == Some(Codec::F32) {
+            let what = "option codec must be one of 'auto', 'sq8', 'sq4' where keepVectors is false, got 'f32'";
+            return Err(Error::new(Code::Option, what));
+        }
+        Ok(Self {
+            chosen_alone: asked.is_none(),
+            ..Self::new(asked.or(Some(Codec::Sq8)))
+        })
     }
 
     /// The codes to begin with: those that are asked for, or that `auto` has something to gain by.
@@ -81,6 +98,13 @@ impl Coding {
             if !good {
                 return None;
             }
+        }
+        if self.chosen_alone {
+            let found = trial::agreement_alone(rows, codes.view(), metric, kernels, exec);
+            self.why = Some(format!(
+                "{}: these codes alone find {found:.3} of sampled rows' ten nearest",
+                form.codec().name(),
+            ));
         }
         if form == Form::Sq4 {
             self.walks = Some(codes);

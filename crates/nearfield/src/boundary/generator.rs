@@ -233,6 +233,7 @@ mod tests {
             k: 3,
             ef: 0,
             exact: true,
+            rerank: true,
         };
         let mut found = ([0; 3], [0.0; 3]);
         let (slots, distances) = (&mut found.0, &mut found.1);

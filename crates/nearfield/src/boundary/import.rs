@@ -171,7 +171,7 @@ impl Importer {
         let keys = keys(&self.file, &self.elements, self.names)?;
         let (codes, why) = self.coding.finish();
         let parts = Parts {
-            vectors: self.vectors.into_region(),
+            vectors: Some(self.vectors.into_region()),
             codes,
             graph: Some(graph),
             keys,

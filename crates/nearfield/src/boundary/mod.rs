@@ -76,6 +76,9 @@ pub struct SearchParams {
     pub ef: u32,
     /// Scan every row instead of walking the graph.
     pub exact: bool,
+    /// Answer by the vectors. Without it codes answer, where an index has any, and no vector is read:
+    /// distances are then approximate. It must be false where an index keeps no vectors.
+    pub rerank: bool,
 }
 
 /// The limit an `isa` option sets; the table of options has refused other words by now.

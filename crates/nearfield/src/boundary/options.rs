@@ -151,6 +151,13 @@ pub const BUILD: &[OptionSpec] = &[
         doc: "What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.",
     },
     OptionSpec {
+        name: "keepVectors",
+        accepts: Accepts::Bool,
+        default: Default::Bool(true),
+        kinds: Kinds::Graph,
+        doc: "Whether the index keeps the vectors beside their codes; `false` keeps codes and links only, in the file and in memory: answers and distances are then by the codes, and nothing can be added.",
+    },
+    OptionSpec {
         name: "seed",
         accepts: Accepts::Integer {
             min: 0,
@@ -209,6 +216,13 @@ pub const SEARCH: &[OptionSpec] = &[
         default: Default::Bool(false),
         kinds: Kinds::Every,
         doc: "Scan every row instead of walking the graph.",
+    },
+    OptionSpec {
+        name: "rerank",
+        accepts: Accepts::Bool,
+        default: Default::Bool(true),
+        kinds: Kinds::Graph,
+        doc: "Answer by the vectors; `false` answers by the codes, where the index has any, and reads no vector: faster, and distances are approximate. Of an index without vectors it is `false`.",
     },
 ];
 
@@ -553,12 +567,12 @@ mod tests {
         assert_eq!(
             refusal(r#"{"dim": 3, "efconstruct": 9}"#),
             "OPTION: unknown option 'efconstruct' (did you mean efConstruction?); known options \
-             are dim, kind, metric, M, efConstruction, codec, seed, isa"
+             are dim, kind, metric, M, efConstruction, codec, keepVectors, seed, isa"
         );
         assert_eq!(
             refusal(r#"{"dim": 3, "zzzzzzzz": 9}"#),
             "OPTION: unknown option 'zzzzzzzz'; known options are dim, kind, metric, M, \
-             efConstruction, codec, seed, isa"
+             efConstruction, codec, keepVectors, seed, isa"
         );
         assert_eq!(
             refusal("{}"),

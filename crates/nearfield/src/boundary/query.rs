@@ -21,6 +21,7 @@ use crate::index::grow::{Growing, Plan};
 use crate::index::keys::Keys;
 use crate::index::{self, How, Params, hnswlib};
 use crate::kernels::Isa;
+use crate::matrix::stride;
 use crate::metric::Metric;
 use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -74,6 +75,14 @@ impl Form {
         match self {
             Self::Frozen(index) => index.codec(),
             Self::Growing(growing) => growing.codec(),
+        }
+    }
+
+    /// Whether the vectors are there and not their codes alone.
+    fn keeps_vectors(&self) -> bool {
+        match self {
+            Self::Frozen(index) => index.rows().is_some(),
+            Self::Growing(_) => true,
         }
     }
 
@@ -165,6 +174,10 @@ impl Index {
     /// Never: what it relies on is the table of options, which is constant.
     pub fn empty(options: &str) -> Result<Self> {
         let values = options::parse(BUILD, options)?;
+        if !values.flag("keepVectors") {
+            let what = "option keepVectors must be true for an index that takes rows, got false";
+            return Err(Error::new(Code::Option, what));
+        }
         let plan = growth(&values, 0);
         let (m, ef_construction) = plan.graph.unwrap_or((0, 0));
         let params = Params {
@@ -214,11 +227,13 @@ impl Index {
         Ok(())
     }
 
-    /// Refuses keys that do not go with those there are.
+    /// Refuses keys that do not go with those there are, and all rows where there are no vectors to
+    /// compare them with.
     pub(super) fn judge_keys(&self, keys: &Keys, rows: u32) -> Result<()> {
         match &*self.read()? {
+            Form::Frozen(index) => index.rows_for("adding rows").map(drop),
             Form::Growing(growing) if rows > 0 => growing.judge_keys(keys),
-            _ => Ok(()),
+            Form::Growing(_) => Ok(()),
         }
     }
 
@@ -239,9 +254,16 @@ impl Index {
         self.dim
     }
 
-    /// JSON: `{ size, dim, metric, kind, keys: "rows"|"numbers"|"text", codec, isa, bytes,
+    /// Whether the index keeps its vectors; where it does not, searches ask for no
+    /// [`rerank`](SearchParams::rerank).
+    pub fn keeps_vectors(&self) -> bool {
+        self.peek().keeps_vectors()
+    }
+
+    /// JSON: `{ size, dim, metric, kind, keys: "rows"|"numbers"|"text", codec, isa, bytes, vectors, vectorBytes,
     /// M, efConstruction, levels, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
     /// `M` and `efConstruction` are null for a flat index, `chosen` where nothing was left to choose.
+    /// Where `vectors` is false there are codes only, and `vectorBytes` is what that saves.
     pub fn info(&self) -> String {
         let form = self.peek();
         let params = form.params();
@@ -271,6 +293,8 @@ impl Index {
             "codec": form.codec().name(),
             "isa": form.isa().name(),
             "bytes": layout.file_bytes(),
+            "vectors": form.keeps_vectors(),
+            "vectorBytes": u64::from(params.rows) * stride(params.dim as usize) as u64 * 4,
             "sections": sections,
             "chosen": self.chosen(&form),
         });
@@ -378,6 +402,7 @@ impl Index {
             "k": how.k,
             "ef": walked.map(|_| how.ef.max(how.k)),
             "exact": walked.is_none(),
+            "rerank": trace.by_vector > 0,
             "kind": if entry.is_some() { "hnsw" } else { "flat" },
             "codec": form.codec().name(),
             "isa": form.isa().name(),
@@ -472,6 +497,7 @@ fn how(params: SearchParams) -> Result<How> {
         k: params.k as usize,
         ef: ef as usize,
         exact: params.exact,
+        rerank: params.rerank,
     })
 }
 

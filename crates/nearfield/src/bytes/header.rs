@@ -21,6 +21,7 @@ pub struct Header {
     pub metric: u8,
     pub codec: u8,
     pub keys: u8,
+    pub vectors: u8,
     pub seed: u64,
     pub m: u32,
     pub ef_construction: u32,
@@ -43,7 +44,7 @@ impl Header {
         put(
             &mut out,
             40,
-            [self.kind, self.metric, self.codec, self.keys],
+            [self.kind, self.metric, self.codec, self.keys, self.vectors],
         );
         put(&mut out, 48, self.seed.to_le_bytes());
         put(&mut out, 56, self.m.to_le_bytes());
@@ -78,7 +79,7 @@ impl Header {
             return Err(Error::new(Code::Format, message));
         }
         Self::fields(file).ok_or_else(short).and_then(|header| {
-            let reserved = (44..48).chain(76..ROOT_AT);
+            let reserved = (45..48).chain(76..ROOT_AT);
             match reserved.into_iter().find(|at| file[*at] != 0) {
                 Some(at) => Err(corrupt(
                     "header",
@@ -102,6 +103,7 @@ impl Header {
             metric: file[41],
             codec: file[42],
             keys: file[43],
+            vectors: file[44],
             seed: u64_at(file, 48)?,
             m: u32_at(file, 56)?,
             ef_construction: u32_at(file, 60)?,
@@ -126,6 +128,7 @@ mod tests {
         metric: 0x52,
         codec: 0x53,
         keys: 0x54,
+        vectors: 0x55,
         seed: 0x6162_6364_6566_6768,
         m: 0x7172_7374,
         ef_construction: 0x8182_8384,
@@ -160,7 +163,7 @@ mod tests {
 
     #[test]
     fn reserved_bytes_must_be_zero() {
-        for at in (44..48).chain(76..120) {
+        for at in (45..48).chain(76..120) {
             let mut bytes = HEADER.encode();
             bytes[at] = 1;
             let refusal = Header::decode(&bytes).expect_err("reserved").to_string();

@@ -342,6 +342,7 @@ mod tests {
             metric: 1,
             codec: 1,
             keys: 1,
+            vectors: 0,
             seed: 9,
             m: 0,
             ef_construction: 0,

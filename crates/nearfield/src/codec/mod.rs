@@ -7,12 +7,14 @@
 //! ├ Sq8Scorer     sq8       a byte a number
 //! └ Sq4Scorer     sq4       four bits a number
 //! Codes           codes     what both have in common: rows with terms, a query's code; Encoder makes them
+//! Estimate        estimate  a score by code as a distance
 //! pairs           rows of sq8 codes against each other, in tiles
 //! Stored          all that is kept of the vectors: rows, and codes where there are any
 //! ```
 
 pub mod codes;
 mod encoder;
+mod estimate;
 mod float;
 pub mod pairs;
 pub mod sq4;
@@ -20,6 +22,7 @@ pub mod sq8;
 
 pub use codes::{Codes, Form, QueryCode};
 pub use encoder::Encoder;
+pub use estimate::Estimate;
 pub use float::F32Scorer;
 pub use sq4::Sq4Scorer;
 pub use sq8::Sq8Scorer;
@@ -27,7 +30,7 @@ pub use sq8::Sq8Scorer;
 use crate::ids::Slot;
 use crate::matrix::Rows;
 
-/// How an index keeps its vectors for walking; the vectors themselves are kept with every codec.
+/// How an index keeps its vectors for walking; the vectors themselves are kept too, unless told otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
     /// As they are.

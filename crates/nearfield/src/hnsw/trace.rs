@@ -44,15 +44,12 @@ pub fn search(
 pub fn search_by_codes(
     view: &impl Walkable,
     codes: &dyn Scorer,
-    scorer: &dyn Scorer,
+    scorer: Option<&dyn Scorer>,
     (ef, k): (usize, usize),
     buffers: &mut Buffers,
 ) -> Trace {
-    let (links, by_code, by_vector) = (
-        CountedLinks::new(view),
-        Counted::new(codes),
-        Counted::new(scorer),
-    );
+    let (links, by_code) = (CountedLinks::new(view), Counted::new(codes));
+    let by_vector = scorer.map(Counted::new);
     let ef = ef.max(k);
     walk::fill_pool(
         walk::start_of(view),
@@ -62,13 +59,13 @@ pub fn search_by_codes(
         k,
         buffers,
     );
-    buffers
-        .pool
-        .rescore(&by_vector, ef.max(k.saturating_mul(2)));
+    if let Some(by_vector) = &by_vector {
+        buffers.pool.rescore(by_vector, ef.max(k.saturating_mul(2)));
+    }
     walk::answer(view, k, &buffers.pool, &mut buffers.results);
     Trace {
         by_code: by_code.scores.get(),
-        by_vector: by_vector.scores.get(),
+        by_vector: by_vector.map_or(0, |counted| counted.scores.get()),
         expanded: links.counts(),
         pool: buffers.pool.entries().len(),
     }

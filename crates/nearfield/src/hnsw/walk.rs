@@ -35,13 +35,13 @@ pub fn search<S: Scorer>(
     answer(view, k, &buffers.pool, &mut buffers.results);
 }
 
-/// As [`search`], walking by `codes` and answering by `scorer`. Codes blur the order of candidates and
-/// cost little, so the walk keeps twice `ef` of them, and the nearest `ef` are scored again, twice `k` at
-/// least: the last of the answer needs candidates beyond it too.
+/// As [`search`], walking by `codes` and answering by `scorer`, or by the codes where there is none. Codes
+/// blur the order of candidates and cost little, so the walk keeps twice `ef` of them, and the nearest `ef`
+/// are scored again, twice `k` at least: the last of the answer needs candidates beyond it too.
 pub fn search_by_codes<C: Scorer, S: Scorer>(
     view: &impl Walkable,
     codes: &C,
-    scorer: &S,
+    scorer: Option<&S>,
     (ef, k): (usize, usize),
     buffers: &mut Buffers,
 ) {
@@ -54,7 +54,9 @@ pub fn search_by_codes<C: Scorer, S: Scorer>(
         k,
         buffers,
     );
-    buffers.pool.rescore(scorer, ef.max(k.saturating_mul(2)));
+    if let Some(scorer) = scorer {
+        buffers.pool.rescore(scorer, ef.max(k.saturating_mul(2)));
+    }
     answer(view, k, &buffers.pool, &mut buffers.results);
 }
 

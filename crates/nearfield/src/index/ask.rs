@@ -1,7 +1,7 @@
 //! One search, of any form of index: prepares the query, walks or scans, and reports.
 
-use super::How;
-use crate::codec::{Codes, F32Scorer, by_code};
+use super::{How, lacks_vectors};
+use crate::codec::{Codes, Estimate, F32Scorer, Scorer, by_code};
 use crate::error::Result;
 use crate::hnsw::{Walkable, walk};
 use crate::ids::Slot;
@@ -15,13 +15,23 @@ pub struct Asked<'a, G> {
     pub metric: Metric,
     pub kernels: &'static Kernels,
     pub pair: ScorePair,
-    /// The rows that are shown, no others.
-    pub rows: Rows<'a>,
+    /// How many rows are shown.
+    pub count: usize,
+    /// These rows and no others, unless their codes are all that is kept.
+    pub rows: Option<Rows<'a>>,
     pub codes: Option<Codes<'a>>,
     pub graph: Option<G>,
 }
 
-impl<G: Walkable> Asked<'_, G> {
+impl<'a, G: Walkable> Asked<'a, G> {
+    /// The rows whose vectors answer; `None` where their codes do.
+    pub fn judge(&self, how: How) -> Result<Option<Rows<'a>>> {
+        match self.rows {
+            None if how.rerank => Err(lacks_vectors("an exact or reranked answer")),
+            rows => Ok(rows.filter(|_| how.rerank || self.codes.is_none())),
+        }
+    }
+
     /// Writes the nearest slots and their distances, nearest first, ties by slot, and says how many.
     /// The query has `dim` finite numbers and both outputs hold `min(k, rows)`; who calls has checked.
     pub fn search(
@@ -32,8 +42,8 @@ impl<G: Walkable> Asked<'_, G> {
         slots: &mut [Slot],
         distances: &mut [f32],
     ) -> Result<usize> {
-        let rows = self.rows;
-        let k = how.k.min(rows.len());
+        let judge = self.judge(how)?;
+        let k = how.k.min(self.count);
         let mut lease = scratch.lease()?;
         let Scratch {
             query: own,
@@ -42,23 +52,38 @@ impl<G: Walkable> Asked<'_, G> {
         } = &mut *lease;
         own.row_mut(0).copy_from_slice(query);
         self.metric.prepare(own.row_mut(0));
-        let scorer = F32Scorer::new(rows, own.row(0), self.pair);
-        match (&self.graph, self.codes) {
-            (Some(graph), None) if !how.exact => {
-                walk::search(graph, &scorer, how.ef, k, buffers);
-            }
-            (Some(graph), Some(codes)) if !how.exact => {
-                code.set(self.metric, own.row(0), codes);
+        let query = own.row(0);
+        let scorer = judge.map(|rows| F32Scorer::new(rows, query, self.pair));
+        let graph = self.graph.as_ref().filter(|_| !how.exact);
+        match (graph, self.codes, &scorer) {
+            (Some(graph), Some(codes), scorer) => {
+                code.set(self.metric, query, codes);
                 by_code!(codes, code, self.kernels, |coded| {
-                    walk::search_by_codes(graph, &coded, &scorer, (how.ef, k), buffers);
+                    walk::search_by_codes(graph, &coded, scorer.as_ref(), (how.ef, k), buffers);
                 });
             }
-            _ => exact::search(&scorer, rows.len(), k, &mut buffers.results),
+            (Some(graph), None, Some(scorer)) => walk::search(graph, scorer, how.ef, k, buffers),
+            (_, _, Some(scorer)) => exact::search(scorer, self.count, k, &mut buffers.results),
+            (_, Some(codes), None) => {
+                code.set(self.metric, query, codes);
+                by_code!(codes, code, self.kernels, |coded| {
+                    exact::search::<dyn Scorer>(&coded, self.count, k, &mut buffers.results);
+                });
+            }
+            (_, None, None) => buffers.results.clear(), // there is always one of them
         }
+        let estimate = match (&scorer, self.codes) {
+            (None, Some(codes)) => Some(Estimate::new(self.metric, query, codes)),
+            _ => None,
+        };
         let results = &buffers.results;
         for ((candidate, slot), distance) in results.iter().zip(slots).zip(distances) {
+            let score = candidate.score();
             *slot = candidate.slot();
-            *distance = self.metric.distance(candidate.score());
+            *distance = estimate.map_or_else(
+                || self.metric.distance(score),
+                |estimate| estimate.distance(score),
+            );
         }
         Ok(results.len())
     }

@@ -2,7 +2,7 @@
 
 use super::How;
 use super::ask::Asked;
-use crate::codec::{F32Scorer, by_code};
+use crate::codec::{F32Scorer, Scorer, by_code};
 use crate::error::Result;
 use crate::hnsw::Walkable;
 use crate::hnsw::trace::{self, Trace};
@@ -17,8 +17,8 @@ impl<G: Walkable> Asked<'_, G> {
         query: &[f32],
         how: How,
     ) -> Result<(Trace, usize)> {
-        let rows = self.rows;
-        let k = how.k.min(rows.len());
+        let judge = self.judge(how)?;
+        let k = how.k.min(self.count);
         let mut lease = scratch.lease()?;
         let Scratch {
             query: own,
@@ -27,22 +27,36 @@ impl<G: Walkable> Asked<'_, G> {
         } = &mut *lease;
         own.row_mut(0).copy_from_slice(query);
         self.metric.prepare(own.row_mut(0));
-        let scorer = F32Scorer::new(rows, own.row(0), self.pair);
-        let trace = match (&self.graph, self.codes) {
-            (Some(graph), None) if !how.exact => trace::search(graph, &scorer, how.ef, k, buffers),
-            (Some(graph), Some(codes)) if !how.exact => {
-                code.set(self.metric, own.row(0), codes);
+        let query = own.row(0);
+        let scorer = judge.map(|rows| F32Scorer::new(rows, query, self.pair));
+        let scorer = scorer.as_ref().map(|scorer| scorer as &dyn Scorer);
+        let graph = self.graph.as_ref().filter(|_| !how.exact);
+        let trace = match (graph, self.codes, scorer) {
+            (Some(graph), Some(codes), scorer) => {
+                code.set(self.metric, query, codes);
                 by_code!(codes, code, self.kernels, |coded| {
-                    trace::search_by_codes(graph, &coded, &scorer, (how.ef, k), buffers)
+                    trace::search_by_codes(graph, &coded, scorer, (how.ef, k), buffers)
                 })
             }
-            _ => {
-                exact::search(&scorer, rows.len(), k, &mut buffers.results);
+            (Some(graph), None, Some(scorer)) => trace::search(graph, scorer, how.ef, k, buffers),
+            (_, _, Some(scorer)) => {
+                exact::search(scorer, self.count, k, &mut buffers.results);
                 Trace {
-                    by_vector: rows.len() as u64,
+                    by_vector: self.count as u64,
                     ..Trace::default()
                 }
             }
+            (_, Some(codes), None) => {
+                code.set(self.metric, query, codes);
+                by_code!(codes, code, self.kernels, |coded| {
+                    exact::search::<dyn Scorer>(&coded, self.count, k, &mut buffers.results);
+                });
+                Trace {
+                    by_code: self.count as u64,
+                    ..Trace::default()
+                }
+            }
+            (_, None, None) => Trace::default(), // there is always one of them
         };
         Ok((trace, buffers.results.len()))
     }

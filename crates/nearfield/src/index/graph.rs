@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::hnsw::check::{self, Fault};
 use crate::hnsw::{FrozenArrays, GraphView};
 use crate::ids::{NO_SLOT, Slot};
-use crate::matrix::Rows;
 
 /// Where the header keeps the entry, which faults of the header are about.
 const ENTRY_AT: u64 = 64;
@@ -64,13 +63,12 @@ impl Graph {
         check::validate(&self.view(params)).map_err(|fault| placed(&fault, offset_of))
     }
 
-    /// Whether the rows of every chain of twins are equal bit for bit, of a graph that is valid: a
-    /// search scores the first and reports all.
-    pub fn check_twins(&self, rows: Rows<'_>, offset: u64) -> Result<()> {
-        let bits = |slot| bytemuck::cast_slice::<f32, u32>(rows.row(slot));
+    /// Whether the rows of every chain of twins are equal in what is `kept` of them, of a graph that is
+    /// valid: a search scores the first and reports all.
+    pub fn check_twins<'r>(&self, kept: impl Fn(Slot) -> &'r [u8], offset: u64) -> Result<()> {
         let twins = self.twins.as_ref().map_or(&[][..], Region::as_slice::<u32>);
         for (slot, &next) in (0..).zip(twins) {
-            if next != NO_SLOT && bits(slot) != bits(next) {
+            if next != NO_SLOT && kept(slot) != kept(next) {
                 let what = format!("rows {slot} and {next} are twins and not equal");
                 return Err(corrupt("twins", offset + u64::from(slot) * 4, what));
             }
@@ -79,14 +77,14 @@ impl Graph {
     }
 
     /// Whether walks reach every row, too.
-    pub fn check(
+    pub fn check<'r>(
         &self,
         params: &Params,
-        rows: Rows<'_>,
+        kept: impl Fn(Slot) -> &'r [u8],
         offset_of: impl Fn(Section) -> u64,
     ) -> Result<()> {
         self.validate(params, &offset_of)?;
-        self.check_twins(rows, offset_of(Section::Twins))?;
+        self.check_twins(kept, offset_of(Section::Twins))?;
         check::reachable(&self.view(params)).map_err(|fault| placed(&fault, offset_of))
     }
 

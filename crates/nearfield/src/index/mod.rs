@@ -68,8 +68,8 @@ pub struct Params {
 /// What an index consists of.
 #[derive(Debug)]
 pub struct Parts {
-    /// Section `vectors`.
-    pub vectors: Region,
+    /// Section `vectors`; `None` where the codes are all that is kept.
+    pub vectors: Option<Region>,
     /// The vectors' codes, if walks go by codes.
     pub codes: Option<CodeSections>,
     /// The graph, unless the index is flat.
@@ -81,7 +81,11 @@ pub struct Parts {
 impl Parts {
     /// In the order of the file.
     fn sections(&self) -> Vec<(Section, Region)> {
-        let mut sections = vec![(Section::Vectors, self.vectors.clone())];
+        let vectors = self.vectors.clone();
+        let mut sections: Vec<_> = vectors
+            .map(|rows| (Section::Vectors, rows))
+            .into_iter()
+            .collect();
         sections.extend(self.graph.iter().flat_map(Graph::sections));
         sections.extend(self.keys.sections());
         sections.extend(self.codes.iter().flat_map(CodeSections::sections));
@@ -98,13 +102,15 @@ pub struct How {
     pub ef: usize,
     /// Scan instead of walking.
     pub exact: bool,
+    /// Answer by the vectors; by the codes otherwise, where there are any.
+    pub rerank: bool,
 }
 
 /// An immutable index.
 #[derive(Debug)]
 pub struct Index {
     params: Params,
-    vectors: Region,
+    vectors: Option<Region>,
     codes: Option<CodeSections>,
     graph: Option<Graph>,
     keys: Keys,
@@ -178,9 +184,15 @@ impl Index {
         self.image.layout()
     }
 
-    /// The stored rows.
-    pub fn rows(&self) -> Rows<'_> {
-        Rows::new(self.vectors.as_slice(), self.params.dim as usize)
+    /// The stored rows, unless their codes are all that is kept.
+    pub fn rows(&self) -> Option<Rows<'_>> {
+        let vectors = self.vectors.as_ref()?;
+        Some(Rows::new(vectors.as_slice(), self.params.dim as usize))
+    }
+
+    /// The stored rows; an error with [`Code::Option`] where there are none, for `what` to do.
+    pub fn rows_for(&self, what: &str) -> Result<Rows<'_>> {
+        self.rows().ok_or_else(|| lacks_vectors(what))
     }
 
     /// Copies file bytes `offset..offset + out.len()`.
@@ -190,6 +202,7 @@ impl Index {
 
     /// Writes the nearest slots and their distances, nearest first, ties by slot, and says how many.
     /// The query has `dim` finite numbers and both outputs hold `min(k, rows)`; who calls has checked.
+    /// An error with [`Code::Option`] where vectors are to answer that are not kept.
     pub fn search(
         &self,
         query: &[f32],
@@ -212,6 +225,7 @@ impl Index {
             metric: self.params.metric,
             kernels: self.kernels,
             pair: self.pair,
+            count: self.params.rows as usize,
             rows: self.rows(),
             codes: self.codes.as_ref().map(CodeSections::view),
             graph: self.graph.as_ref().map(|graph| graph.view(&self.params)),
@@ -222,13 +236,34 @@ impl Index {
     pub fn check(&self) -> Result<()> {
         let offset_of = |section| self.layout().find(section).map_or(0, |entry| entry.offset);
         self.keys.check_file(self.params.rows, offset_of)?;
-        if let Some(codes) = &self.codes {
-            codes.check(self.params.metric, self.rows(), offset_of)?;
+        if let (Some(codes), Some(rows)) = (&self.codes, self.rows()) {
+            codes.check(self.params.metric, rows, offset_of)?;
         }
         self.graph.as_ref().map_or(Ok(()), |graph| {
-            graph.check(&self.params, self.rows(), offset_of)
+            let kept = kept(self.rows(), self.codes.as_ref());
+            graph.check(&self.params, kept, offset_of)
         })
     }
+}
+
+/// The bytes that equal rows have in common, of vectors or, where there are none, of codes.
+fn kept<'a>(rows: Option<Rows<'a>>, codes: Option<&'a CodeSections>) -> impl Fn(Slot) -> &'a [u8] {
+    let codes = codes.map(CodeSections::view);
+    move |slot| match (rows, codes) {
+        (Some(rows), _) => bytemuck::cast_slice(rows.row(slot)),
+        (None, Some(codes)) => codes.row(slot),
+        (None, None) => &[],
+    }
+}
+
+/// The error for what cannot be done without vectors.
+pub fn lacks_vectors(what: &str) -> Error {
+    Error::new(
+        Code::Option,
+        format!(
+            "{what} needs vectors: expected an index that keeps them, this one was built with keepVectors false"
+        ),
+    )
 }
 
 /// The number the header has for a metric.
@@ -268,6 +303,7 @@ fn header(params: &Params, parts: &Parts) -> Header {
         metric: metric_tag(params.metric),
         codec: codec_tag(codec_of(parts.codes.as_ref())),
         keys: parts.keys.tag(),
+        vectors: u8::from(parts.vectors.is_none()),
         seed: params.seed,
         m: params.m,
         ef_construction: params.ef_construction,

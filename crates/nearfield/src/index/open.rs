@@ -79,15 +79,13 @@ pub fn open(
 /// Everything a header implies, checked.
 fn parts(source: &Source<'_>, header: &Header, params: &Params) -> Result<Parts> {
     let place = |section| offset_of(source.layout, section);
-    let vectors = source.section(Section::Vectors)?;
-    check_vectors(&vectors, params, place(Section::Vectors), source.exec)?;
-    let graph = if params.m > 0 {
-        Some(graph(source, header, params, &vectors)?)
+    let vectors = if header.vectors == 0 {
+        let vectors = source.section(Section::Vectors)?;
+        check_vectors(&vectors, params, place(Section::Vectors), source.exec)?;
+        Some(vectors)
     } else {
         None
     };
-    let keys = keys(source, header.keys)?;
-    keys.check_file(params.rows, place)?;
     let codes = if let Some(form) = form_of(header.codec) {
         let codes = CodeSections {
             form,
@@ -99,6 +97,19 @@ fn parts(source: &Source<'_>, header: &Header, params: &Params) -> Result<Parts>
     } else {
         None
     };
+    let graph = if params.m > 0 {
+        let dim = params.dim as usize;
+        let rows = vectors
+            .as_ref()
+            .map(|vectors| Rows::new(vectors.as_slice(), dim));
+        let graph = graph(source, header, params)?;
+        graph.check_twins(super::kept(rows, codes.as_ref()), place(Section::Twins))?;
+        Some(graph)
+    } else {
+        None
+    };
+    let keys = keys(source, header.keys)?;
+    keys.check_file(params.rows, place)?;
     Ok(Parts {
         vectors,
         codes,
@@ -220,6 +231,14 @@ fn fields(header: &Header) -> Result<Params> {
     if header.keys > 2 {
         return at(43, format!("keys {}, expected 0 to 2", header.keys));
     }
+    let without = u8::from(header.codec > 1);
+    if header.vectors > without {
+        let vectors = header.vectors;
+        return at(
+            44,
+            format!("vectors {vectors}, expected 0 to {without} for this codec"),
+        );
+    }
     if header.seed > SAFE_INTEGER_MAX {
         return at(
             48,
@@ -268,9 +287,12 @@ fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<
     let exactly = |elements: Option<u64>, section: Section| {
         elements.and_then(|elements| elements.checked_mul(u64::from(section.element_bytes())))
     };
-    for (index, section) in Section::ALL.into_iter().enumerate() {
+    for section in Section::ALL {
         let (wanted, elements) = match section {
-            Section::Vectors => (true, Some(rows.checked_mul(u64::from(header.stride)))),
+            Section::Vectors => (
+                header.vectors == 0,
+                Some(rows.checked_mul(u64::from(header.stride))),
+            ),
             Section::Links0 => (graph, Some(rows.checked_mul(u64::from(header.links0)))),
             Section::Levels => (graph, Some(rows.checked_add(1))),
             Section::Links => (graph, None), // as `levels` says; the graph is checked with it
@@ -300,7 +322,7 @@ fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<
                     return Err(corrupt(section.name(), entry.offset, what));
                 }
             }
-            (false, None) => debug_assert!(index > 0, "vectors are always wanted"),
+            (false, None) => {}
         }
     }
     Ok(())
@@ -351,7 +373,7 @@ fn check_vectors(vectors: &Region, params: &Params, offset: u64, exec: Exec<'_>)
     ))
 }
 
-fn graph(source: &Source<'_>, header: &Header, params: &Params, vectors: &Region) -> Result<Graph> {
+fn graph(source: &Source<'_>, header: &Header, params: &Params) -> Result<Graph> {
     let twins = match source.layout.find(Section::Twins) {
         Some(_) => Some(source.section(Section::Twins)?),
         None => None,
@@ -365,8 +387,6 @@ fn graph(source: &Source<'_>, header: &Header, params: &Params, vectors: &Region
         level: header.level,
     };
     graph.validate(params, |section| offset_of(source.layout, section))?;
-    let rows = Rows::new(vectors.as_slice(), params.dim as usize);
-    graph.check_twins(rows, offset_of(source.layout, Section::Twins))?;
     Ok(graph)
 }
 

@@ -5,7 +5,7 @@ use crate::codec::Scorer;
 use crate::ids::Slot;
 
 /// Leaves the `k` nearest of the slots below `rows` in `results`, nearest first, ties by slot.
-pub fn search<S: Scorer>(scorer: &S, rows: usize, k: usize, results: &mut Vec<Candidate>) {
+pub fn search<S: Scorer + ?Sized>(scorer: &S, rows: usize, k: usize, results: &mut Vec<Candidate>) {
     let mut top = Top::new(k, results);
     let end = Slot::try_from(rows).unwrap_or(Slot::MAX);
     let mut slot = 0;

@@ -27,6 +27,28 @@ pub fn agreement(
     kernels: &'static Kernels,
     exec: Exec<'_>,
 ) -> f64 {
+    share(WITHIN, rows, codes, metric, kernels, exec)
+}
+
+/// As [`agreement`], among the ten nearest by code: what is right of answers that nothing judges again.
+pub fn agreement_alone(
+    rows: Rows<'_>,
+    codes: Codes<'_>,
+    metric: Metric,
+    kernels: &'static Kernels,
+    exec: Exec<'_>,
+) -> f64 {
+    share(K, rows, codes, metric, kernels, exec)
+}
+
+fn share(
+    within: usize,
+    rows: Rows<'_>,
+    codes: Codes<'_>,
+    metric: Metric,
+    kernels: &'static Kernels,
+    exec: Exec<'_>,
+) -> f64 {
     let sample = spread(rows.len(), SAMPLE_MAX);
     let queries = spread(sample.len(), QUERIES_MAX);
     let pair = metric.score_pair(kernels);
@@ -36,7 +58,7 @@ pub fn agreement(
         let exact = F32Scorer::of_row(rows, asks, pair);
         code.set(metric, rows.row(asks), codes);
         *share = by_code!(codes, code, kernels, |coded| found(
-            &exact, &coded, asks, &sample
+            &exact, &coded, asks, &sample, within
         ));
     });
     #[allow(clippy::cast_precision_loss)] // at most QUERIES_MAX
@@ -49,10 +71,16 @@ pub fn agreement(
 }
 
 /// The share of one row's nearest.
-fn found<E: Scorer, C: Scorer>(exact: &E, coded: &C, asks: Slot, sample: &[Slot]) -> f64 {
+fn found<E: Scorer, C: Scorer>(
+    exact: &E,
+    coded: &C,
+    asks: Slot,
+    sample: &[Slot],
+    within: usize,
+) -> f64 {
     let (mut near, mut by_code) = (Vec::new(), Vec::new());
     nearest(exact, asks, sample, K, &mut near);
-    nearest(coded, asks, sample, WITHIN, &mut by_code);
+    nearest(coded, asks, sample, within, &mut by_code);
     let Some(farthest) = near.last() else {
         return 1.0;
     };

@@ -11,7 +11,14 @@ use xxhash_rust::xxh3::xxh3_64;
 /// One of each: kinds, metrics and sorts of keys, with twins and without, and nothing at all.
 pub fn samples() -> Vec<(String, Index)> {
     let mut samples = Vec::new();
-    for kind in ["flat", "hnsw", "hnsw sq8", "hnsw sq4"] {
+    for kind in [
+        "flat",
+        "hnsw",
+        "hnsw sq8",
+        "hnsw sq4",
+        "hnsw sq8 alone",
+        "hnsw sq4 alone",
+    ] {
         for metric in ["l2", "ip", "cosine"] {
             for keys in ["rows", "numbers", "text"] {
                 for rows in [0, 1, 40] {
@@ -25,13 +32,15 @@ pub fn samples() -> Vec<(String, Index)> {
 }
 
 /// An index of `rows` vectors of 5 numbers; from row 30 on they repeat the first ones. A codec may
-/// follow the kind.
+/// follow the kind, and whether codes are alone, without the vectors.
 pub fn sample(kind: &str, metric: &str, keys: &str, rows: usize) -> Index {
     let mut vectors = data::clustered(rows.min(30), 5, 3, 1);
     vectors.extend_from_within(..rows.saturating_sub(30) * 5);
     let (kind, codec) = kind.split_once(' ').unwrap_or((kind, "f32"));
     let graph = if kind == "hnsw" {
-        format!(r#","M":3,"efConstruction":20,"codec":"{codec}""#)
+        let (codec, alone) = codec.split_once(' ').unwrap_or((codec, ""));
+        let keeps = alone.is_empty();
+        format!(r#","M":3,"efConstruction":20,"codec":"{codec}","keepVectors":{keeps}"#)
     } else {
         String::new()
     };
@@ -132,6 +141,7 @@ pub fn answers(index: &Index) -> Vec<Vec<(u32, u32)>> {
             k: 7,
             ef: 16,
             exact,
+            rerank: index.keeps_vectors(),
         };
         let (mut slots, mut distances) = ([0; 7], [0.0; 7]);
         let found = index

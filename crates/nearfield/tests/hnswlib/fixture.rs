@@ -165,6 +165,7 @@ pub fn nearest(index: &Index, query: &[f32], k: usize, ef: usize) -> Vec<u64> {
         k: u32::try_from(k).expect("small"),
         ef: u32::try_from(ef).expect("small"),
         exact: false,
+        rerank: true,
     };
     let (mut slots, mut distances) = (vec![0; k], vec![0.0; k]);
     let found = index

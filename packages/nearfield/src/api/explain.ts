@@ -23,6 +23,8 @@ export interface Account {
   readonly ef: number | null
   /** Whether every row was compared. */
   readonly exact: boolean
+  /** Whether vectors judged the answer; false where codes did. */
+  readonly rerank: boolean
   readonly kind: Kind
   readonly codec: Codec
   /** Instruction set of the kernels. */
@@ -49,12 +51,13 @@ export async function microsOf(
   params: SearchParams,
 ): Promise<number> {
   const { sync } = backend
-  const slots = new Uint32Array(params.k)
-  const distances = new Float32Array(params.k)
+  const { k, ef, exact, rerank } = params
+  const slots = new Uint32Array(k)
+  const distances = new Float32Array(k)
   let least = Number.POSITIVE_INFINITY
   for (let i = 0; i < TIMES; i++) {
     const started = performance.now()
-    if (sync) sync.searchInto(index, query, params.k, params.ef, params.exact, slots, distances)
+    if (sync) sync.searchInto(index, query, k, ef, exact, rerank, slots, distances)
     else await backend.search(index, query, params)
     least = Math.min(least, performance.now() - started)
   }

@@ -43,8 +43,12 @@ export interface IndexStats {
   readonly metric: Metric
   readonly kind: Kind
   readonly keys: 'rows' | 'numbers' | 'text'
-  /** What walks compare; answers are always judged by the vectors. */
+  /** What walks compare; answers are judged by the vectors unless a search asks for `rerank: false`. */
   readonly codec: Codec
+  /** False where codes are all that is kept of the vectors (`keepVectors: false`). */
+  readonly vectors: boolean
+  /** Bytes that the vectors take, in the file and in memory; where `vectors` is false, that is what is saved. */
+  readonly vectorBytes: number
   /** Instruction set of the kernels. */
   readonly isa: string
   /** Length of the file. */
@@ -129,7 +133,7 @@ export class Index implements AsyncDisposable {
   /** The nearest rows to `query`, nearest first. Fewer than `k` only when the index has fewer. */
   async search(query: Query, options: SearchOptions = {}): Promise<Hit[]> {
     checkOptions(options, 'search')
-    const params = searchParams(options, this.size)
+    const params = searchParams(options, this.#stats)
     options.signal?.throwIfAborted()
     const vector = toQuery(query, this.dim)
     const { backend, handle } = this.#lease
@@ -152,7 +156,7 @@ export class Index implements AsyncDisposable {
   /** As `search`, on the calling thread. `BLOCKING` where that is impossible (a page). */
   searchSync(query: Query, options: SyncSearchOptions = {}): Hit[] {
     checkOptions(options, 'searchSync')
-    const params = searchParams(options, this.size)
+    const params = searchParams(options, this.#stats)
     const sync = this.#sync('searchSync')
     return this.#hitsNow(sync, toQuery(query, this.dim), params)
   }
@@ -169,7 +173,7 @@ export class Index implements AsyncDisposable {
   ): number {
     checkOptions(options, 'searchSync')
     const room = this.#room(keysOut, distancesOut)
-    const params = searchParams(options, this.size, options.k ?? Math.max(room, 1))
+    const params = searchParams(options, this.#stats, options.k ?? Math.max(room, 1))
     if (params.k > room) {
       throw new NearfieldError(
         'OPTION',
@@ -190,7 +194,7 @@ export class Index implements AsyncDisposable {
   /** Answers to many queries, flat, on all threads. */
   async searchBatch(queries: Vectors, options: BatchOptions = {}): Promise<BatchHits> {
     checkOptions(options, 'batch')
-    const params = searchParams(options, this.size)
+    const params = searchParams(options, this.#stats)
     const meter = new Meter(options)
     const { data, rows } = this.#queries(queries)
     const hits = new BatchCollector(this.#table, rows, params.k)
@@ -201,7 +205,7 @@ export class Index implements AsyncDisposable {
   /** The share of true neighbours a search with these options finds, over `queries`; 1 is all. */
   async recall(queries: Vectors, options: RecallOptions = {}): Promise<number> {
     checkOptions(options, 'recall')
-    const params = searchParams(options, this.size)
+    const params = searchParams(options, this.#stats)
     const meter = new Meter(options)
     const { data, rows } = this.#queries(queries)
     if (rows === 0) throw new NearfieldError('OPTION', 'recall needs at least one query, received none')
@@ -211,8 +215,8 @@ export class Index implements AsyncDisposable {
       rows,
       options,
       meter,
-      [params, { ...params, exact: true }],
-      (_, [found, exact]) => tally(total, found!, exact!, params.k),
+      [params, { ...params, exact: true, rerank: true }],
+      (_, [found, exact]) => tally(total, found!, exact!, params.k, !params.rerank),
     )
     return total.wanted === 0 ? 1 : total.found / total.wanted
   }
@@ -245,7 +249,7 @@ export class Index implements AsyncDisposable {
    */
   async tune(queries: Vectors, options: TuneOptions): Promise<Tuned> {
     checkOptions(options, 'tune')
-    const { k } = searchParams({ k: options.k }, this.size)
+    const { k, rerank } = searchParams({ k: options.k, rerank: options.rerank }, this.#stats)
     const wanted = checkRecall(options.recall)
     const meter = new Meter(options)
     const { data, rows } = this.#queries(queries)
@@ -255,13 +259,13 @@ export class Index implements AsyncDisposable {
       await this.#chunks(data, rows, options, report, [params], (_, [found]) => answers.push(found!))
       return answers
     }
-    return tune(answer, { k, wanted, walks: this.kind === 'hnsw', size: this.size }, meter)
+    return tune(answer, { k, rerank, wanted, walks: this.kind === 'hnsw', size: this.size }, meter)
   }
 
   /** What a search for `query` does: how much it compares, where it walks, and how long it takes. */
   async explain(query: Query, options: ExplainOptions = {}): Promise<Explanation> {
     checkOptions(options, 'searchSync')
-    const params = searchParams(options, this.size)
+    const params = searchParams(options, this.#stats)
     const vector = toQuery(query, this.dim).slice()
     const { backend, handle } = this.#lease
     return this.#lease.use(async () => {
@@ -373,7 +377,8 @@ export class Index implements AsyncDisposable {
     slots: Uint32Array,
     distances: Float32Array,
   ): number {
-    return sync.searchInto(this.#lease.handle, query, params.k, params.ef, params.exact, slots, distances)
+    const { k, ef, exact, rerank } = params
+    return sync.searchInto(this.#lease.handle, query, k, ef, exact, rerank, slots, distances)
   }
 
   #reserve(k: number): void {

@@ -90,11 +90,13 @@ export interface SearchOptions extends Loose<CoreSearchOptions> {
 /** For calls that block: nothing could abort them. */
 export type SyncSearchOptions = Loose<CoreSearchOptions>
 export type BatchOptions = Loose<CoreSearchOptions> & RunOptions
-export type RecallOptions = Pick<BatchOptions, 'k' | 'ef'> & RunOptions
+export type RecallOptions = Pick<BatchOptions, 'k' | 'ef' | 'rerank'> & RunOptions
 export interface TuneOptions extends RunOptions {
   /** The share of true neighbours to reach, above 0 and at most 1. */
   readonly recall: number
   readonly k?: number | undefined
+  /** False to reach it by codes alone. @default true */
+  readonly rerank?: boolean | undefined
 }
 export type ExplainOptions = SyncSearchOptions
 export interface SaveOptions extends Pick<RunOptions, 'signal' | 'onProgress'> {
@@ -113,8 +115,8 @@ export const NAMES = {
   search: [...SEARCH_OPTION_NAMES, 'signal'],
   searchSync: [...SEARCH_OPTION_NAMES],
   batch: [...SEARCH_OPTION_NAMES, ...RUN],
-  recall: ['k', 'ef', ...RUN],
-  tune: ['k', 'recall', ...RUN],
+  recall: ['k', 'ef', 'rerank', ...RUN],
+  tune: ['k', 'recall', 'rerank', ...RUN],
   save: ['format', 'signal', 'onProgress'],
   generator: [...GENERATE_OPTION_NAMES, 'threads', 'backend', 'numaMode', 'chunkSize'],
   rows: [...ROWS_OPTION_NAMES, ...PLACE],
@@ -172,19 +174,31 @@ export function coreJson(options: object, names: readonly string[], given: Recor
   return JSON.stringify(core)
 }
 
-/** A search's numbers, with `k` cut to the rows there are. */
+/**
+ * A search's numbers, with `k` cut to the rows there are. Without vectors codes answer unless the caller
+ * asks for what only vectors can tell, which the core then refuses.
+ */
 export function searchParams(
   options: SyncSearchOptions,
-  size: number,
+  { size, vectors }: { readonly size: number; readonly vectors: boolean },
   k = options.k ?? K_DEFAULT,
 ): SearchParams {
-  const { ef, exact } = options
+  const { ef, exact, rerank } = options
   checkInteger('k', k, 1, 0xffff_ffff)
   if (ef !== undefined) checkInteger('ef', ef, 1, 1_000_000)
   if (exact !== undefined && typeof exact !== 'boolean') {
     throw new NearfieldError('OPTION', `exact must be true or false, received ${shown(exact)}`)
   }
-  return { k: Math.min(k, Math.max(size, 1)), ef: ef ?? 0, exact: exact ?? false }
+  if (rerank !== undefined && typeof rerank !== 'boolean') {
+    throw new NearfieldError('OPTION', `rerank must be true or false, received ${shown(rerank)}`)
+  }
+  const scan = exact ?? false
+  return {
+    k: Math.min(k, Math.max(size, 1)),
+    ef: ef ?? 0,
+    exact: scan,
+    rerank: rerank ?? (vectors || scan),
+  }
 }
 
 export function checkFormat(format: unknown): asserts format is FileFormat {

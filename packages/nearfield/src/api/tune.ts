@@ -27,6 +27,8 @@ export interface Tuned {
 /** What is asked for, of which index. */
 export interface Wish {
   readonly k: number
+  /** False to answer by codes. */
+  readonly rerank: boolean
   readonly wanted: number
   /** False where every search is exact. */
   readonly walks: boolean
@@ -42,10 +44,10 @@ export function checkRecall(recall: unknown): number {
 }
 
 export async function tune(answer: Answer, wish: Wish, meter: Meter): Promise<Tuned> {
-  const { k, wanted, walks, size } = wish
+  const { k, rerank, wanted, walks, size } = wish
   // Answers of one measurement are not this call's progress: its steps are the measurements.
   const quiet = meter.quiet()
-  const exact = await answer({ k, ef: 0, exact: true }, quiet)
+  const exact = await answer({ k, ef: 0, exact: true, rerank: true }, quiet)
   const tried = new Map<number, number>()
   const most = walks ? Math.max(k, Math.min(size, EF_MAX)) : k
   // The exact answers, the doublings, and a bisection of the last and widest of them.
@@ -53,8 +55,8 @@ export async function tune(answer: Answer, wish: Wish, meter: Meter): Promise<Tu
   await meter.step('search', 1, steps)
   const measure = async (ef: number): Promise<number> => {
     const total: Tally = { found: 0, wanted: 0 }
-    const answers = walks ? await answer({ k, ef, exact: false }, quiet) : exact
-    for (const [chunk, found] of answers.entries()) tally(total, found, exact[chunk]!, k)
+    const answers = walks ? await answer({ k, ef, exact: false, rerank }, quiet) : exact
+    for (const [chunk, found] of answers.entries()) tally(total, found, exact[chunk]!, k, !rerank)
     const recall = total.wanted === 0 ? 1 : total.found / total.wanted
     tried.set(ef, recall)
     await meter.step('search', tried.size + 1, steps)

@@ -99,8 +99,8 @@ class NativeBackend implements Backend {
     const indexes = this.#indexes
     const generators = this.#generators
     this.sync = {
-      searchInto: (index, query, k, ef, exact, slots, distances) =>
-        indexes.get(index).searchInto(query, k, ef, exact, slots, distances),
+      searchInto: (index, query, k, ef, exact, rerank, slots, distances) =>
+        indexes.get(index).searchInto(query, k, ef, exact, rerank, slots, distances),
       generatorFill: (generator, offset, into, threads) =>
         generators.get(generator).fill(offset, into, threads),
     }
@@ -183,21 +183,29 @@ class NativeBackend implements Backend {
     return this.#indexes.get(index).keys()
   }
 
-  async search(index: IndexHandle, query: Float32Array, { k, ef, exact }: SearchParams): Promise<RawHits> {
-    return this.#indexes.get(index).search(query, k, ef, exact)
+  async search(
+    index: IndexHandle,
+    query: Float32Array,
+    { k, ef, exact, rerank }: SearchParams,
+  ): Promise<RawHits> {
+    return this.#indexes.get(index).search(query, k, ef, exact, rerank)
   }
 
   async searchBatch(
     index: IndexHandle,
     queries: Float32Array,
-    { k, ef, exact }: SearchParams,
+    { k, ef, exact, rerank }: SearchParams,
     threads: number,
   ): Promise<RawHits> {
-    return this.#indexes.get(index).searchBatch(queries, k, ef, exact, threads)
+    return this.#indexes.get(index).searchBatch(queries, k, ef, exact, rerank, threads)
   }
 
-  async explain(index: IndexHandle, query: Float32Array, { k, ef, exact }: SearchParams): Promise<string> {
-    return this.#indexes.get(index).explain(query, k, ef, exact)
+  async explain(
+    index: IndexHandle,
+    query: Float32Array,
+    { k, ef, exact, rerank }: SearchParams,
+  ): Promise<string> {
+    return this.#indexes.get(index).explain(query, k, ef, exact, rerank)
   }
 
   async readFile(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array> {

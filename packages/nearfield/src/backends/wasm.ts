@@ -102,14 +102,15 @@ interface GlueIndex extends GlueObject {
   query_at(): number
   slots_at(): number
   distances_at(): number
-  search(k: number, ef: number, exact: boolean): number
-  explain(k: number, ef: number, exact: boolean): string
+  search(k: number, ef: number, exact: boolean, rerank: boolean): number
+  explain(k: number, ef: number, exact: boolean, rerank: boolean): string
   search_batch(
     queries: GlueFloats,
     rows: number,
     k: number,
     ef: number,
     exact: boolean,
+    rerank: boolean,
     threads: number,
   ): GlueHits
   dim(): number
@@ -247,8 +248,8 @@ export class WasmBackend implements Backend {
     this.#pool = pool
     this.#died = died
     this.sync = {
-      searchInto: (index, query, k, ef, exact, slots, distances) =>
-        this.#searchInto(index, query, k, ef, exact, slots, distances),
+      searchInto: (index, query, k, ef, exact, rerank, slots, distances) =>
+        this.#searchInto(index, query, k, ef, exact, rerank, slots, distances),
       generatorFill: (generator, offset, into, threads) => this.#generate(generator, offset, into, threads),
     }
   }
@@ -368,10 +369,11 @@ export class WasmBackend implements Backend {
   }
 
   async search(handle: IndexHandle, query: Float32Array, params: SearchParams): Promise<RawHits> {
-    const room = this.#guard(() => Math.min(params.k, held(this.#indexes, handle, 'index').size))
+    const { k, ef, exact, rerank } = params
+    const room = this.#guard(() => Math.min(k, held(this.#indexes, handle, 'index').size))
     const slots = new Uint32Array(room)
     const distances = new Float32Array(room)
-    const count = this.#searchInto(handle, query, params.k, params.ef, params.exact, slots, distances)
+    const count = this.#searchInto(handle, query, k, ef, exact, rerank, slots, distances)
     return { slots, distances, counts: Uint32Array.of(count) }
   }
 
@@ -384,20 +386,24 @@ export class WasmBackend implements Backend {
     return this.#guard(() => {
       const { raw, dim } = held(this.#indexes, handle, 'index')
       const rows = Math.ceil(queries.length / dim)
-      const { k, ef, exact } = params
-      const hits = raw.search_batch(this.#copyIn(queries), rows, k, ef, exact, threads)
+      const { k, ef, exact, rerank } = params
+      const hits = raw.search_batch(this.#copyIn(queries), rows, k, ef, exact, rerank, threads)
       const answer = { slots: hits.slots(), distances: hits.distances(), counts: hits.counts() }
       hits.free()
       return answer
     })
   }
 
-  async explain(handle: IndexHandle, query: Float32Array, { k, ef, exact }: SearchParams): Promise<string> {
+  async explain(
+    handle: IndexHandle,
+    query: Float32Array,
+    { k, ef, exact, rerank }: SearchParams,
+  ): Promise<string> {
     return this.#guard(() => {
       const index = held(this.#indexes, handle, 'index')
       this.#stage(index, query.length, Math.min(k, index.size))
       index.query.set(query)
-      return index.raw.explain(k, ef, exact)
+      return index.raw.explain(k, ef, exact, rerank)
     })
   }
 
@@ -556,6 +562,7 @@ export class WasmBackend implements Backend {
     k: number,
     ef: number,
     exact: boolean,
+    rerank: boolean,
     slots: Uint32Array,
     distances: Float32Array,
   ): number {
@@ -565,7 +572,7 @@ export class WasmBackend implements Backend {
     try {
       this.#stage(index, query.length, Math.min(k, index.size, slots.length, distances.length))
       index.query.set(query)
-      const count = index.raw.search(k, ef, exact)
+      const count = index.raw.search(k, ef, exact, rerank)
       // A loop, because `set` would need a view of the first `count`.
       for (let at = 0; at < count; at++) {
         slots[at] = index.slots[at] as number

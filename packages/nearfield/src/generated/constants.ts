@@ -7,6 +7,7 @@ export const DEFAULTS = {
   M: 16,
   efConstruction: 200,
   codec: 'auto',
+  keepVectors: true,
   seed: 0,
   isa: 'auto',
 } as const

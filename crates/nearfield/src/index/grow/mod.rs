@@ -146,12 +146,13 @@ impl Growing {
     /// still choose one.
     pub fn thaw(index: &Index, plan: Plan, exec: Exec<'_>) -> Result<Self> {
         let params = *index.params();
+        let rows = index.rows_for("adding rows")?;
         if params.m > M_MAX {
             let message = format!("M {} is too large to add rows, at most {M_MAX}", params.m);
             return Err(Error::new(Code::Option, message));
         }
         let mut growing = Self::new(params, plan, index.limit)?;
-        growing.vectors.try_append(index.rows())?;
+        growing.vectors.try_append(rows)?;
         if let Some(codes) = &index.codes {
             growing.codes = Some(GrowingCodes {
                 form: codes.form,
@@ -281,7 +282,8 @@ impl Growing {
             metric: self.params.metric,
             kernels: self.kernels,
             pair: self.pair,
-            rows: self.vectors.rows().head(self.params.rows as usize),
+            count: self.params.rows as usize,
+            rows: Some(self.vectors.rows().head(self.params.rows as usize)),
             codes: self.codes.as_ref().map(GrowingCodes::view),
             graph: self.shown_graph().map(GrowingGraph::shown),
         }
@@ -306,7 +308,7 @@ impl Growing {
             None => None,
         };
         let parts = Parts {
-            vectors: copy(bytemuck::cast_slice(vectors.as_floats()))?,
+            vectors: Some(copy(bytemuck::cast_slice(vectors.as_floats()))?),
             codes,
             graph: self.shown_graph().map(|graph| Graph::from(graph.freeze())),
             keys: self.keys.freeze(),

@@ -17,6 +17,7 @@ use crate::hnsw::{GraphView, Links, Walkable};
 use crate::ids::{NO_SLOT, Slot};
 use crate::index::Index;
 use crate::index::keys::Keys;
+use crate::matrix::Rows;
 
 /// What writing an index needs to know beyond the index; made once.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ impl Plan {
     /// longer lists than hnswlib counts, `KEY` where keys are not labels.
     pub fn new(index: &Index) -> Result<Self> {
         let params = index.params();
+        index.rows_for("format 'hnswlib'")?;
         let Some(graph) = index.graph() else {
             let what = "format 'hnswlib' holds graphs: expected an index of kind 'hnsw', this one is 'flat'";
             return Err(Error::new(Code::Option, what));
@@ -81,6 +83,7 @@ impl Plan {
         let source = Source {
             plan: self,
             index,
+            rows: index.rows_for("format 'hnswlib'")?,
             view: graph.view(index.params()),
         };
         let mut window = Window { offset, end, out };
@@ -104,6 +107,7 @@ impl Plan {
 struct Source<'i> {
     plan: &'i Plan,
     index: &'i Index,
+    rows: Rows<'i>,
     view: GraphView<'i>,
 }
 
@@ -139,7 +143,7 @@ impl Source<'_> {
     fn element(&self, slot: Slot, out: &mut Vec<u8>) {
         let head = &self.plan.head;
         list(&self.ground(slot), 2 * head.m as usize, out);
-        let row = &self.index.rows().row(slot)[..head.dim as usize];
+        let row = &self.rows.row(slot)[..head.dim as usize];
         out.extend(row.iter().flat_map(|x| x.to_le_bytes()));
         out.extend(label(self.index.keys(), slot).to_le_bytes());
     }
