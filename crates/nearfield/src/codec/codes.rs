@@ -172,6 +172,7 @@ impl<'a> Codes<'a> {
     }
 
     /// How many rows there are.
+    #[inline]
     pub const fn len(&self) -> usize {
         self.bytes.len() / self.stride
     }
@@ -182,6 +183,7 @@ impl<'a> Codes<'a> {
     }
 
     /// What a row has beside its codes.
+    #[inline]
     pub fn terms(&self, slot: Slot) -> Terms {
         Terms::read(self.row(slot))
     }

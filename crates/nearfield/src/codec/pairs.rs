@@ -16,12 +16,10 @@
 use super::codes::{Codes, Terms};
 use super::sq8;
 use crate::ids::Slot;
-use crate::kernels::{CODE_BLOCK, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP};
-
-/// Numbers of a tile.
-pub const TILE: usize = TILE_ROWS * TILE_COLUMNS;
-/// What stands for zero among a row's 7-bit codes.
-const ZERO: i32 = 64;
+use crate::kernels::{
+    CODE_BLOCK, Kernels, Keys, PanelTerms, TILE_COLUMNS, TILE_ROWS, TILE_STEP, TileAt, pair_score,
+    prefetch_row,
+};
 
 /// A code with a bit less, as a query has them.
 #[inline]
@@ -33,54 +31,82 @@ const fn narrowed(code: i8) -> u8 {
 /// What the score of a pair takes from the wide row: its bias, scale, and the sum of its codes.
 type Wide = (f32, f32, i32);
 
-#[inline]
-#[allow(clippy::cast_precision_loss)] // rounded the same everywhere
-fn score((bias, scale): (f32, f32), wide: Wide, dot: i32) -> f32 {
-    let dot = dot.wrapping_sub(wide.2.wrapping_mul(ZERO)) as f32;
-    (bias + wide.0) - (scale * wide.1) * (4.0 * dot + wide.2 as f32)
-}
-
-/// A row with a bit less, to be compared with others one by one.
+/// A few rows, each with a bit less and as it is, to be compared with each other one by one. Copied from
+/// wherever they lie: who compares them often finds them in the nearest cache.
 #[derive(Clone, Debug, Default)]
-pub struct NarrowRow {
-    codes: Vec<u8>,
-    terms: (f32, f32),
+pub struct PairBlock {
+    narrow: Vec<u8>,
+    wide: Vec<i8>,
+    terms: Vec<Wide>,
+    depth: usize,
 }
 
-impl NarrowRow {
-    /// Takes a row; allocates only to grow.
-    pub fn set(&mut self, codes: Codes<'_>, slot: Slot) {
-        let (row, terms) = (sq8::numbers(codes, slot), codes.terms(slot));
-        self.codes.clear();
-        self.codes.extend(row.iter().map(|&code| narrowed(code)));
-        // Zero beyond the codes, where other rows have their terms.
-        self.codes.resize(row.len().next_multiple_of(CODE_BLOCK), 0);
-        self.terms = (terms.bias, terms.scale);
+impl PairBlock {
+    /// Takes these rows; allocates only to grow.
+    pub fn gather(&mut self, codes: Codes<'_>, slots: impl Iterator<Item = Slot> + Clone) {
+        self.narrow.clear();
+        self.wide.clear();
+        self.terms.clear();
+        self.depth = codes.centre().len().next_multiple_of(CODE_BLOCK);
+        for (row, terms) in fetched(codes, slots) {
+            let end = self.wide.len() + self.depth;
+            self.wide.extend_from_slice(row);
+            self.wide.resize(end, 0);
+            self.narrow.extend(row.iter().map(|&code| narrowed(code)));
+            self.narrow.resize(end, 0);
+            self.terms.push((terms.bias, terms.scale, terms.sum));
+        }
     }
 
-    /// The score of a pair.
     #[inline]
-    pub fn score(&self, codes: Codes<'_>, kernels: &Kernels, slot: Slot) -> f32 {
-        let row = codes.row(slot);
-        let dot = (kernels.dot_u7i8)(&self.codes, wide(row, self.codes.len()));
-        score(self.terms, of(codes.terms(slot)), dot)
+    fn narrow(&self, row: usize) -> (&[u8], (f32, f32)) {
+        let (bias, scale, _) = self.terms[row];
+        (
+            &self.narrow[row * self.depth..][..self.depth],
+            (bias, scale),
+        )
+    }
+
+    #[inline]
+    fn wide(&self, row: usize) -> &[i8] {
+        &self.wide[row * self.depth..][..self.depth]
+    }
+
+    /// The score of a pair; it is the first of the two that has a bit less.
+    #[inline]
+    pub fn score(&self, kernels: &Kernels, row: usize, other: usize) -> f32 {
+        let (narrow, terms) = self.narrow(row);
+        let dot = (kernels.dot_u7i8)(narrow, self.wide(other));
+        pair_score(terms, self.terms[other], dot)
     }
 
     /// Four scores, the same bits as four calls of [`score`](Self::score).
     #[inline]
-    pub fn score4(&self, codes: Codes<'_>, kernels: &Kernels, slots: [Slot; 4]) -> [f32; 4] {
-        let rows = slots.map(|slot| wide(codes.row(slot), self.codes.len()));
-        let dots = (kernels.dot_u7i8_x4)(&self.codes, rows);
-        std::array::from_fn(|at| score(self.terms, of(codes.terms(slots[at])), dots[at]))
+    pub fn score4(&self, kernels: &Kernels, row: usize, others: [usize; 4]) -> [f32; 4] {
+        let (narrow, terms) = self.narrow(row);
+        let dots = (kernels.dot_u7i8_x4)(narrow, others.map(|other| self.wide(other)));
+        std::array::from_fn(|at| pair_score(terms, self.terms[others[at]], dots[at]))
     }
 }
 
-fn wide(row: &[u8], len: usize) -> &[i8] {
-    bytemuck::cast_slice(&row[..len])
-}
+/// Rows asked for ahead of the one that is copied: they lie wherever they lie.
+const AHEAD: usize = 8;
 
-const fn of(terms: Terms) -> Wide {
-    (terms.bias, terms.scale, terms.sum)
+/// These rows, each while those after it are on their way.
+fn fetched(
+    codes: Codes<'_>,
+    slots: impl Iterator<Item = Slot> + Clone,
+) -> impl Iterator<Item = (&[i8], Terms)> {
+    let mut ahead = slots.clone();
+    for slot in ahead.by_ref().take(AHEAD) {
+        prefetch_row(codes.row(slot));
+    }
+    slots.map(move |slot| {
+        if let Some(ahead) = ahead.next() {
+            prefetch_row(codes.row(ahead));
+        }
+        (sq8::numbers(codes, slot), codes.terms(slot))
+    })
 }
 
 /// Rows with a bit less, one after the other, whole tiles of them.
@@ -88,23 +114,22 @@ const fn of(terms: Terms) -> Wide {
 pub struct RowBlock {
     codes: Vec<u8>,
     terms: Vec<(f32, f32)>,
+    depth: usize,
 }
 
 impl RowBlock {
     /// Takes these rows; allocates only to grow.
-    pub fn gather(&mut self, codes: Codes<'_>, slots: impl Iterator<Item = Slot>) {
-        let depth = depth(codes);
+    pub fn gather(&mut self, codes: Codes<'_>, slots: impl Iterator<Item = Slot> + Clone) {
+        self.depth = depth(codes);
         self.codes.clear();
         self.terms.clear();
-        for slot in slots {
-            let (row, terms) = (sq8::numbers(codes, slot), codes.terms(slot));
+        for (row, terms) in fetched(codes, slots) {
             self.codes.extend(row.iter().map(|&code| narrowed(code)));
-            self.codes.resize((self.terms.len() + 1) * depth, 0);
             self.terms.push((terms.bias, terms.scale));
+            self.codes.resize(self.terms.len() * self.depth, 0);
         }
         let rows = self.terms.len().next_multiple_of(TILE_ROWS);
-        self.terms.resize(rows, (0.0, 0.0));
-        self.codes.resize(rows * depth, 0);
+        self.codes.resize(rows * self.depth, 0);
     }
 }
 
@@ -112,67 +137,73 @@ impl RowBlock {
 /// of several rows.
 #[derive(Debug, Default)]
 pub struct ColumnBlock {
-    codes: Vec<i8>,
-    terms: Vec<Wide>,
+    codes: Vec<[i8; TILE_STEP]>,
+    panels: Vec<PanelTerms>,
 }
+
+/// Farther from everything than any row.
+const NO_TERMS: PanelTerms = PanelTerms {
+    bias: [f32::INFINITY; TILE_COLUMNS],
+    scale: [0.0; TILE_COLUMNS],
+    sum: [0; TILE_COLUMNS],
+};
 
 impl ColumnBlock {
     /// Takes these rows; allocates only to grow.
-    pub fn gather(&mut self, codes: Codes<'_>, slots: impl Iterator<Item = Slot>) {
-        let panel_len = depth(codes) * TILE_COLUMNS;
+    pub fn gather(&mut self, codes: Codes<'_>, slots: impl ExactSizeIterator<Item = Slot> + Clone) {
+        let steps = depth(codes) / TILE_STEP;
+        let panels = slots.len().div_ceil(TILE_COLUMNS);
         self.codes.clear();
-        self.terms.clear();
-        for slot in slots {
-            let (row, terms) = (sq8::numbers(codes, slot), codes.terms(slot));
-            let (panel, column) = (
-                self.terms.len() / TILE_COLUMNS,
-                self.terms.len() % TILE_COLUMNS,
-            );
-            self.codes.resize((panel + 1) * panel_len, 0);
-            let panel = &mut self.codes[panel * panel_len..];
-            let places = panel.chunks_exact_mut(TILE_COLUMNS * TILE_STEP);
-            for (place, four) in places.zip(row.chunks(TILE_STEP)) {
-                place[column * TILE_STEP..][..four.len()].copy_from_slice(four);
+        self.codes
+            .resize(panels * steps * TILE_COLUMNS, [0; TILE_STEP]);
+        self.panels.clear();
+        self.panels.resize(panels, NO_TERMS);
+        for (at, (row, terms)) in fetched(codes, slots).enumerate() {
+            let (panel, column) = (at / TILE_COLUMNS, at % TILE_COLUMNS);
+            let places = &mut self.codes[panel * steps * TILE_COLUMNS..][..steps * TILE_COLUMNS];
+            let mut places = places.iter_mut().skip(column).step_by(TILE_COLUMNS);
+            let (fours, rest) = row.as_chunks::<TILE_STEP>();
+            for (&four, place) in fours.iter().zip(places.by_ref()) {
+                *place = four;
             }
-            self.terms.push(of(terms));
+            if let Some(place) = places.next() {
+                place[..rest.len()].copy_from_slice(rest);
+            }
+            let panel = &mut self.panels[panel];
+            panel.bias[column] = terms.bias;
+            panel.scale[column] = terms.scale;
+            panel.sum[column] = terms.sum;
         }
-        let columns = self.terms.len().next_multiple_of(TILE_COLUMNS);
-        self.terms.resize(columns, (0.0, 0.0, 0));
+    }
+
+    /// Panels there are; the last may have columns that are no rows, farther than any row is.
+    pub const fn panels(&self) -> usize {
+        self.panels.len()
     }
 }
 
-/// The scores of rows `at …` with the columns of a panel, row after row. Rows and columns beyond
-/// those that were gathered have scores that say nothing.
+/// Puts the scores of up to eight rows, from place `at.row` on, with the columns of a panel into their lists.
 ///
 /// # Panics
 /// Where there is no such tile, or the blocks are of rows of different lengths.
-pub fn tile(
-    (rows, at): (&RowBlock, usize),
+pub fn nearest(
+    rows: &RowBlock,
     (columns, panel): (&ColumnBlock, usize),
     kernels: &Kernels,
-    out: &mut [f32; TILE],
+    at: TileAt,
+    (by_row, by_column): (&mut [Keys], &mut [Keys]),
 ) {
-    let depth = rows.codes.len() / rows.terms.len();
-    let panel_len = depth * TILE_COLUMNS;
-    let mut dots = [0; TILE];
+    let (first, depth) = (at.row as usize, rows.depth);
+    let steps = depth / TILE_STEP * TILE_COLUMNS;
+    let mut dots = [0; TILE_ROWS * TILE_COLUMNS];
     (kernels.tile_u7i8)(
-        &rows.codes[at * depth..][..TILE_ROWS * depth],
-        &columns.codes[panel * panel_len..][..panel_len],
+        &rows.codes[first * depth..][..TILE_ROWS * depth],
+        columns.codes[panel * steps..][..steps].as_flattened(),
         &mut dots,
     );
-    let rows = &rows.terms[at..][..TILE_ROWS];
-    let columns: &[Wide; TILE_COLUMNS] = columns.terms[panel * TILE_COLUMNS..]
-        .first_chunk()
-        .expect("panels are whole");
-    for ((out, dots), &row) in out
-        .chunks_exact_mut(TILE_COLUMNS)
-        .zip(dots.chunks_exact(TILE_COLUMNS))
-        .zip(rows)
-    {
-        for ((out, &dot), &column) in out.iter_mut().zip(dots).zip(columns) {
-            *out = score(row, column, dot);
-        }
-    }
+    let terms = &rows.terms[first..];
+    let terms = (&terms[..TILE_ROWS.min(terms.len())], &columns.panels[panel]);
+    (kernels.tile_nearest)(&dots, terms, at, by_row, by_column);
 }
 
 /// Codes of a row in a block: whole steps.

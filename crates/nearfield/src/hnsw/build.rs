@@ -280,7 +280,7 @@ impl HnswBuilder {
         if self.repair.is_none() && self.near.width() > 0 {
             let enrich = self
                 .enrich
-                .get_or_insert_with(|| Enrich::new(&self.draft, order, usize::MAX));
+                .get_or_insert_with(|| Enrich::new(&self.draft, order));
             if enrich.turn(&mut self.draft, &self.near, order) {
                 return Ok(Some(0));
             }

@@ -15,15 +15,6 @@ use super::view::Links;
 use crate::ids::Slot;
 use crate::search::{Candidate, keep_nearest};
 
-/// What each slot has met, nearest first.
-pub trait Met {
-    /// How many are asked for at most.
-    fn width(&self) -> usize;
-
-    /// The `at`-nearest that a slot has met, below [`width`](Self::width).
-    fn nth(&self, slot: Slot, at: usize) -> Option<Candidate>;
-}
-
 /// The nearest slots each slot met on level 0, however much later the other was inserted.
 #[derive(Debug)]
 pub struct Near {
@@ -56,13 +47,8 @@ impl Near {
         let row = &mut self.places[slot as usize * self.width..][..self.width];
         keep_nearest(row, other);
     }
-}
 
-impl Met for Near {
-    fn width(&self) -> usize {
-        self.width
-    }
-
+    /// The `at`-nearest that a slot has met, below [`width`](Self::width).
     fn nth(&self, slot: Slot, at: usize) -> Option<Candidate> {
         let place = self.places[slot as usize * self.width..][..self.width][at];
         (place < Candidate::FARTHEST).then_some(place)
@@ -77,12 +63,11 @@ pub struct Enrich {
     /// How many of its nearest each slot has asked.
     asked: Vec<u32>,
     turn: u32,
-    turns: usize,
 }
 
 impl Enrich {
-    /// Counts the links of level 0; slots that `turns` link to ask for no more.
-    pub fn new(draft: &Draft, order: &[Slot], turns: usize) -> Self {
+    /// Counts the links of level 0.
+    pub fn new(draft: &Draft, order: &[Slot]) -> Self {
         let mut in_degree = vec![0; draft.rows()];
         for &slot in order {
             for &to in draft.links(slot, 0) {
@@ -93,14 +78,13 @@ impl Enrich {
             in_degree,
             asked: vec![0; draft.rows()],
             turn: 0,
-            turns,
         }
     }
 
     /// One turn over all slots; whether turns are left.
     ///
     /// Turns in place of one slot after another: the slots with the fewest links choose first.
-    pub fn turn(&mut self, draft: &mut Draft, near: &impl Met, order: &[Slot]) -> bool {
+    pub fn turn(&mut self, draft: &mut Draft, near: &Near, order: &[Slot]) -> bool {
         self.turn += 1;
         let width = near.width();
         for &slot in order {
@@ -116,7 +100,7 @@ impl Enrich {
                 }
             }
         }
-        (self.turn as usize) < width.min(self.turns)
+        (self.turn as usize) < width
     }
 }
 
@@ -169,7 +153,7 @@ mod tests {
         near.met(0, Candidate::new(2.0, 2));
         draft.set(0, 0, &[3, 3, 3].map(link));
         let order = [0, 1, 2, 3];
-        let mut enrich = Enrich::new(&draft, &order, usize::MAX);
+        let mut enrich = Enrich::new(&draft, &order);
         while enrich.turn(&mut draft, &near, &order) {}
         assert_eq!(draft.links(0, 0), [3, 3, 3, 2]);
         assert_eq!(draft.links(1, 0), [0]);

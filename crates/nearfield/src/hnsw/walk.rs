@@ -130,7 +130,13 @@ pub(super) fn descend<S: Scorer>(
     for level in (to + 1..=from).rev() {
         loop {
             let here = nearest;
-            for &slot in linked(graph.links(here.slot(), level)) {
+            let (fours, rest) = linked(graph.links(here.slot(), level)).as_chunks::<4>();
+            for &four in fours {
+                for (slot, score) in four.into_iter().zip(scorer.score4(four)) {
+                    nearest = nearest.min(Candidate::new(score, slot));
+                }
+            }
+            for &slot in rest {
                 nearest = nearest.min(Candidate::new(scorer.score(slot), slot));
             }
             if nearest == here {

@@ -138,6 +138,10 @@ macro_rules! table {
             // SAFETY: as above.
             tile_u7i8: |rows, panel, out| unsafe { tile_codes(rows, panel, out) },
             // SAFETY: as above.
+            tile_nearest: |dots, terms, at, by_row, by_column| unsafe {
+                tile_nearest(dots, terms, at, by_row, by_column);
+            },
+            // SAFETY: as above.
             dot_u7u4: |query, row| unsafe { dot_nibbles(query, row) },
             // SAFETY: as above.
             dot_u7u4_x4: |query, rows| unsafe { dot_nibbles_x4(query, rows) },
@@ -165,6 +169,17 @@ macro_rules! table {
         fn dot_x4(query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
             // SAFETY: as above.
             unsafe { lanes::sums::<$lanes, lanes::Dot, 4>(query, rows) }
+        }
+
+        #[target_feature(enable = $features)]
+        fn tile_nearest(
+            dots: &[i32; crate::kernels::TILE_ROWS * crate::kernels::TILE_COLUMNS],
+            terms: (&[(f32, f32)], &crate::kernels::PanelTerms),
+            at: crate::kernels::TileAt,
+            by_row: &mut [crate::kernels::Keys],
+            by_column: &mut [crate::kernels::Keys],
+        ) {
+            crate::kernels::nearest::keep(dots, terms, at, by_row, by_column);
         }
 
         products::code_entries!($products, $columns, $features);

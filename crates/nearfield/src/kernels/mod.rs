@@ -13,6 +13,7 @@
 //! nibbles           the one over codes of four bits, two a byte
 //! x86_64/avx2 …     one file a set: its lanes and products, its #[target_feature] entries, its table
 //! tiles             the one body over tiles of codes, on a trait of a few of its columns
+//! nearest           sorted lists of a tile's scores: plain Rust, compiled for each set
 //! prefetch          a hint for rows that will be scored soon
 //! tests             every table of this machine against the definition
 //! ```
@@ -33,6 +34,7 @@ mod aarch64;
     all(target_arch = "wasm32", target_feature = "simd128"),
 ))]
 mod lanes;
+mod nearest;
 #[cfg(any(
     target_arch = "x86_64",
     target_arch = "aarch64",
@@ -62,7 +64,8 @@ mod x86_64;
 
 #[cfg(target_arch = "aarch64")]
 use aarch64::tables;
-pub use prefetch::prefetch_row;
+pub use nearest::{pair_score, place_and_score};
+pub use prefetch::{prefetch_address, prefetch_row};
 #[cfg(target_arch = "wasm32")]
 use wasm32::tables;
 #[cfg(target_arch = "x86_64")]
@@ -92,6 +95,45 @@ pub type CodeQuad = fn(&[u8], [&[i8]; 4]) -> [i32; 4];
 /// [`TILE_COLUMNS`] rows of signed ones, side by side by [`TILE_STEP`]: the product of the two, row
 /// after row. Rows are whole steps and as long as the panel's (asserted).
 pub type CodeTile = fn(&[u8], &[i8], &mut [i32; TILE_ROWS * TILE_COLUMNS]);
+
+/// A kernel that takes the sums of a tile with what its rows (bias and scale, as many as count) and its
+/// columns have beside, and puts the scores into sorted lists, those of the rows and those of the columns:
+/// as many for every row (asserted). Keys are never alike, so a list is what it is whatever order tiles come in.
+pub type TileNearest = fn(
+    &[i32; TILE_ROWS * TILE_COLUMNS],
+    (&[(f32, f32)], &PanelTerms),
+    TileAt,
+    by_row: &mut [Keys],
+    by_column: &mut [Keys],
+);
+
+/// What the rows of a panel have beside their codes, side by side too.
+#[derive(Clone, Copy, Debug)]
+pub struct PanelTerms {
+    /// What each adds to every score.
+    pub bias: [f32; TILE_COLUMNS],
+    /// The step between two integers its codes stand for.
+    pub scale: [f32; TILE_COLUMNS],
+    /// The sum of its codes.
+    pub sum: [i32; TILE_COLUMNS],
+}
+
+/// One place of sixteen lists: a score with the place of what has it, as [`TileAt::mask`] divides them;
+/// all ones where there is nothing.
+pub type Keys = [u32; TILE_COLUMNS];
+
+/// Where a tile is, and what of it counts.
+#[derive(Clone, Copy, Debug)]
+pub struct TileAt {
+    /// The first row's place.
+    pub row: u32,
+    /// The first column's place.
+    pub column: u32,
+    /// The first column that counts for the first row; one more for each row below.
+    pub from: i32,
+    /// The low bits of a key that hold a place.
+    pub mask: u32,
+}
 
 /// Rows of a tile.
 pub const TILE_ROWS: usize = 8;
@@ -192,6 +234,8 @@ pub struct Kernels {
     pub dot_u7i8_x4: CodeQuad,
     /// A tile of inner products of codes.
     pub tile_u7i8: CodeTile,
+    /// The nearest of a tile's rows and columns.
+    pub tile_nearest: TileNearest,
     /// Inner product of codes of four bits.
     pub dot_u7u4: NibblePair,
     /// Four inner products of codes of four bits.

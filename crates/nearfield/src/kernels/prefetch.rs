@@ -10,6 +10,12 @@ pub fn prefetch_row<T>(row: &[T]) {
     }
 }
 
+/// Asks for the cache line of an address, which may be any: of memory that others hold locked, say.
+#[inline]
+pub fn prefetch_address(address: usize) {
+    prefetch_line(std::ptr::without_provenance::<u8>(address));
+}
+
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn prefetch_line<T>(at: *const T) {

@@ -1,7 +1,7 @@
 //! The definition: what every other table is replayed against. Whole chunks of sixteen let the
 //! compiler use whatever the target's baseline has; each lane still adds its terms one by one.
 
-use super::{CODE_BLOCK, Isa, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP};
+use super::{CODE_BLOCK, Isa, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP, nearest};
 
 pub static KERNELS: Kernels = Kernels {
     isa: Isa::Scalar,
@@ -12,6 +12,7 @@ pub static KERNELS: Kernels = Kernels {
     dot_u7i8,
     dot_u7i8_x4: |query, rows| rows.map(|row| dot_u7i8(query, row)),
     tile_u7i8,
+    tile_nearest: nearest::keep,
     dot_u7u4,
     dot_u7u4_x4: |query, rows| rows.map(|row| dot_u7u4(query, row)),
 };

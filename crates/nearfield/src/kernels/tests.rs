@@ -13,6 +13,7 @@
 mod codes;
 #[cfg(unix)]
 mod guard;
+mod nearest;
 mod nibbles;
 mod values;
 

@@ -4,26 +4,29 @@
 //! Assign   16,384 rows a step to their buckets
 //! Leaves   some buckets a step: split into leaves, then all pairs of each
 //! Trim     8,192 rows a step
+//! Share    as many at most, on level 0, from all over the level
 //! ```
 //! Rows are places in the ascending list of the level's slots.
 
 use super::leaf::{self, LeafScratch};
 use super::partition::{self, LEAF_AIM, LEAF_MAX, Leaders, SplitScratch};
 use super::reservoir::Reservoirs;
+use super::share::InDegrees;
 use super::trim::{self, TrimScratch};
 use super::{Plan, Site};
 use crate::codec::Codes;
-use crate::codec::pairs::RowBlock;
+use crate::codec::pairs::ColumnBlock;
 use crate::hnsw::draft::Draft;
 use crate::hnsw::prune::Contender;
+use crate::hnsw::view::Links;
 use crate::ids::Slot;
-use crate::kernels::TILE_ROWS;
+use crate::kernels::TILE_COLUMNS;
 use crate::search::Candidate;
 use std::ops::Range;
 
 /// Rows a step assigns to buckets, and rows one thread does at a time.
 const ASSIGN_ROWS: usize = 16_384;
-const ASSIGN_GRAIN: usize = 8 * TILE_ROWS;
+const ASSIGN_GRAIN: usize = 8 * TILE_COLUMNS;
 /// Members of the buckets that a step splits and compares.
 const STEP_MEMBERS: usize = 65_536;
 /// Neighbouring leaves that share scratch.
@@ -31,15 +34,15 @@ const LEAVES_GRAIN: usize = 2;
 /// Rows a step trims, and rows one thread does at a time.
 const TRIM_ROWS: usize = 8192;
 const TRIM_GRAIN: usize = 64;
+/// Turns at least in which rows give free places away.
+const SHARE_TURNS_MIN: usize = 16;
 
 /// Nearest that a row keeps of those it meets, for every link of an upper level: 40 in place of 64 for
 /// M 16 need a tenth more distances at recall 0.95.
 const MET: usize = 4;
 
-/// No leader.
-const NONE: u32 = u32::MAX;
 /// What each stage has of a level's work, in a thousand.
-const SHARES: [usize; 3] = [100, 600, 299];
+const PARTS: [usize; 4] = [100, 600, 200, 99];
 
 /// One level under construction.
 #[derive(Debug)]
@@ -67,6 +70,8 @@ enum Stage {
     Leaves(Vec<Vec<u32>>, usize),
     /// So many rows are trimmed.
     Trim(usize),
+    /// Rows of so many turns have given free places away.
+    Share(usize, InDegrees),
     Done,
 }
 
@@ -94,7 +99,7 @@ impl Level {
             (Stage::Assign(0), (3 * plan.m).div_ceil(16).max(2))
         };
         let joined = match stage {
-            Stage::Assign(_) => vec![NONE; slots.len() * plan.fan[0]],
+            Stage::Assign(_) => vec![0; slots.len() * plan.fan[0]],
             _ => Vec::new(),
         };
         Self {
@@ -114,7 +119,7 @@ impl Level {
     /// One bounded piece of work: how much of a thousand is done, `None` once all is.
     pub fn step(&mut self, draft: &mut Draft, site: &Site<'_>) -> Option<usize> {
         let rows = self.slots.len();
-        let [assign, leaves, trim] = SHARES;
+        let [assign, leaves, trim, share] = PARTS;
         let (next, done) = match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Assign(from) => {
                 let end = (from + ASSIGN_ROWS).min(rows);
@@ -150,10 +155,22 @@ impl Level {
                 self.trim(from..end, draft, site);
                 let next = if end < rows {
                     Stage::Trim(end)
+                } else if self.number == 0 && !self.crowded {
+                    Stage::Share(0, self.in_degrees(draft))
                 } else {
                     Stage::Done
                 };
                 (next, assign + leaves + trim * end / rows)
+            }
+            Stage::Share(turn, mut in_degrees) => {
+                let turns = rows.div_ceil(TRIM_ROWS).max(SHARE_TURNS_MIN);
+                self.share((turn, turns), &mut in_degrees, draft, site);
+                let next = if turn + 1 < turns {
+                    Stage::Share(turn + 1, in_degrees)
+                } else {
+                    Stage::Done
+                };
+                (next, assign + leaves + trim + share * (turn + 1) / turns)
             }
             Stage::Done => return None,
         };
@@ -171,22 +188,6 @@ impl Level {
         self.order.iter().map(|&row| self.slots[row as usize])
     }
 
-    /// Of the nearest a row has met, how many are kept.
-    pub const fn met_max(&self) -> usize {
-        MET * self.plan.m
-    }
-
-    /// The `at`-nearest that a slot of this level has met.
-    pub fn met(&self, slot: Slot, at: usize) -> Option<Candidate> {
-        let row = match self.slots.get(slot as usize) {
-            // No twins below it: the slot is its own place.
-            Some(&there) if there == slot => slot as usize,
-            _ => self.slots.binary_search(&slot).ok()?,
-        };
-        let met = self.reservoirs.nth(row, at)?;
-        Some(self.candidate(met))
-    }
-
     /// A candidate that names a row, with the row's slot.
     fn candidate(&self, met: Candidate) -> Candidate {
         Candidate::new(met.score(), self.slots[met.slot() as usize])
@@ -200,21 +201,15 @@ impl Level {
         site.exec.fill(
             &mut out,
             1,
-            || {
-                let nearest = vec![Candidate::FARTHEST; fan * TILE_ROWS];
-                (RowBlock::default(), nearest)
-            },
+            || (ColumnBlock::default(), vec![[0; TILE_COLUMNS]; fan]),
             |(block, nearest), at, out| {
                 let some = &slots[at * ASSIGN_GRAIN..][..out.len() / fan];
                 block.gather(site.codes, some.iter().copied());
-                for (first, out) in (0..)
-                    .step_by(TILE_ROWS)
-                    .zip(out.chunks_mut(fan * TILE_ROWS))
-                {
-                    leaders.nearest((block, first), site.kernels, fan, nearest);
-                    for (out, &near) in out.iter_mut().zip(&*nearest) {
-                        if near < Candidate::FARTHEST {
-                            *out = near.slot();
+                for (panel, out) in out.chunks_mut(fan * TILE_COLUMNS).enumerate() {
+                    leaders.nearest((block, panel), site.kernels, nearest);
+                    for (column, out) in out.chunks_exact_mut(fan).enumerate() {
+                        for (out, nearest) in out.iter_mut().zip(&*nearest) {
+                            *out = nearest[column];
                         }
                     }
                 }
@@ -227,18 +222,20 @@ impl Level {
         let joined = std::mem::take(&mut self.joined);
         let mut buckets = vec![Vec::new(); self.leaders.len()];
         let mut nearest = vec![Vec::new(); self.leaders.len()];
-        let mut alone = Vec::new();
         for (row, leaders) in (0..).zip(joined.chunks_exact(self.plan.fan[0])) {
-            // A row whose scores are no numbers has no leader.
-            match leaders[0] {
-                NONE => alone.push(row),
-                leader => nearest[leader as usize].push(row),
-            }
-            for &leader in leaders.iter().take_while(|&&leader| leader != NONE) {
+            nearest[leaders[0] as usize].push(row);
+            for &leader in leaders {
                 buckets[leader as usize].push(row);
             }
         }
-        nearest.push(alone);
+        // Within a bucket, those with the same second and third leaders together.
+        for rows in &mut nearest {
+            let fan = self.plan.fan[0];
+            rows.sort_by_key(|&row: &u32| {
+                let leaders = &joined[row as usize * fan..][..fan.min(3)];
+                (leaders.get(1).copied(), leaders.get(2).copied())
+            });
+        }
         self.order = nearest.concat();
         buckets
     }
@@ -299,6 +296,58 @@ impl Level {
                 settled: false,
             }));
             draft.set(self.slots[row as usize], self.number, &contenders);
+        }
+    }
+
+    /// Links to each slot, by those there are.
+    fn in_degrees(&self, draft: &Draft) -> InDegrees {
+        let mut in_degrees = InDegrees::new(draft.rows());
+        for &slot in &self.slots {
+            for &to in draft.links(slot, self.number) {
+                in_degrees.count(to);
+            }
+        }
+        in_degrees
+    }
+
+    /// Every `turns`-th row of the order gives its free places away.
+    fn share(
+        &self,
+        (turn, turns): (usize, usize),
+        in_degrees: &mut InDegrees,
+        draft: &mut Draft,
+        site: &Site<'_>,
+    ) {
+        let rows: Vec<_> = self.order.iter().skip(turn).step_by(turns).collect();
+        let width = draft.width(self.number);
+        let mut chosen = vec![Vec::new(); rows.len()];
+        let (links, counts) = (&*draft, &*in_degrees);
+        site.exec.fill(
+            &mut chosen,
+            TRIM_GRAIN,
+            || (),
+            |(), at, chosen| {
+                let row = *rows[at] as usize;
+                let links = links.links(self.slots[row], self.number);
+                let room = width - links.len();
+                if room > 0 {
+                    self.reservoirs.take(row, chosen);
+                    for met in &mut *chosen {
+                        *met = self.candidate(*met);
+                    }
+                    counts.choose(chosen, links, room, width);
+                }
+            },
+        );
+        for (&&row, chosen) in rows.iter().zip(&chosen) {
+            for &candidate in chosen {
+                in_degrees.count(candidate.slot());
+                let contender = Contender {
+                    candidate,
+                    settled: false,
+                };
+                draft.push(self.slots[row as usize], self.number, contender);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 //! ```
 //! `PiPNN` ("Pick-in-Partitions Nearest Neighbours", arXiv 2602.21247) with three changes: products are
 //! of 8-bit codes, reservoirs keep the nearest in place of hashed buckets, and places that trimming
-//! left free go to the rows that fewest link to (`enrich`). An upper level is built in the same way
+//! left free go to the rows that fewest link to. An upper level is built in the same way
 //! from its own rows.
 //!
 //! Invariants: nothing depends on the number of threads, for a reservoir holds the same whatever the
@@ -20,22 +20,22 @@
 //! | `partition` | leaders and leaves |
 //! | `leaf` | all pairs |
 //! | `reservoir` | what rows have met |
+//! | `share` | who gets the places that are left free |
 //! | `trim` | which to keep, and rows that codes cannot tell apart |
 
 mod leaf;
 mod level;
 mod partition;
 mod reservoir;
+mod share;
 mod trim;
 
 use super::draft::Draft;
-use super::enrich::{Enrich, Met};
 use crate::codec::{Codes, Stored};
 use crate::exec::Exec;
 use crate::ids::Slot;
 use crate::kernels::Kernels;
 use crate::metric::Metric;
-use crate::search::Candidate;
 use level::Level;
 
 /// Rows from which a graph is built at once. Below, inserting row by row takes a fraction of a second,
@@ -85,7 +85,6 @@ pub struct Bulk {
     plan: Plan,
     next: u32,
     level: Option<Level>,
-    enrich: Option<Enrich>,
     /// Slots of the graph, neighbours near each other.
     order: Vec<Slot>,
 }
@@ -108,7 +107,6 @@ impl Bulk {
             },
             next: 0,
             level: None,
-            enrich: None,
             order: Vec::new(),
         }
     }
@@ -137,15 +135,9 @@ impl Bulk {
             return Turn::Crowded;
         }
         if self.next == 1 {
-            let enrich = self.enrich.get_or_insert_with(|| {
-                self.order = level.order().collect();
-                Enrich::new(draft, order, 2 * self.plan.m)
-            });
-            if enrich.turn(draft, &*level, &self.order) {
-                return Turn::Going(self.done());
-            }
+            self.order = level.order().collect();
         }
-        (self.level, self.enrich) = (None, None);
+        self.level = None;
         Turn::Going(self.done())
     }
 
@@ -159,15 +151,5 @@ impl Bulk {
     pub fn into_order(self, entry: Slot) -> Vec<Slot> {
         let rest = self.order.into_iter().filter(|&slot| slot != entry);
         std::iter::once(entry).chain(rest).collect()
-    }
-}
-
-impl Met for Level {
-    fn width(&self) -> usize {
-        self.met_max()
-    }
-
-    fn nth(&self, slot: Slot, at: usize) -> Option<Candidate> {
-        self.met(slot, at)
     }
 }

@@ -10,11 +10,10 @@
 //! row is in at most `fan[0] · fan[1]` leaves, so time and memory are bounded whatever the data is.
 
 use crate::codec::Codes;
-use crate::codec::pairs::{self, ColumnBlock, RowBlock, TILE};
+use crate::codec::pairs::{self, ColumnBlock, RowBlock};
 use crate::ids::Slot;
-use crate::kernels::{Kernels, TILE_COLUMNS, TILE_ROWS};
+use crate::kernels::{Kernels, Keys, TILE_COLUMNS, TILE_ROWS, TileAt};
 use crate::rng;
-use crate::search::{Candidate, keep_nearest, limit_of};
 
 /// Members of the largest leaf.
 pub const LEAF_MAX: usize = 512;
@@ -54,10 +53,10 @@ pub fn leaders(seed: u64, depth: usize, members: &[u32], count: usize) -> Vec<u3
     (0..count).map(at).collect()
 }
 
-/// The leaders a row is compared with, as columns.
+/// The leaders that rows are compared with.
 #[derive(Debug, Default)]
 pub struct Leaders {
-    columns: ColumnBlock,
+    rows: RowBlock,
     count: usize,
 }
 
@@ -69,41 +68,33 @@ impl Leaders {
 
     /// Takes these leaders.
     pub fn set(&mut self, leaders: &[u32], slots: &[Slot], codes: Codes<'_>) {
-        self.columns
+        self.rows
             .gather(codes, leaders.iter().map(|&leader| slots[leader as usize]));
         self.count = leaders.len();
     }
 
-    /// Writes the `fan` nearest leaders of the rows of a tile, `fan` places a row, nearest first.
+    /// Writes the nearest leaders of the rows of a panel, nearest first: `out[i][c]` is the `i`-nearest of
+    /// column `c`. At most as many as there are leaders.
+    #[allow(clippy::cast_possible_truncation)] // leaders are fewer than slots
     pub fn nearest(
         &self,
-        rows: (&RowBlock, usize),
+        (rows, panel): (&ColumnBlock, usize),
         kernels: &Kernels,
-        fan: usize,
-        out: &mut [Candidate],
+        out: &mut [Keys],
     ) {
-        out.fill(Candidate::FARTHEST);
-        let mut limits = [f32::INFINITY; TILE_ROWS];
-        let mut scores = [0.0; TILE];
-        for (panel, first) in (0..).zip((0..).step_by(TILE_COLUMNS)) {
-            let columns = TILE_COLUMNS.min(self.count.saturating_sub(panel * TILE_COLUMNS));
-            if columns == 0 {
-                break;
-            }
-            pairs::tile(rows, (&self.columns, panel), kernels, &mut scores);
-            let rows = out.chunks_exact_mut(fan).zip(&mut limits);
-            for ((places, limit), scores) in rows.zip(scores.as_chunks::<TILE_COLUMNS>().0) {
-                let near = scores.iter().filter(|&score| score <= limit).count() > 0;
-                if !near {
-                    continue;
-                }
-                for (leader, &score) in (first..).zip(&scores[..columns]) {
-                    if score <= *limit {
-                        keep_nearest(places, Candidate::new(score, leader));
-                        *limit = limit_of(places);
-                    }
-                }
-            }
+        out.fill([u32::MAX; TILE_COLUMNS]);
+        let mask = self.count.next_power_of_two() as u32 - 1;
+        for first in (0..self.count).step_by(TILE_ROWS) {
+            let at = TileAt {
+                row: first as u32,
+                column: 0,
+                from: i32::MIN,
+                mask,
+            };
+            pairs::nearest(&self.rows, (rows, panel), kernels, at, (&mut [], out));
+        }
+        for leader in out.as_flattened_mut() {
+            *leader &= mask;
         }
     }
 }
@@ -111,9 +102,9 @@ impl Leaders {
 /// What one thread needs to split buckets.
 #[derive(Debug, Default)]
 pub struct SplitScratch {
-    rows: RowBlock,
+    rows: ColumnBlock,
     leaders: Leaders,
-    nearest: Vec<Candidate>,
+    nearest: Vec<Keys>,
 }
 
 /// Cuts a bucket into leaves of at most [`LEAF_MAX`] members, `fan` a member at first.
@@ -137,18 +128,14 @@ pub fn split(
     scratch
         .rows
         .gather(codes, members.iter().map(|&member| slots[member as usize]));
-    scratch.nearest.resize(fan * TILE_ROWS, Candidate::FARTHEST);
+    scratch.nearest.resize(fan, [0; TILE_COLUMNS]);
     let mut parts = vec![Vec::new(); leads.len()];
-    for (first, some) in (0..).step_by(TILE_ROWS).zip(members.chunks(TILE_ROWS)) {
-        scratch
-            .leaders
-            .nearest((&scratch.rows, first), kernels, fan, &mut scratch.nearest);
-        for (&member, nearest) in some.iter().zip(scratch.nearest.chunks_exact(fan)) {
-            for leader in nearest
-                .iter()
-                .take_while(|&&near| near < Candidate::FARTHEST)
-            {
-                parts[leader.slot() as usize].push(member);
+    for (panel, some) in members.chunks(TILE_COLUMNS).enumerate() {
+        let rows = (&scratch.rows, panel);
+        scratch.leaders.nearest(rows, kernels, &mut scratch.nearest);
+        for (column, &member) in some.iter().enumerate() {
+            for nearest in &scratch.nearest {
+                parts[nearest[column] as usize].push(member);
             }
         }
     }

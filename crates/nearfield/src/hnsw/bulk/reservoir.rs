@@ -1,73 +1,137 @@
 //! The nearest that each row has met, in places that all threads fill.
 //!
 //! ```text
-//! stripe 0   a₀ a₁ a₂ ∅ | b₀ ∅ ∅ ∅ | …     a lock, rows of `width` places, nearest first
+//! stripe 0   a₀ a₁ a₂ ∅ | b₀ ∅ ∅ ∅ | …     a lock, rows of `width` places
 //! stripe 1   …
+//!
+//! filling    4 9 4 2 ∅ ∅      as they came, some twice, until the places are taken
+//! ordered    2 4 9 ∅ ∅ ∅      nearest first, each once
 //! ```
-//! Invariant: a row holds the `width` smallest of all it was ever offered, each once, so the order of
-//! offers, and with it the number of threads, cannot be seen. A pair must have one score for this.
+//! Invariant: a row holds the `width` smallest of all it was ever offered, so the order of offers, and
+//! with it the number of threads, cannot be seen once it is ordered. A pair must have one score for this.
 
+use crate::kernels::prefetch_address;
 use crate::search::{Candidate, keep_nearest};
+use std::ops::Range;
+use std::sync::atomic::AtomicU16;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Rows under one lock: many stripes for each thread, and few locks for a leaf.
 const STRIPE_ROWS: usize = 64;
+/// What stands for an ordered row in place of its number of offers.
+const ORDERED: u16 = u16::MAX;
 
-/// Bounded, sorted rows of candidates.
+/// Bounded rows of candidates.
 #[derive(Debug)]
 pub struct Reservoirs {
     width: usize,
     stripes: Vec<Mutex<Vec<Candidate>>>,
+    /// Places that are taken while a row is filling; changed by who holds the row's lock.
+    taken: Vec<AtomicU16>,
+    /// Where the stripes are, for hints.
+    addresses: Vec<usize>,
+}
+
+/// Puts a filling row in order; how many it has.
+fn order(places: &mut [Candidate], taken: usize) -> usize {
+    places[..taken].sort_unstable();
+    let mut kept = 0;
+    for at in 0..taken {
+        if kept == 0 || places[at] != places[kept - 1] {
+            places[kept] = places[at];
+            kept += 1;
+        }
+    }
+    places[kept..taken].fill(Candidate::FARTHEST);
+    kept
 }
 
 impl Reservoirs {
-    /// Of `width` places a row, eight bytes each.
+    /// Of `width` places a row, eight bytes each; fewer than 65,535.
     pub fn new(rows: usize, width: usize) -> Self {
         let stripe = |first: usize| {
             let rows = STRIPE_ROWS.min(rows - first);
-            Mutex::new(vec![Candidate::FARTHEST; rows * width])
+            vec![Candidate::FARTHEST; rows * width]
         };
+        let stripes: Vec<_> = (0..rows).step_by(STRIPE_ROWS).map(stripe).collect();
         Self {
             width,
-            stripes: (0..rows).step_by(STRIPE_ROWS).map(stripe).collect(),
+            addresses: stripes
+                .iter()
+                .map(|places| places.as_ptr().addr())
+                .collect(),
+            stripes: stripes.into_iter().map(Mutex::new).collect(),
+            taken: (0..rows).map(|_| AtomicU16::new(0)).collect(),
         }
     }
 
-    fn stripe(&self, row: usize) -> MutexGuard<'_, Vec<Candidate>> {
+    /// Takes the lock of a row: the places of its stripe.
+    fn lock(&self, row: usize) -> MutexGuard<'_, Vec<Candidate>> {
         // A panic elsewhere ends the build; what it left here is never read.
         self.stripes[row / STRIPE_ROWS]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The row's places, of its stripe's.
+    fn places(&self, row: usize) -> Range<usize> {
+        let start = row % STRIPE_ROWS * self.width;
+        start..start + self.width
+    }
+
+    /// Asks for the places of a row that will soon be offered something: a visit costs more than an offer.
+    pub fn expect(&self, row: usize) {
+        let taken = match self.taken[row].load(Relaxed) {
+            // The last place tells whether it takes anything.
+            ORDERED => self.width - 1,
+            taken => usize::from(taken),
+        };
+        let place = self.places(row).start + taken;
+        prefetch_address(self.addresses[row / STRIPE_ROWS] + place * size_of::<Candidate>());
+    }
+
     /// Offers `row` candidates it may have met before.
-    pub fn offer(&self, row: usize, candidates: impl Iterator<Item = Candidate>) {
-        let at = row % STRIPE_ROWS * self.width;
-        let mut stripe = self.stripe(row);
-        let places = &mut stripe[at..at + self.width];
-        for candidate in candidates {
+    #[allow(clippy::cast_possible_truncation)] // at most the width
+    pub fn offer(&self, row: usize, mut candidates: &[Candidate]) {
+        let mut stripe = self.lock(row);
+        let places = &mut stripe[self.places(row)];
+        let mut taken = self.taken[row].load(Relaxed);
+        while taken != ORDERED
+            && let Some((&first, rest)) = candidates.split_first()
+        {
+            places[usize::from(taken)] = first;
+            taken += 1;
+            candidates = rest;
+            if usize::from(taken) == self.width {
+                let kept = order(places, self.width);
+                // Once it has many it takes each in its place: few of the rest are near enough.
+                taken = if 4 * kept > 3 * self.width {
+                    ORDERED
+                } else {
+                    kept as u16
+                };
+            }
+        }
+        self.taken[row].store(taken, Relaxed);
+        for &candidate in candidates {
             keep_nearest(places, candidate);
         }
     }
 
-    /// The `at`-nearest that a row holds.
-    pub fn nth(&self, row: usize, at: usize) -> Option<Candidate> {
-        assert!(at < self.width, "place {at} of {}", self.width);
-        let place = self.stripe(row)[row % STRIPE_ROWS * self.width + at];
-        (place < Candidate::FARTHEST).then_some(place)
-    }
-
-    /// Copies out what a row holds.
+    /// Copies out what a row holds, nearest first, and leaves it in order.
     pub fn take(&self, row: usize, out: &mut Vec<Candidate>) {
-        let at = row % STRIPE_ROWS * self.width;
-        let stripe = self.stripe(row);
-        let places = &stripe[at..at + self.width];
+        let mut stripe = self.lock(row);
+        let places = &mut stripe[self.places(row)];
+        let taken = self.taken[row].swap(ORDERED, Relaxed);
+        if taken != ORDERED {
+            order(places, usize::from(taken));
+        }
+        let held = places
+            .iter()
+            .take_while(|&&place| place < Candidate::FARTHEST);
         out.clear();
-        out.extend(
-            places
-                .iter()
-                .take_while(|&&place| place < Candidate::FARTHEST),
-        );
+        out.extend(held);
     }
 }
 
@@ -100,7 +164,7 @@ mod tests {
                 || (),
                 |(), _, offer| {
                     let row = usize::try_from(*offer).unwrap() % ROWS;
-                    reservoirs.offer(row, std::iter::once(met(row, *offer / ROWS as u64)));
+                    reservoirs.offer(row, &[met(row, *offer / ROWS as u64)]);
                 },
             );
             held.push(

@@ -3,7 +3,7 @@
 //! "`DiskANN`", 2019, Algorithm 2).
 
 use super::Site;
-use crate::codec::pairs::NarrowRow;
+use crate::codec::pairs::PairBlock;
 use crate::codec::{Codes, QueryCode, Scorer, Sq8Scorer};
 use crate::hnsw::CROWD_MIN;
 use crate::ids::Slot;
@@ -20,7 +20,9 @@ const ALPHA: f32 = 1.1;
 pub struct TrimScratch {
     /// The nearest a row has met, nearest first.
     pub met: Vec<Candidate>,
-    narrow: NarrowRow,
+    block: PairBlock,
+    /// Places in `met`.
+    kept: Vec<usize>,
     query: QueryCode,
 }
 
@@ -29,40 +31,38 @@ pub fn trim(
     (codes, kernels): (Codes<'_>, &Kernels),
     width: usize,
     scratch: &mut TrimScratch,
-    kept: &mut Vec<Candidate>,
+    out: &mut Vec<Candidate>,
 ) {
-    let TrimScratch { met, narrow, .. } = scratch;
+    let TrimScratch {
+        met, block, kept, ..
+    } = scratch;
     kept.clear();
     for candidate in &*met {
         prefetch_row(codes.row(candidate.slot()));
     }
-    for &candidate in &*met {
+    block.gather(codes, met.iter().map(|candidate| candidate.slot()));
+    for (at, candidate) in met.iter().enumerate() {
         if kept.len() == width {
             break;
         }
-        narrow.set(codes, candidate.slot());
-        if !shadowed(narrow, (codes, kernels), candidate, kept) {
-            kept.push(candidate);
+        if !shadowed(block, kernels, (at, candidate.score()), kept) {
+            kept.push(at);
         }
     }
+    out.clear();
+    out.extend(kept.iter().map(|&at| met[at]));
 }
 
 /// Whether one of `kept` is nearer to the candidate than the row is.
-fn shadowed(
-    narrow: &NarrowRow,
-    (codes, kernels): (Codes<'_>, &Kernels),
-    candidate: Candidate,
-    kept: &[Candidate],
-) -> bool {
-    let nearer = |score: f32| ALPHA * score < candidate.score();
+fn shadowed(block: &PairBlock, kernels: &Kernels, (at, own): (usize, f32), kept: &[usize]) -> bool {
+    let nearer = |score: f32| ALPHA * score < own;
     let (fours, rest) = kept.as_chunks::<4>();
-    fours.iter().any(|four| {
-        let slots: [Slot; 4] = four.map(Candidate::slot);
-        let scores = narrow.score4(codes, kernels, slots);
-        scores.into_iter().any(nearer)
-    }) || rest
+    fours
         .iter()
-        .any(|other| nearer(narrow.score(codes, kernels, other.slot())))
+        .any(|&four| block.score4(kernels, at, four).into_iter().any(nearer))
+        || rest
+            .iter()
+            .any(|&other| nearer(block.score(kernels, at, other)))
 }
 
 /// Whether the row stands in a crowd: a search for it, by code, finds many others as near.
