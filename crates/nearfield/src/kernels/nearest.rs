@@ -46,7 +46,7 @@ pub(super) fn keep(
         for (lane, key) in keys.iter_mut().enumerate() {
             let column = (columns.bias[lane], columns.scale[lane], columns.sum[lane]);
             let score = pair_score(terms, column, dots[lane]);
-            // What is infinite or none is as far as can be, with the same bits on every processor.
+            // What is none, or infinite, is as far as can be: a NaN has no bits of its own to compare.
             let score = if score < f32::MAX { score } else { f32::MAX };
             let bits = score.to_bits();
             // Negative numbers count downwards, positive ones follow them.
