@@ -208,7 +208,7 @@ pub const SEARCH: &[OptionSpec] = &[
         },
         default: Default::Integer(EF_DEFAULT as u64),
         kinds: Kinds::Graph,
-        doc: "Candidates that a walk of the graph compares by their vectors, at least `k`: more finds more and takes longer. A walk by codes keeps twice as many.",
+        doc: "Candidates that a walk of the graph keeps, at least `k`: more finds more and takes longer. A walk by codes keeps twice as many, and the nearest `ef`, at most 4 `k` + 24, are compared by their vectors.",
     },
     OptionSpec {
         name: "exact",

@@ -60,7 +60,7 @@ pub fn search_by_codes(
         buffers,
     );
     if let Some(by_vector) = &by_vector {
-        buffers.pool.rescore(by_vector, ef.max(k.saturating_mul(2)));
+        buffers.pool.rescore(by_vector, walk::judged(ef, k));
     }
     walk::answer(view, k, &buffers.pool, &mut buffers.results);
     Trace {

@@ -36,8 +36,8 @@ pub fn search<S: Scorer>(
 }
 
 /// As [`search`], walking by `codes` and answering by `scorer`, or by the codes where there is none. Codes
-/// blur the order of candidates and cost little, so the walk keeps twice `ef` of them, and the nearest `ef`
-/// are scored again, twice `k` at least: the last of the answer needs candidates beyond it too.
+/// blur the order of candidates and cost little, so the walk keeps twice `ef` of them. The nearest `ef` are
+/// scored again, `4 k + 24` at most and twice `k` at least.
 pub fn search_by_codes<C: Scorer, S: Scorer>(
     view: &impl Walkable,
     codes: &C,
@@ -55,9 +55,17 @@ pub fn search_by_codes<C: Scorer, S: Scorer>(
         buffers,
     );
     if let Some(scorer) = scorer {
-        buffers.pool.rescore(scorer, ef.max(k.saturating_mul(2)));
+        buffers.pool.rescore(scorer, judged(ef, k));
     }
     answer(view, k, &buffers.pool, &mut buffers.results);
+}
+
+/// Candidates of a walk by codes that vectors judge. The last of the answer needs some beyond it, twice `k` at
+/// least; how many codes misplace does not grow with the walk, so a wide one has no more judged than a row
+/// that codes can just tell apart ([`CROWD_MIN`](super::CROWD_MIN)) and `k` that are misplaced need.
+pub(super) fn judged(ef: usize, k: usize) -> usize {
+    let most = k.saturating_mul(4).saturating_add(super::CROWD_MIN);
+    ef.min(most).max(k.saturating_mul(2))
 }
 
 /// Where walks start, and that slot's level.

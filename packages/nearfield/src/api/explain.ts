@@ -19,7 +19,7 @@ export interface Account {
   /** Where the walk started; null for a scan. */
   readonly entry: number | null
   readonly k: number
-  /** Candidates judged by their vectors at most; null for a scan. */
+  /** Candidates the walk keeps, twice as many by codes; null for a scan. */
   readonly ef: number | null
   /** Whether every row was compared. */
   readonly exact: boolean

@@ -126,7 +126,7 @@ export interface CoreSearchOptions {
    */
   readonly k?: number
   /**
-   * Candidates that a walk of the graph compares by their vectors, at least `k`: more finds more and takes longer. A walk by codes keeps twice as many.
+   * Candidates that a walk of the graph keeps, at least `k`: more finds more and takes longer. A walk by codes keeps twice as many, and the nearest `ef`, at most 4 `k` + 24, are compared by their vectors.
    * An integer, 1 … 1000000.
    * @default 100
    */
