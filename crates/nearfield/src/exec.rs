@@ -50,13 +50,22 @@ impl Exec<'_> {
         size: usize,
         body: impl Fn(usize, &mut [T]) + Sync,
     ) {
-        let run = |(at, part): (usize, &mut [T])| body(at, part);
         match self {
-            Self::Serial => out.chunks_mut(size).enumerate().for_each(run),
-            Self::Pool(pool) => {
-                pool.install(|| out.par_chunks_mut(size).enumerate().for_each(run));
+            Self::Serial => {
+                for (at, part) in out.chunks_mut(size).enumerate() {
+                    body(at, part);
+                }
             }
-            Self::Global => out.par_chunks_mut(size).enumerate().for_each(run),
+            Self::Pool(pool) => pool.install(|| spread(out, size, &body)),
+            Self::Global => spread(out, size, &body),
         }
     }
+}
+
+/// The parts over the pool this is called in. One copy for all bodies over a type: what rayon makes of
+/// each is large, and a part is work enough for a call through a pointer.
+fn spread<T: Send>(out: &mut [T], size: usize, body: &(dyn Fn(usize, &mut [T]) + Sync)) {
+    out.par_chunks_mut(size)
+        .enumerate()
+        .for_each(|(at, part)| body(at, part));
 }
