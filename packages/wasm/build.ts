@@ -3,8 +3,8 @@
  *
  *   toolchain.ts   which cargo and rustc, and what is missing
  *   wasm-pack      cargo build with std built for the variant's flags → wasm-bindgen → wasm-opt -O3
- *   here           our pool starters in the place of wasm-bindgen-rayon's, which relaxed instructions
- *                  there are, then sizes and the budget
+ *   here           functions ordered, our pool starters in the place of wasm-bindgen-rayon's, which
+ *                  relaxed instructions there are, then sizes and the budget
  */
 
 import { execFileSync } from 'node:child_process'
@@ -37,6 +37,12 @@ const sharedMemory = [
   '--export=__tls_base',
 ]
 
+/** What is not our own is compiled for size, but for the checksum, which reads whole files. */
+const smallDependencies = ['"*".opt-level="s"', 'xxhash-rust.opt-level=3'].flatMap((setting) => [
+  '--config',
+  `profile.release.package.${setting}`,
+])
+
 function rustFlags(variant: Variant): string[] {
   const flags = [
     '-Cpanic=unwind',
@@ -67,7 +73,12 @@ export function pack(variant: Variant, out: string, more: readonly string[] = []
         '--release',
       ],
       ...['--no-pack', '--out-dir', out, '--out-name', 'nearfield_wasm', '--'],
-      ...['-Zbuild-std=std,panic_unwind', '--locked', `--features=${enabled.join(',')}`],
+      ...[
+        '-Zbuild-std=std,panic_unwind',
+        ...smallDependencies,
+        '--locked',
+        `--features=${enabled.join(',')}`,
+      ],
       `--target-dir=${targetDir ?? join(root, `target-wasm-${base[variant]}`)}`,
     ],
     {
@@ -78,6 +89,18 @@ export function pack(variant: Variant, out: string, more: readonly string[] = []
         RUSTC_BOOTSTRAP: '1',
         CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: [...toolchain.flags, ...rustFlags(variant)].join(' '),
       },
+    },
+  )
+}
+
+/** Functions in the order of their names: gzip then sees instances of one beside each other. */
+function order(out: string): void {
+  const path = join(out, 'nearfield_wasm_bg.wasm')
+  execFileSync(
+    'wasm-opt',
+    ['--all-features', '--reorder-functions-by-name', '--strip-debug', path, '-o', path],
+    {
+      env: { ...process.env, ...findToolchain().env },
     },
   )
 }
@@ -134,6 +157,7 @@ export function build(variant: Variant): void {
   const out = join(root, 'packages/wasm', variant)
   mkdirSync(out, { recursive: true })
   pack(variant, out)
+  order(out)
   if (variant !== 'single') installPool(out)
   checkRelaxed(variant, out)
   rmSync(join(out, '.gitignore'), { force: true })

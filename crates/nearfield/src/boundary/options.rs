@@ -477,8 +477,16 @@ fn describe(value: &Value) -> String {
             format!("'{start}…'")
         }
         Value::String(text) => format!("'{text}'"),
-        other => other.to_string(),
+        other => written(other),
     }
+}
+
+/// A value as JSON. `Value`'s own `to_string` can indent too, and brings the code for it into the module.
+///
+/// # Panics
+/// Never: every value has a form in JSON.
+pub fn written(value: &Value) -> String {
+    serde_json::to_string(value).expect("a value is JSON")
 }
 
 fn unknown(table: &[OptionSpec], name: &str) -> String {

@@ -298,7 +298,7 @@ impl Index {
             "sections": sections,
             "chosen": self.chosen(&form),
         });
-        about.to_string()
+        options::written(&about)
     }
 
     fn chosen(&self, form: &Form) -> Option<String> {
@@ -393,7 +393,7 @@ impl Index {
         let (trace, found) = form.explain(query, how)?;
         let entry = form.entry();
         let walked = entry.filter(|&entry| !how.exact && entry != NO_SLOT);
-        Ok(json!({
+        Ok(options::written(&json!({
             "found": found,
             "distances": { "byCode": trace.by_code, "byVector": trace.by_vector },
             "expanded": trace.expanded,
@@ -407,8 +407,7 @@ impl Index {
             "codec": form.codec().name(),
             "isa": form.isa().name(),
             "chosen": self.chosen(&form),
-        })
-        .to_string())
+        })))
     }
 
     fn check_query(&self, query: &[f32]) -> Result<()> {
