@@ -46,10 +46,10 @@ async function panics(): Promise<void> {
       await fails(() => addon.injectFault(kind), /^BACKEND: .*injected/)
     }
   }
-  const { slots } = await index.search(vectors.subarray(dim * 7, dim * 8), 1, 0, false)
+  const { slots } = await index.search(vectors.subarray(dim * 7, dim * 8), 1, 0, false, true)
   strictEqual(slots[0], 7)
   index.close()
-  await fails(() => index.search(vectors.subarray(0, dim), 1, 0, false), /^CLOSED: /)
+  await fails(() => index.search(vectors.subarray(0, dim), 1, 0, false, true), /^CLOSED: /)
 }
 
 async function refusals(): Promise<void> {
@@ -57,18 +57,18 @@ async function refusals(): Promise<void> {
   const index = await build(vectors, 1)
   const query = vectors.slice(0, dim)
   const [slots, distances] = [new Uint32Array(10), new Float32Array(10)]
-  const into = (k: number, ef: number) => () => index.searchInto(query, k, ef, false, slots, distances)
+  const into = (k: number, ef: number) => () => index.searchInto(query, k, ef, false, true, slots, distances)
   for (const wrong of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 32]) {
     await fails(into(wrong, 0), /^OPTION: k: expected an integer/)
     await fails(into(10, wrong), /^OPTION: ef: expected an integer/)
   }
   const shared = new ArrayBuffer(40)
   const overlapping = () =>
-    index.searchInto(query, 10, 0, false, new Uint32Array(shared), new Float32Array(shared))
+    index.searchInto(query, 10, 0, false, true, new Uint32Array(shared), new Float32Array(shared))
   await fails(overlapping, /^OPTION: .*overlap/)
-  await fails(() => index.searchInto(query.subarray(1), 10, 0, false, slots, distances), /^DIMENSION: /)
+  await fails(() => index.searchInto(query.subarray(1), 10, 0, false, true, slots, distances), /^DIMENSION: /)
   await fails(() => addon.Index.openMapped('/nowhere/x.nfx', '{}', 1), /^IO: .*\/nowhere\/x\.nfx.*os error 2/)
-  strictEqual(index.searchInto(query, 10, 0, false, slots, distances), 10)
+  strictEqual(index.searchInto(query, 10, 0, false, true, slots, distances), 10)
   strictEqual(slots[0], 0)
 }
 
@@ -103,7 +103,7 @@ async function collected(): Promise<void> {
   const vectors = data()
   for (let round = 0; round < Math.ceil(rounds / 10); round++) {
     const index = await build(vectors, 2)
-    void index.search(vectors.subarray(0, dim), 1, 0, false)
+    void index.search(vectors.subarray(0, dim), 1, 0, false, true)
     if (globalThis.gc) globalThis.gc()
   }
 }
