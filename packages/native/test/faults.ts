@@ -80,7 +80,7 @@ async function snapshots(): Promise<void> {
   const query = new Float32Array(dim)
   for (let row = 0; row < rounds; row++) {
     query.set(vectors.subarray(row * dim, (row + 1) * dim))
-    calls.push(index.search(query, 1, 0, true).then(({ slots }) => slots[0]))
+    calls.push(index.search(query, 1, 0, true, true).then(({ slots }) => slots[0]))
   }
   structuredClone(query, { transfer: [query.buffer] })
   const found = await Promise.all(calls)

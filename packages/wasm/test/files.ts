@@ -6,7 +6,7 @@ import { load, variants } from './load.ts'
 
 const [rows, dim, k] = [3000, 48, 10]
 const options = JSON.stringify({ dim, kind: 'hnsw', metric: 'cosine', codec: 'sq8', seed: 7 })
-const walk = { k, ef: 100, exact: false }
+const walk = { k, ef: 100, exact: false, rerank: true }
 
 /** The same numbers everywhere: mulberry32. */
 function vectors(): Float32Array {
