@@ -163,7 +163,7 @@ export class Index implements AsyncDisposable {
 
   /**
    * The hot path: writes keys and distances into the caller's arrays and returns how many. `k` is the
-   * arrays' length unless given. Nothing is allocated.
+   * arrays' length unless given.
    */
   searchInto(
     query: Query,
