@@ -2,7 +2,7 @@
 //! number, and rows that are kept for an index.
 
 use crate::columns::{self, Floats, Hits, zeros};
-use crate::makers::Builder;
+use crate::makers::{Builder, START, stepped};
 use crate::{pool, thrown};
 use nearfield::boundary;
 use wasm_bindgen::prelude::*;
@@ -43,13 +43,15 @@ pub struct Dataset {
     last: boundary::Progress,
 }
 
+stepped!(Dataset);
+
 #[wasm_bindgen]
 impl Dataset {
     /// Of options as JSON.
     #[wasm_bindgen(constructor)]
     pub fn new(options: &str, threads: u32) -> Result<Dataset, JsError> {
         let inner = pool::run(threads, move |exec| boundary::Dataset::new(options, exec));
-        let (inner, last) = (inner.map_err(thrown)?, crate::makers::START);
+        let (inner, last) = (inner.map_err(thrown)?, START);
         Ok(Self { inner, last })
     }
 
@@ -57,28 +59,6 @@ impl Dataset {
     pub fn fill(&self, first: u64, into: &mut Floats, threads: u32) -> Result<(), JsError> {
         let (inner, into) = (&self.inner, &mut into.0);
         pool::run(threads, move |exec| inner.fill(first, into, exec)).map_err(thrown)
-    }
-
-    /// Makes some more of the rows that are kept; `phase`, `done` and `total` tell of it.
-    pub fn step(&mut self, threads: u32) -> Result<(), JsError> {
-        let inner = &mut self.inner;
-        self.last = pool::run(threads, move |exec| inner.step(exec)).map_err(thrown)?;
-        Ok(())
-    }
-
-    /// prepare or done.
-    pub fn phase(&self) -> String {
-        format!("{:?}", self.last.phase).to_lowercase()
-    }
-
-    /// Rows finished.
-    pub fn done(&self) -> u64 {
-        self.last.done
-    }
-
-    /// Rows there are.
-    pub fn total(&self) -> u64 {
-        self.last.total
     }
 
     /// The nearest kept rows of `asked` queries, by exhaustion.

@@ -13,6 +13,40 @@ pub(crate) const START: boundary::Progress = boundary::Progress {
     total: 0,
 };
 
+/// What is driven in steps, `inner`, and the `last` report of them.
+macro_rules! stepped {
+    ($name:ident) => {
+        #[wasm_bindgen]
+        impl $name {
+            /// Does one piece of work; `phase`, `done` and `total` tell of it. One thread, or all.
+            pub fn step(&mut self, threads: u32) -> Result<(), JsError> {
+                let inner = &mut self.inner;
+                self.last = pool::run(threads, move |exec| inner.step(exec)).map_err(thrown)?;
+                Ok(())
+            }
+
+            /// prepare, encode, link, repair or done.
+            pub fn phase(&self) -> String {
+                format!("{:?}", self.last.phase).to_lowercase()
+            }
+
+            /// Rows finished in this phase.
+            pub fn done(&self) -> u64 {
+                self.last.done
+            }
+
+            /// Rows there are.
+            pub fn total(&self) -> u64 {
+                self.last.total
+            }
+        }
+    };
+}
+pub(crate) use stepped;
+
+stepped!(Builder);
+stepped!(Adder);
+
 /// See [`boundary::Builder`].
 #[wasm_bindgen]
 pub struct Builder {
@@ -41,28 +75,6 @@ impl Builder {
         let keys = columns::key_column(numbers, text, offsets);
         let inner = boundary::Builder::new(&vectors.0, options, keys).map_err(thrown)?;
         Ok(Self::of(inner))
-    }
-
-    /// Does one piece of work; `phase`, `done` and `total` tell of it. One thread, or all.
-    pub fn step(&mut self, threads: u32) -> Result<(), JsError> {
-        let inner = &mut self.inner;
-        self.last = pool::run(threads, move |exec| inner.step(exec)).map_err(thrown)?;
-        Ok(())
-    }
-
-    /// prepare, link, repair or done.
-    pub fn phase(&self) -> String {
-        format!("{:?}", self.last.phase).to_lowercase()
-    }
-
-    /// Rows finished in this phase.
-    pub fn done(&self) -> u64 {
-        self.last.done
-    }
-
-    /// Rows there are.
-    pub fn total(&self) -> u64 {
-        self.last.total
     }
 
     /// The index; an error while steps are left.
@@ -133,28 +145,6 @@ impl Adder {
         let index = Arc::clone(&index.inner);
         let inner = boundary::Adder::new(index, &vectors.0, keys).map_err(thrown)?;
         Ok(Self { inner, last: START })
-    }
-
-    /// Does one piece of work; `phase`, `done` and `total` tell of it. One thread, or all.
-    pub fn step(&mut self, threads: u32) -> Result<(), JsError> {
-        let inner = &mut self.inner;
-        self.last = pool::run(threads, move |exec| inner.step(exec)).map_err(thrown)?;
-        Ok(())
-    }
-
-    /// prepare, encode, link, repair or done.
-    pub fn phase(&self) -> String {
-        format!("{:?}", self.last.phase).to_lowercase()
-    }
-
-    /// Rows finished in this phase.
-    pub fn done(&self) -> u64 {
-        self.last.done
-    }
-
-    /// Rows there are.
-    pub fn total(&self) -> u64 {
-        self.last.total
     }
 
     /// Shows the batch to searches: the slot of its first row.

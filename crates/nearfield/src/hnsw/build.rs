@@ -102,10 +102,33 @@ struct Proposal {
 
 /// A link to be made from `target` to the candidate's slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Reverse {
-    level: u32,
-    target: Slot,
-    candidate: Candidate,
+pub(super) struct Reverse {
+    pub(super) level: u32,
+    pub(super) target: Slot,
+    pub(super) candidate: Candidate,
+}
+
+impl Reverse {
+    /// The edges back to a slot from all it keeps on a level.
+    pub(super) fn of(
+        slot: Slot,
+        level: u32,
+        kept: &[Contender],
+    ) -> impl Iterator<Item = Self> + '_ {
+        kept.iter().map(move |&Contender { candidate, .. }| Self {
+            level,
+            target: candidate.slot(),
+            candidate: Candidate::new(candidate.score(), slot),
+        })
+    }
+
+    /// Edges by the place they start from, in order.
+    pub(super) fn grouped(edges: &mut [Self]) -> Vec<&[Self]> {
+        edges.sort_unstable();
+        edges
+            .chunk_by(|a, b| (a.level, a.target) == (b.level, b.target))
+            .collect()
+    }
 }
 
 impl HnswBuilder {
@@ -447,17 +470,10 @@ impl HnswBuilder {
                 for &other in near {
                     self.near.met(slot, other);
                 }
-                reverse.extend(kept.iter().map(|&Contender { candidate, .. }| Reverse {
-                    level: *level,
-                    target: candidate.slot(),
-                    candidate: Candidate::new(candidate.score(), slot),
-                }));
+                reverse.extend(Reverse::of(slot, *level, kept));
             }
         }
-        reverse.sort_unstable();
-        let groups: Vec<&[Reverse]> = reverse
-            .chunk_by(|a, b| (a.level, a.target) == (b.level, b.target))
-            .collect();
+        let groups = Reverse::grouped(&mut reverse);
         let mut merged = vec![Vec::new(); groups.len()];
         let (draft, rule) = (&self.draft, &self.rule);
         exec.fill(&mut merged, GRAIN, Vec::new, |contenders, at, kept| {

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::hnsw::{Walkable, walk};
 use crate::ids::Slot;
 use crate::kernels::Kernels;
-use crate::matrix::Rows;
+use crate::matrix::{Matrix, Rows};
 use crate::metric::{Metric, ScorePair};
 use crate::search::{Scratch, ScratchPool, exact};
 
@@ -32,6 +32,13 @@ impl<'a, G: Walkable> Asked<'a, G> {
         }
     }
 
+    /// The query as rows are stored, in a row of the scratch.
+    pub(super) fn prepared<'m>(&self, query: &[f32], own: &'m mut Matrix) -> &'m [f32] {
+        own.row_mut(0).copy_from_slice(query);
+        self.metric.prepare(own.row_mut(0));
+        own.row(0)
+    }
+
     /// Writes the nearest slots and their distances, nearest first, ties by slot, and says how many.
     /// The query has `dim` finite numbers and both outputs hold `min(k, rows)`; who calls has checked.
     pub fn search(
@@ -50,9 +57,7 @@ impl<'a, G: Walkable> Asked<'a, G> {
             code,
             buffers,
         } = &mut *lease;
-        own.row_mut(0).copy_from_slice(query);
-        self.metric.prepare(own.row_mut(0));
-        let query = own.row(0);
+        let query = self.prepared(query, own);
         let scorer = judge.map(|rows| F32Scorer::new(rows, query, self.pair));
         let graph = self.graph.as_ref().filter(|_| !how.exact);
         match (graph, self.codes, &scorer) {

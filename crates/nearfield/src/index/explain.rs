@@ -25,9 +25,7 @@ impl<G: Walkable> Asked<'_, G> {
             code,
             buffers,
         } = &mut *lease;
-        own.row_mut(0).copy_from_slice(query);
-        self.metric.prepare(own.row_mut(0));
-        let query = own.row(0);
+        let query = self.prepared(query, own);
         let scorer = judge.map(|rows| F32Scorer::new(rows, query, self.pair));
         let scorer = scorer.as_ref().map(|scorer| scorer as &dyn Scorer);
         let graph = self.graph.as_ref().filter(|_| !how.exact);

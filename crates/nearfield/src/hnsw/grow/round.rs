@@ -6,6 +6,7 @@ use crate::codec::{F32Scorer, Scorer, Stored, by_code};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::hnsw::CROWD_MIN;
+use crate::hnsw::build::Reverse;
 use crate::hnsw::prune::Contender;
 use crate::hnsw::view::Links;
 use crate::hnsw::walk;
@@ -42,14 +43,6 @@ pub(super) struct Proposal {
     level: u32,
     kept: Vec<Contender>,
     pub(super) near: Vec<Candidate>,
-}
-
-/// A link to be made from `target` to the candidate's slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Reverse {
-    level: u32,
-    target: Slot,
-    candidate: Candidate,
 }
 
 /// What becomes of a target's row.
@@ -228,17 +221,10 @@ impl GrowingGraph {
         let mut reverse = Vec::new();
         for (&slot, proposals) in round.members.iter().zip(&round.proposals) {
             for Proposal { level, kept, .. } in proposals {
-                reverse.extend(kept.iter().map(|&Contender { candidate, .. }| Reverse {
-                    level: *level,
-                    target: candidate.slot(),
-                    candidate: Candidate::new(candidate.score(), slot),
-                }));
+                reverse.extend(Reverse::of(slot, *level, kept));
             }
         }
-        reverse.sort_unstable();
-        let groups: Vec<&[Reverse]> = reverse
-            .chunk_by(|a, b| (a.level, a.target) == (b.level, b.target))
-            .collect();
+        let groups = Reverse::grouped(&mut reverse);
         let mut changes = vec![Change::default(); groups.len()];
         exec.fill(
             &mut changes,
