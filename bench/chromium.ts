@@ -1,32 +1,47 @@
 /**
- * Threaded WebAssembly in Chromium beside the native backend in Node: the verses' index, one file.
+ * Threaded WebAssembly in Chromium beside the native backend in Node: the verses' index, one file, and its build.
  *
- *   npm run bench:chromium -- [--rounds 7] [--ef 100] [--seconds 0.5]
+ *   npm run bench:chromium -- [--rounds 7] [--builds 3] [--codec auto|sq8|sq4|f32] [--ef 100] [--seconds 0.5]
  *
- * A round measures the page, then Node; ratios are taken within a round. A single query is awaited
- * through the public call on both sides: in the page that is a message to the worker and one back.
+ * A round measures the page with the best instructions it has, with plain simd128, then Node; ratios are taken
+ * within a round. A single query is awaited through the public call on both sides: in the page that is a message
+ * to the worker and one back.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { buildIndex } from 'nearfield'
+import { type BuildOptions, buildIndex } from 'nearfield'
 import { loadEmbedder, loadVerses } from '../examples/verses/embedder/load-node.ts'
 import { embedTexts, heldOutQuestions } from '../examples/verses/embedder/verses.ts'
 import { startBrowser } from '../packages/conformance/browsers.ts'
 import { serve } from '../packages/conformance/server.ts'
 import type { Spread } from './harness/contract.ts'
 import { spread } from './harness/statistics.ts'
-import { type Ask, measureRates, type Rates } from './page/rates.ts'
+import { type Ask, measureRates, type Rates, timeBuild } from './page/rates.ts'
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
+    builds: { type: 'string', default: '3' },
+    codec: { type: 'string', default: 'auto' },
     ef: { type: 'string', default: '100' },
     seconds: { type: 'string', default: '0.5' },
   },
 })
 const ask = { k: 10, ef: Number(values.ef), seconds: Number(values.seconds), threads: [1, 2] } as const
+
+interface Round {
+  readonly best: Rates
+  readonly plain: Rates
+  readonly native: Rates
+}
+
+interface Builds {
+  readonly best: number
+  readonly plain: number
+  readonly native: number
+}
 
 async function prepare(folder: string) {
   const [embedder, verses] = await Promise.all([loadEmbedder(), loadVerses()])
@@ -35,49 +50,57 @@ async function prepare(folder: string) {
     verses.map(({ text }) => text),
   )
   const queries = embedTexts(embedder, heldOutQuestions(verses, 500))
-  const index = await buildIndex(vectors, {
+  const options = {
     dim: embedder.dim,
     kind: 'hnsw',
     metric: 'cosine',
-    backend: 'native',
-  })
+    codec: values.codec as 'auto',
+  } satisfies BuildOptions
+  const index = await buildIndex(vectors, { ...options, backend: 'native' })
   await index.save(join(folder, 'verses.nfx'))
   await writeFile(join(folder, 'queries.f32'), queries)
-  return { index, queries }
+  await writeFile(join(folder, 'vectors.f32'), vectors)
+  return { index, queries, vectors, options }
 }
 
 const text = ({ median, min, max }: Spread, digits: number) =>
   `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`
 
-function report(rounds: readonly { page: Rates; native: Rates }[]): void {
-  const over = (value: (round: { page: Rates; native: Rates }) => number) => spread(rounds.map(value))
+function report(rounds: readonly Round[], builds: readonly Builds[]): void {
+  const over = (value: (round: Round) => number) => text(spread(rounds.map(value)), 0)
+  const ratio = (value: (round: Round) => number) => text(spread(rounds.map(value)), 2)
   const batch = (rates: Rates, at: number) => rates.batch[at] as number
-  const row = (side: 'page' | 'native') => ({
-    'search q/s': text(
-      over((round) => round[side].single),
-      0,
-    ),
-    'batch q/s, 1 thread': text(
-      over((round) => batch(round[side], 0)),
-      0,
-    ),
-    'batch q/s, 2 threads': text(
-      over((round) => batch(round[side], 1)),
-      0,
-    ),
+  const row = (side: keyof Round) => ({
+    'search q/s': over((round) => round[side].single),
+    'batch q/s, 1 thread': over((round) => batch(round[side], 0)),
+    'batch q/s, 2 threads': over((round) => batch(round[side], 1)),
+    'build s, 2 threads': text(spread(builds.map((build) => build[side])), 2),
   })
-  console.table({ 'Chromium, WASM threads': row('page'), 'Node, native': row('native') })
-  const scaling = over(({ page }) => batch(page, 1) / batch(page, 0))
-  const single = over(({ page, native }) => native.single / page.single)
-  const inside = over(({ page, native }) => batch(native, 0) / batch(page, 0))
-  console.log(`batch on 2 threads ÷ 1 thread in Chromium: ${text(scaling, 2)}`)
-  console.log(`one awaited query, native ÷ Chromium: ${text(single, 2)}`)
-  console.log(`batch on 1 thread, native ÷ Chromium: ${text(inside, 2)}`)
+  console.table({
+    'Chromium, WASM threads': row('best'),
+    'the same, plain simd128': row('plain'),
+    'Node, native': row('native'),
+  })
+  console.log(
+    `batch on 2 threads ÷ 1 thread in Chromium: ${ratio(({ best }) => batch(best, 1) / batch(best, 0))}`,
+  )
+  console.log(
+    `one awaited query, native ÷ Chromium: ${ratio(({ best, native }) => native.single / best.single)}`,
+  )
+  for (const [side, name] of [
+    ['best', 'Chromium'],
+    ['plain', 'Chromium with plain simd128'],
+  ] as const) {
+    const at = (threads: number) =>
+      ratio((round) => batch(round[side], threads) / batch(round.native, threads))
+    const build = text(spread(builds.map((build) => build.native / build[side])), 2)
+    console.log(`${name} ÷ native: batch on 1 thread ${at(0)}, on 2 ${at(1)}; speed of a build on 2 ${build}`)
+  }
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'nearfield-bench-'))
 try {
-  const { index, queries } = await prepare(folder)
+  const { index, queries, vectors, options } = await prepare(folder)
   const root = join(import.meta.dirname, '..')
   const server = await serve({
     isolated: true,
@@ -92,13 +115,22 @@ try {
     const tab = await browser.newPage()
     await tab.goto(`${server.origin}/bench/page/page.html`)
     await tab.waitForFunction('globalThis.measure !== undefined')
-    const inPage = (asked: Ask) => tab.evaluate((sent) => globalThis.measure(sent), asked) as Promise<Rates>
-    const rounds: { page: Rates; native: Rates }[] = []
+    const inPage = (isa: Ask['isa']) =>
+      tab.evaluate((sent) => globalThis.measure(sent), { ...ask, isa }) as Promise<Rates>
+    const buildInPage = (isa: Ask['isa']) =>
+      tab.evaluate((sent) => globalThis.build(sent), { ...options, isa, threads: 2 }) as Promise<number>
+    const rounds: Round[] = []
     for (let round = 0; round < Number(values.rounds); round++) {
-      const page = await inPage({ ...ask, backend: 'wasm-threads' })
-      rounds.push({ page, native: await measureRates(index, queries, { ...ask, backend: 'native' }) })
+      const [best, plain] = [await inPage('auto'), await inPage('simd128')]
+      rounds.push({ best, plain, native: await measureRates(index, queries, { ...ask, isa: 'auto' }) })
     }
-    report(rounds)
+    const builds: Builds[] = []
+    for (let round = 0; round < Number(values.builds); round++) {
+      const [best, plain] = [await buildInPage('auto'), await buildInPage('simd128')]
+      const native = await timeBuild(vectors, { ...options, backend: 'native', threads: 2 })
+      builds.push({ best, plain, native })
+    }
+    report(rounds, builds)
   } finally {
     await browser.close()
     await server.close()

@@ -1,8 +1,9 @@
 /** What is measured of one open index, the same in Node and in a page. */
-import type { Index } from 'nearfield'
+import { type BuildOptions, buildIndex, type Index } from 'nearfield'
 
 export interface Ask {
-  readonly backend: 'native' | 'wasm-threads' | 'wasm'
+  /** Instructions the page's kernels are held to. */
+  readonly isa: 'auto' | 'simd128'
   readonly k: number
   readonly ef: number
   /** Of each figure, at least. */
@@ -15,6 +16,13 @@ export interface Rates {
   readonly single: number
   /** By threads, as asked. */
   readonly batch: readonly number[]
+}
+
+/** Seconds of a build on all threads. */
+export async function timeBuild(vectors: Float32Array, options: BuildOptions): Promise<number> {
+  const started = performance.now()
+  await using _index: Index = await buildIndex(vectors, options)
+  return (performance.now() - started) / 1000
 }
 
 /** Awaits one query after another, then whole batches on each number of threads. */
