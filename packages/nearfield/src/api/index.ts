@@ -22,6 +22,7 @@ import {
   checkFormat,
   checkOptions,
   type ExplainOptions,
+  noParams,
   type RecallOptions,
   type SaveOptions,
   type SearchOptions,
@@ -84,6 +85,7 @@ export class Index implements AsyncDisposable {
   /** Slots of the searches that block; grown, never shared between two calls at once. */
   #slots = new Uint32Array(16)
   #distances = new Float32Array(16)
+  readonly #params = noParams()
 
   private constructor(
     host: Host,
@@ -173,7 +175,7 @@ export class Index implements AsyncDisposable {
   ): number {
     checkOptions(options, 'searchSync')
     const room = this.#room(keysOut, distancesOut)
-    const params = searchParams(options, this.#stats, options.k ?? Math.max(room, 1))
+    const params = searchParams(options, this.#stats, options.k ?? Math.max(room, 1), this.#params)
     if (params.k > room) {
       throw new NearfieldError(
         'OPTION',

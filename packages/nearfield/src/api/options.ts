@@ -176,12 +176,14 @@ export function coreJson(options: object, names: readonly string[], given: Recor
 
 /**
  * A search's numbers, with `k` cut to the rows there are. Without vectors codes answer unless the caller
- * asks for what only vectors can tell, which the core then refuses.
+ * asks for what only vectors can tell, which the core then refuses. Written into `into` where that is given:
+ * the hot path has no new object a call.
  */
 export function searchParams(
   options: SyncSearchOptions,
   { size, vectors }: { readonly size: number; readonly vectors: boolean },
   k = options.k ?? K_DEFAULT,
+  into: { -readonly [name in keyof SearchParams]: SearchParams[name] } = noParams(),
 ): SearchParams {
   const { ef, exact, rerank } = options
   checkInteger('k', k, 1, 0xffff_ffff)
@@ -193,13 +195,15 @@ export function searchParams(
     throw new NearfieldError('OPTION', `rerank must be true or false, received ${shown(rerank)}`)
   }
   const scan = exact ?? false
-  return {
-    k: Math.min(k, Math.max(size, 1)),
-    ef: ef ?? 0,
-    exact: scan,
-    rerank: rerank ?? (vectors || scan),
-  }
+  into.k = Math.min(k, Math.max(size, 1))
+  into.ef = ef ?? 0
+  into.exact = scan
+  into.rerank = rerank ?? (vectors || scan)
+  return into
 }
+
+/** What {@link searchParams} writes into. */
+export const noParams = () => ({ k: 0, ef: 0, exact: false, rerank: true })
 
 export function checkFormat(format: unknown): asserts format is FileFormat {
   if (format === 'nearfield' || format === 'hnswlib') return
