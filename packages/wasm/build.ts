@@ -75,6 +75,7 @@ export function pack(variant: Variant, out: string, more: readonly string[] = []
       ...['--no-pack', '--out-dir', out, '--out-name', 'nearfield_wasm', '--'],
       ...[
         '-Zbuild-std=std,panic_unwind',
+        '-Zbuild-std-features=optimize_for_size',
         ...smallDependencies,
         '--locked',
         `--features=${enabled.join(',')}`,
