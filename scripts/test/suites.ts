@@ -99,6 +99,7 @@ const typescript: readonly Suite[] = [
   ...[
     'packages/nearfield',
     'packages/native',
+    'packages/cli',
     'packages/conformance',
     'examples/verses',
     'bench',
@@ -112,7 +113,7 @@ const typescript: readonly Suite[] = [
       count: check,
     }),
   ),
-  ...['packages/nearfield', 'examples/verses', 'bench'].map(
+  ...['packages/nearfield', 'packages/cli', 'examples/verses', 'bench'].map(
     (folder): Suite => ({
       name: `units-${folder.split('/').at(-1)}`,
       group: 'units',
