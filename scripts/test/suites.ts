@@ -58,8 +58,12 @@ const rust: readonly Suite[] = [
   {
     name: 'rust-tests',
     group: 'rust',
-    what: 'the core, its oracles and the tidy tests',
-    command: cargoCommand('test', '-p', 'nearfield', '-p', 'testkit', '-p', 'xtask', '--locked'),
+    what: 'the core, its oracles, the addon’s nodes of memory and the tidy tests',
+    command: cargoCommand(
+      'test',
+      ...['nearfield', 'nearfield-napi', 'testkit', 'xtask'].flatMap((crate) => ['-p', crate]),
+      '--locked',
+    ),
     count: cargo,
     minutesMax: 20,
   },

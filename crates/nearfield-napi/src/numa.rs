@@ -66,7 +66,10 @@ fn cpu_list(text: &str) -> Vec<usize> {
         (last < CPUS_MAX).then_some(first..=last)
     };
     let parts = text.trim().split(',');
-    parts.filter_map(|part| range(part.trim())).flatten().collect()
+    parts
+        .filter_map(|part| range(part.trim()))
+        .flatten()
+        .collect()
 }
 
 /// Processors a set of the system's can name.
@@ -130,19 +133,31 @@ mod tests {
     fn lists_of_processors_are_read_and_faults_left_out() {
         assert_eq!(cpu_list("0-3,8,10-11\n"), [0, 1, 2, 3, 8, 10, 11]);
         assert_eq!(cpu_list("5"), [5]);
-        for text in ["", "\n", "x", "3-", "-3", "4-2", "0-99999999999", "99999999999999999999"] {
+        for text in [
+            "",
+            "\n",
+            "x",
+            "3-",
+            "-3",
+            "4-2",
+            "0-99999999999",
+            "99999999999999999999",
+        ] {
             assert_eq!(cpu_list(text), [] as [usize; 0], "{text:?}");
         }
     }
 
     #[test]
     fn two_sockets_share_the_threads() {
-        let tree = Tree::new("two", &[
-            ("node1/cpulist", "4-7,12-15\n"),
-            ("node0/cpulist", "0-3,8-11\n"),
-            ("online", "0-1\n"),
-            ("possible", "0-1\n"),
-        ]);
+        let tree = Tree::new(
+            "two",
+            &[
+                ("node1/cpulist", "4-7,12-15\n"),
+                ("node0/cpulist", "0-3,8-11\n"),
+                ("online", "0-1\n"),
+                ("possible", "0-1\n"),
+            ],
+        );
         let nodes = Nodes::read(&tree.0, &[]);
         assert_eq!(nodes.count(), 2);
         let near = |at, threads| nodes.of_thread(at, threads)[0];
@@ -157,18 +172,24 @@ mod tests {
     /// Memory without processors, processors that are not ours, ten nodes in the order of their numbers.
     #[test]
     fn only_nodes_with_processors_of_ours_count() {
-        let tree = Tree::new("ours", &[
-            ("node0/cpulist", "0-1"),
-            ("node2/cpulist", "2-3"),
-            ("node10/cpulist", "4-5"),
-            ("node11/cpulist", "\n"),
-            ("nodex/cpulist", "6"),
-        ]);
+        let tree = Tree::new(
+            "ours",
+            &[
+                ("node0/cpulist", "0-1"),
+                ("node2/cpulist", "2-3"),
+                ("node10/cpulist", "4-5"),
+                ("node11/cpulist", "\n"),
+                ("nodex/cpulist", "6"),
+            ],
+        );
         assert_eq!(
             Nodes::read(&tree.0, &[]),
             Nodes(vec![vec![0, 1], vec![2, 3], vec![4, 5]])
         );
-        assert_eq!(Nodes::read(&tree.0, &[1, 4, 5]), Nodes(vec![vec![1], vec![4, 5]]));
+        assert_eq!(
+            Nodes::read(&tree.0, &[1, 4, 5]),
+            Nodes(vec![vec![1], vec![4, 5]])
+        );
         assert_eq!(Nodes::read(&tree.0, &[1]).count(), 1);
         assert_eq!(Nodes::read(&tree.0.join("nothing"), &[]).count(), 0);
     }

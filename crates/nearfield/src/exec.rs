@@ -94,7 +94,10 @@ fn placed<T: Send>(
         .map(|thread| {
             let end = parts * thread / threads;
             let items = ((end - begun) * size).min(rest.len());
-            let share = (begun, rest.split_off_mut(..items).expect("at most the rest"));
+            let share = (
+                begun,
+                rest.split_off_mut(..items).expect("at most the rest"),
+            );
             begun = end;
             Mutex::new(share)
         })
@@ -134,7 +137,10 @@ mod tests {
                 assert!(by.is_some());
             }
             assert_eq!(first, run());
-            assert!(first.is_sorted_by_key(|&(_, by)| by), "neighbours stay together");
+            assert!(
+                first.is_sorted_by_key(|&(_, by)| by),
+                "neighbours stay together"
+            );
         }
     }
 }

@@ -167,9 +167,8 @@ impl Stream {
     fn lanes_at(&self, id: u64, from: usize) -> Lanes {
         let line = from / LINE_BYTES;
         let place = (from > 0).then(|| self.place.try_lock().ok()).flatten();
-        let kept = place.and_then(|mut place| {
-            place.take_if(|place| place.id == id && place.line <= line)
-        });
+        let kept =
+            place.and_then(|mut place| place.take_if(|place| place.id == id && place.line <= line));
         let (mut lanes, drawn) = kept.map_or_else(
             || (lanes(self.seed, STREAM_BYTES, id), 0),
             |place| (place.lanes, place.line),
@@ -309,9 +308,11 @@ mod tests {
         for threads in [2, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
             let pool = pool.build().unwrap();
-            let mut out = vec![0; size];
-            let count = stream.fill(100, &mut out, Exec::Pool(&pool)).unwrap();
-            assert!(out[..count] == serial, "{threads} threads");
+            for exec in [Exec::Pool(&pool), Exec::Placed(&pool)] {
+                let mut out = vec![0; size];
+                let count = stream.fill(100, &mut out, exec).unwrap();
+                assert!(out[..count] == serial, "{exec:?}");
+            }
         }
     }
 
@@ -325,7 +326,8 @@ mod tests {
             let mut offset = 0;
             for step in 0..20_000 {
                 let draw = value(4, 2, step);
-                let bytes = (draw % [1, 3, 64, 65, 200, 5000][(draw >> 8) as usize % 6]) as usize + 1;
+                let bytes =
+                    (draw % [1, 3, 64, 65, 200, 5000][(draw >> 8) as usize % 6]) as usize + 1;
                 let piece = made(&stream, offset as u64, bytes);
                 assert!(
                     piece == whole[offset..][..piece.len()],
