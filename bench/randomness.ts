@@ -136,18 +136,17 @@ async function testu01(folder: string): Promise<Battery[]> {
   const driver = join(folder, 'testu01')
   const from = values.testu01
   const paths = from
-    ? [`-I${from}/include/testu01`, `-I${from}/include`, `-L${from}/lib`, `-L${from}/lib/x86_64-linux-gnu`]
+    ? [`-I${from}/include`, `-I${from}/include/testu01`, `-L${from}/lib`, `-L${from}/lib/x86_64-linux-gnu`]
     : ['-I/usr/include/testu01', '-I/usr/local/include']
   // Debian names the parts after the whole; built from source they have their own names.
   const libraries = [
     ['-l:libtestu01.a', '-l:libtestu01probdist.a', '-l:libtestu01mylib.a'],
     ['-ltestu01', '-lprobdist', '-lmylib'],
   ]
-  const compiled = libraries.map(
-    (names) =>
-      spawnSync('cc', ['-O2', '-o', driver, here('randomness/testu01.c'), ...paths, ...names, '-lm']).status,
-  )
-  if (!compiled.includes(0)) {
+  const source = here('randomness/testu01.c')
+  const compiles = (names: readonly string[]) =>
+    spawnSync('cc', ['-O2', '-o', driver, source, ...paths, ...names, '-lm']).status === 0
+  if (!libraries.some(compiles)) {
     const how =
       'cc found no TestU01: on Debian its package is libtestu01-0-dev (non-free), elsewhere build it and give --testu01 its prefix'
     return [left('TestU01', how)]
