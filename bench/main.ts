@@ -21,8 +21,10 @@ import { writeReport } from './report/main.ts'
 import { allTables, asText } from './report/tables.ts'
 import { direct } from './suites/direct.ts'
 import { founding } from './suites/founding.ts'
+import { generator } from './suites/generator.ts'
 
 const args = process.argv.slice(2)
+const commandLine = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')
 
 async function curves(options: Options): Promise<void> {
   const { protocol, full } = options
@@ -45,7 +47,7 @@ async function curves(options: Options): Promise<void> {
   const results: Results = {
     format: 1,
     date: new Date().toISOString(),
-    command: ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' '),
+    command: commandLine,
     machine: machine(),
     nearfield: nearfieldVersion(),
     k: protocol.k,
@@ -92,6 +94,7 @@ async function main(): Promise<void> {
     return console.log(comparisonText(compare(a!, b!)))
   }
   if (options.suite === 'founding') return founding(options)
+  if (options.suite === 'generator') return generator(options, commandLine)
   if (options.suite === 'direct') return direct(options)
   return curves(options)
 }

@@ -44,6 +44,7 @@ export const RUST_ENGINES: readonly EngineSpec[] = [
 ]
 
 const crate = fileURLToPath(new URL('rust', import.meta.url))
+const probe = fileURLToPath(new URL('../probe', import.meta.url))
 const SAID_LINES_MAX = 12
 
 const builds = new Map<string, Promise<string>>()
@@ -57,23 +58,24 @@ export function buildRust(folder: string): Promise<string> {
   return build
 }
 
-async function compile(target: string): Promise<string> {
-  await cargo([
-    'build',
-    '--release',
-    '--locked',
-    '--manifest-path',
-    join(crate, 'Cargo.toml'),
-    '--target-dir',
-    target,
-  ])
-  const ending = process.platform === 'win32' ? '.exe' : ''
-  return join(target, 'release', `nearfield-bench-peers${ending}`)
+function compile(target: string): Promise<string> {
+  // For the machine it runs on, as their own benchmarks are.
+  return binary(crate, target, 'nearfield-bench-peers', { RUSTFLAGS: '-C target-cpu=native' })
 }
 
-function cargo(args: readonly string[]): Promise<void> {
+/** What `probe/` is, compiled as the addon is. */
+export const buildProbe = (folder: string): Promise<string> =>
+  binary(probe, join(folder, 'probe'), 'nearfield-bench-probe', {})
+
+async function binary(from: string, target: string, name: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const manifest = join(from, 'Cargo.toml')
+  await cargo(['build', '--release', '--locked', '--manifest-path', manifest, '--target-dir', target], env)
+  return join(target, 'release', process.platform === 'win32' ? `${name}.exe` : name)
+}
+
+function cargo(args: readonly string[], more: NodeJS.ProcessEnv): Promise<void> {
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, RUSTFLAGS: '-C target-cpu=native', CARGO_TERM_COLOR: 'never' }
+    const env = { ...process.env, ...more, CARGO_TERM_COLOR: 'never' }
     const child = spawn('cargo', args, { stdio: ['ignore', 'ignore', 'pipe'], env })
     let said = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -5,7 +5,7 @@
 import { fileURLToPath } from 'node:url'
 import { installNode, NODE_ENGINES } from '../engines/node.ts'
 import { installPython, PYTHON_ENGINES } from '../engines/python.ts'
-import { buildRust, RUST_ENGINES } from '../engines/rust.ts'
+import { buildProbe, buildRust, RUST_ENGINES } from '../engines/rust.ts'
 import type { EngineSpec } from './contract.ts'
 import { EngineProcess } from './process.ts'
 
@@ -30,6 +30,9 @@ export function chosen(names: readonly string[] | undefined, full: boolean): Eng
 
 /** Python with these packages; for scripts beside the engines. */
 export const python = (packages: readonly string[]) => installPython(packages, `${peers}/python`)
+
+/** What this machine can store, and the core without a binding. */
+export const startProbe = async () => new EngineProcess('probe', [await buildProbe(peers)], {})
 
 async function command(spec: EngineSpec): Promise<[string, ...string[]]> {
   switch (spec.host) {

@@ -12,17 +12,21 @@ export const USAGE = `npm run bench -- [options]
   --k n                neighbours wanted (10)
   --rounds n           rounds (5)
   --isa name           the best instructions nearfield may use: avx2, scalar, …
-  --suite name         founding: the founding figures; direct: our harness beside a plain script
+  --suite name         founding: the founding figures; generator: generated data;
+                       direct: our harness beside a plain script
   --record             keep results and pictures in bench/records
   --out folder         where results, pictures and the report go (bench/results)
   --compare A B        what moved between two results beyond the noise
   --list               data sets and engines there are`
 
+const SUITES = ['curves', 'founding', 'generator', 'direct'] as const
+export type Suite = (typeof SUITES)[number]
+
 export interface Options {
   readonly full: boolean
   readonly datasets: readonly string[] | undefined
   readonly engines: readonly string[] | undefined
-  readonly suite: 'curves' | 'founding' | 'direct'
+  readonly suite: Suite
   readonly record: boolean
   readonly out: string | undefined
   readonly compare: readonly [string, string] | undefined
@@ -72,9 +76,10 @@ export function optionsOf(args: readonly string[]): Options {
       help: { type: 'boolean', default: false },
     },
   })
-  const { suite, full } = values
-  if (suite !== 'curves' && suite !== 'founding' && suite !== 'direct')
-    throw new RangeError(`--suite: expected founding or direct, received ${suite}`)
+  const { full } = values
+  const suite = SUITES.find((name) => name === values.suite)
+  if (!suite)
+    throw new RangeError(`--suite: expected founding, generator or direct, received ${values.suite}`)
   if (values.compare && positionals.length !== 2)
     throw new RangeError(`--compare: expected two result files, received ${positionals.length}`)
   if (!values.compare && positionals.length > 0)

@@ -6,10 +6,11 @@ import { availableParallelism } from 'node:os'
 import { Generator } from 'nearfield'
 import { prepare } from '../data/catalogue.ts'
 import { type Loaded, loadDataset, recallOf } from '../data/recall.ts'
+import { startDgen } from '../engines/dgen.ts'
 import type { Built, Dataset, Found } from '../harness/contract.ts'
-import { chosen, launch, python } from '../harness/engines.ts'
+import { chosen, launch } from '../harness/engines.ts'
 import type { Options } from '../harness/options.ts'
-import { EngineProcess, startOf, Unsupported } from '../harness/process.ts'
+import { type EngineProcess, startOf, Unsupported } from '../harness/process.ts'
 import { spread } from '../harness/statistics.ts'
 
 const K = 10
@@ -177,10 +178,9 @@ async function generator(rounds: number): Promise<void> {
   const rows: Record<string, Record<string, string>> = {
     'noted, 12 cores': { '4 MiB': '30', '16 MiB': '38', '64 MiB': '43', '256 MiB': '45' },
   }
-  const host = new URL('../engines/python/dgen.py', import.meta.url).pathname
   const runs = Math.min(rounds, 3)
   for (const threads of [1, ALL]) {
-    const peer = await dgen(host)
+    const peer = await startDgen()
     await using _ended = typeof peer === 'string' ? null : peer
     const note = (name: string, chunk: string, value: string) => {
       rows[`${name}, ${threads} threads`] ??= {}
@@ -206,15 +206,6 @@ async function generator(rounds: number): Promise<void> {
     }
   }
   print(`generator, GB/s by chunk, ${runs} runs of ${GENERATED_BYTES / 2 ** 30} GiB`, rows)
-}
-
-/** The peer, or why it is left out. */
-async function dgen(host: string) {
-  try {
-    return new EngineProcess('dgen-py', [await python(['dgen-py==0.3.0']), host], {})
-  } catch (error) {
-    return `left out: ${(error as Error).message}` as const
-  }
 }
 
 /** Seconds for all bytes through one buffer, whose pages are there before the clock starts. */

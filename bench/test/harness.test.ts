@@ -238,7 +238,9 @@ describe('a measurement', () => {
 describe('options', () => {
   it('refuse what they do not know, with what they expected', () => {
     expect(() => optionsOf(['--k', '0'])).toThrow('--k: expected a whole number from 1, received 0')
-    expect(() => optionsOf(['--suite', 'x'])).toThrow('--suite: expected founding or direct, received x')
+    expect(() => optionsOf(['--suite', 'x'])).toThrow(
+      '--suite: expected founding, generator or direct, received x',
+    )
     expect(() => optionsOf(['--compare', 'a'])).toThrow('expected two result files, received 1')
     expect(() => optionsOf(['a'])).toThrow('expected options only, received a')
     expect(optionsOf(['--dataset', 'a,b', '--threads', '2']).datasets).toEqual(['a', 'b'])

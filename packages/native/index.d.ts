@@ -88,7 +88,10 @@ export declare class Index {
 
 /** Bytes by offset. */
 export declare class Generator {
-  constructor(options: string)
+  /** `placed` ties threads to nodes of memory where there are several. */
+  constructor(options: string, placed: boolean)
+  /** Whether threads are tied, and why not. */
+  placing(threads: number): { pinned: boolean; why: string }
   /** Writes straight into the caller's memory; how many bytes there were. */
   fill(offset: number, into: Uint8Array, threads: number): number
   close(): void

@@ -58,8 +58,12 @@ const rust: readonly Suite[] = [
   {
     name: 'rust-tests',
     group: 'rust',
-    what: 'the core, its oracles and the tidy tests',
-    command: cargoCommand('test', '-p', 'nearfield', '-p', 'testkit', '-p', 'xtask', '--locked'),
+    what: 'the core, its oracles, the addon’s nodes of memory and the tidy tests',
+    command: cargoCommand(
+      'test',
+      ...['nearfield', 'nearfield-napi', 'testkit', 'xtask'].flatMap((crate) => ['-p', crate]),
+      '--locked',
+    ),
     count: cargo,
     minutesMax: 20,
   },
@@ -99,6 +103,7 @@ const typescript: readonly Suite[] = [
   ...[
     'packages/nearfield',
     'packages/native',
+    'packages/cli',
     'packages/conformance',
     'examples/verses',
     'bench',
@@ -112,7 +117,7 @@ const typescript: readonly Suite[] = [
       count: check,
     }),
   ),
-  ...['packages/nearfield', 'examples/verses', 'bench'].map(
+  ...['packages/nearfield', 'packages/cli', 'examples/verses', 'bench'].map(
     (folder): Suite => ({
       name: `units-${folder.split('/').at(-1)}`,
       group: 'units',

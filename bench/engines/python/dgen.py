@@ -3,8 +3,11 @@
     {"do": "start"}                                            -> {"version": v}
     {"do": "generate", "bytes": n, "chunk": c, "threads": t}   -> {"seconds": s}
 
+    {"do": "vectors", "rows": n, "dim": d, "threads": t}       -> {"seconds": s}
+
 Fills one buffer of c bytes over and over until n bytes have been made, which is how its documentation has
-it fastest. Buffer and generator are made, and the buffer's pages touched, before the clock starts.
+it fastest. Buffer and generator are made, and the buffer's pages touched, before the clock starts. Vectors are
+normalised and come in new memory: there is no call that takes memory to fill.
 """
 
 import importlib.metadata
@@ -21,7 +24,9 @@ def answer(do, request):
         return {"version": importlib.metadata.version("dgen-py")}
     if do == "generate":
         return {"seconds": generate(**request)}
-    raise ValueError(f"expected start or generate; received {do!r}")
+    if do == "vectors":
+        return {"seconds": vectors(**request)}
+    raise ValueError(f"expected start, generate or vectors; received {do!r}")
 
 
 def generate(bytes, chunk, threads):
@@ -36,6 +41,17 @@ def generate(bytes, chunk, threads):
             raise RuntimeError(f"expected {bytes} bytes; received {made}")
         made += wrote
     return time.perf_counter() - started
+
+
+def vectors(rows, dim, threads):
+    import dgen_py
+
+    started = time.perf_counter()
+    view = dgen_py.generate_uniform_vectors(rows, dim, low=-1.0, high=1.0, normalize=True, max_threads=threads, seed=7)
+    seconds = time.perf_counter() - started
+    if len(view) != rows * dim * 4:
+        raise RuntimeError(f"expected {rows * dim * 4} bytes; received {len(view)}")
+    return seconds
 
 
 serve(answer)

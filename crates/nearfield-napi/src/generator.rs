@@ -6,6 +6,7 @@
 use crate::arrays::{Hits, count, room, size};
 use crate::handle::Handle;
 use crate::makers::{Builder, Step, step};
+use crate::pools::{self, Threads};
 use crate::task::{Promised, guard, promise, refuse};
 use crate::{arrays, pool};
 use napi::bindgen_prelude::{Float32ArraySlice, Uint8ArraySlice};
@@ -16,16 +17,38 @@ use std::sync::Arc;
 
 /// Bytes by offset.
 #[napi]
-pub struct Generator(Handle<Arc<boundary::Generator>>);
+pub struct Generator {
+    inner: Handle<Arc<boundary::Generator>>,
+    placed: bool,
+}
+
+/// Whether threads are tied to nodes of memory, and why not.
+#[napi(object)]
+pub struct Placing {
+    /// Whether they are.
+    pub pinned: bool,
+    /// What was done, or why nothing.
+    pub why: String,
+}
 
 #[napi]
 impl Generator {
-    /// Of options as JSON.
+    /// Of options as JSON; `placed` ties threads to nodes of memory where there are several.
     #[napi(constructor, catch_unwind)]
-    pub fn new(options: String) -> Result<Self> {
+    pub fn new(options: String, placed: bool) -> Result<Self> {
         guard(|| {
             let generator = boundary::Generator::new(&options).map_err(refuse)?;
-            Ok(Self(Handle::new(Arc::new(generator), "generator")))
+            let inner = Handle::new(Arc::new(generator), "generator");
+            Ok(Self { inner, placed })
+        })
+    }
+
+    /// How the threads of a fill are placed.
+    #[napi(catch_unwind)]
+    pub fn placing(&self, env: Env, threads: f64) -> Result<Placing> {
+        guard(|| {
+            let (pinned, why) = self.threads(env, threads)?.placing();
+            Ok(Placing { pinned, why })
         })
     }
 
@@ -39,7 +62,7 @@ impl Generator {
         threads: f64,
     ) -> Result<f64> {
         guard(|| {
-            let (generator, pool) = (self.0.get()?, pool(env, threads)?);
+            let (generator, pool) = (self.inner.get()?, self.threads(env, threads)?);
             let offset = size("offset", offset)?;
             // SAFETY: JavaScript's thread is inside this call, so nothing detaches or resizes the
             // memory, and no other view of it exists here. Another worker may write what is shared:
@@ -53,7 +76,11 @@ impl Generator {
     /// Frees the memory; a second call does nothing.
     #[napi(catch_unwind)]
     pub fn close(&self) -> Result<()> {
-        self.0.close()
+        self.inner.close()
+    }
+
+    fn threads(&self, env: Env, threads: f64) -> Result<Threads> {
+        pools::threads(env, count("threads", threads)?, self.placed)
     }
 }
 

@@ -16,6 +16,7 @@ mod arrays;
 mod generator;
 mod handle;
 mod makers;
+mod numa;
 mod pools;
 mod task;
 
@@ -44,7 +45,7 @@ fn params(k: f64, ef: f64, exact: bool, rerank: bool) -> Result<SearchParams> {
 }
 
 fn pool(env: Env, threads: f64) -> Result<Threads> {
-    pools::threads(env, count("threads", threads)?)
+    pools::threads(env, count("threads", threads)?, false)
 }
 
 /// An index that answers.
@@ -275,7 +276,7 @@ pub fn capabilities() -> Result<Capabilities> {
 #[napi(catch_unwind)]
 #[allow(clippy::missing_panics_doc)] // its purpose
 pub fn inject_fault(env: Env, kind: String) -> Result<Promised<()>> {
-    let pool = pools::threads(env, 2)?;
+    let pool = pools::threads(env, 2, false)?;
     guard(|| match kind.as_str() {
         "panic" => panic!("injected"),
         "task-panic" => Ok(promise(|| panic!("injected"))),

@@ -7,11 +7,11 @@ use crate::{pool, thrown};
 use nearfield::boundary;
 use wasm_bindgen::prelude::*;
 
-/// See [`boundary::Generator`]. Bytes go through a room at a fixed place.
+/// See [`boundary::Generator`]. Bytes are written to rooms, each at a fixed place until this is freed.
 #[wasm_bindgen]
 pub struct Generator {
     inner: boundary::Generator,
-    room: Vec<u8>,
+    rooms: Vec<Vec<u8>>,
 }
 
 #[wasm_bindgen]
@@ -20,18 +20,31 @@ impl Generator {
     #[wasm_bindgen(constructor)]
     pub fn new(options: &str, room: usize) -> Result<Generator, JsError> {
         let inner = boundary::Generator::new(options).map_err(thrown)?;
-        let room = zeros(room)?;
-        Ok(Self { inner, room })
+        let rooms = vec![zeros(room)?];
+        Ok(Self { inner, rooms })
     }
 
-    /// Where the room is.
-    pub fn at(&self) -> *const u8 {
-        self.room.as_ptr()
+    /// Makes another room; its number.
+    pub fn room(&mut self, bytes: usize) -> Result<usize, JsError> {
+        self.rooms.push(zeros(bytes)?);
+        Ok(self.rooms.len() - 1)
     }
 
-    /// Writes bytes from `offset` on to the room's begin, at most `bytes`; how many.
-    pub fn fill(&mut self, offset: u64, bytes: usize, threads: u32) -> Result<usize, JsError> {
-        let (inner, room) = (&self.inner, &mut self.room[..bytes]);
+    /// Where a room is.
+    pub fn at(&self, room: usize) -> *const u8 {
+        self.rooms[room].as_ptr()
+    }
+
+    /// Writes bytes from `offset` on to byte `from` of a room and after it, at most `bytes`; how many.
+    pub fn fill(
+        &mut self,
+        offset: u64,
+        room: usize,
+        from: usize,
+        bytes: usize,
+        threads: u32,
+    ) -> Result<usize, JsError> {
+        let (inner, room) = (&self.inner, &mut self.rooms[room][from..][..bytes]);
         pool::run(threads, move |exec| inner.fill(offset, room, exec)).map_err(thrown)
     }
 }

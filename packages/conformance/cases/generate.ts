@@ -98,6 +98,27 @@ const anywhere: Case = {
         )
       }
     }
+    await generator.ready
+    const { backend, numa } = generator.stats()
+    ok(numa.mode === 'auto' && numa.why.length > 0, 'what was done about nodes of memory')
+    const own = await generator.buffer(300_000)
+    equal(own.length, 300_000, 'a buffer of its own')
+    if (backend.kind === 'wasm-threads') ok(!(own.buffer instanceof ArrayBuffer), 'the module’s memory')
+    for (const [from, to] of [
+      [0, 300_000],
+      [1, 77],
+      [65, 290_001],
+    ] as const) {
+      generator.seek(2_000_000 + from)
+      own.fill(0xa5)
+      equal(await generator.fillChunkAsync(own.subarray(from, to)), to - from, 'count')
+      sameBytes(own.slice(from, to), whole.subarray(2_000_000 + from, 2_000_000 + to), `own, from ${from}`)
+      ok(
+        own.subarray(0, from).every((byte) => byte === 0xa5) &&
+          own.subarray(to).every((byte) => byte === 0xa5),
+        'around it',
+      )
+    }
     generator.seek(1_000_000)
     let position = 1_000_000
     for await (const chunk of generator.chunks(700_001)) {
@@ -105,6 +126,14 @@ const anywhere: Case = {
       position += chunk.length
     }
     equal(position, size, 'the chunks end')
+    // Small pieces in a row, over the ends of lines and blocks.
+    generator.seek(BLOCK - 500)
+    const small = new Uint8Array(1000)
+    for (let at = 0, bytes = 1; at < small.length; at += bytes, bytes = (bytes * 7) % 90) {
+      bytes = Math.min(bytes, small.length - at)
+      equal(await generator.fillChunkAsync(small.subarray(at, at + bytes)), bytes, 'count')
+    }
+    sameBytes(small, whole.subarray(BLOCK - 500, BLOCK + 500), 'small pieces')
     generator.seek(size - 100_000)
     const reader = generator.stream().getReader()
     let streamed = 0

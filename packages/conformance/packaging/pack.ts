@@ -12,7 +12,7 @@ export interface Packed {
   readonly files: readonly string[]
 }
 
-/** Tarballs of the facade, the loader and this machine's addon, in `folder`. */
+/** Tarballs of the facade, the loader, this machine's addon and the command, in `folder`. */
 export async function packAll(folder: string): Promise<Packed[]> {
   const native = join(root, 'packages/native')
   const addon = (await readdir(native)).find((name) => /^nearfield\..*\.node$/.test(name))
@@ -24,10 +24,13 @@ export async function packAll(folder: string): Promise<Packed[]> {
   await mkdir(stub)
   await cp(join(native, 'npm', platform), stub, { recursive: true })
   await cp(join(native, addon), join(stub, addon))
+  const command = join(root, 'packages/cli')
+  await run('tsup', [], command)
   const sources = [
     { name: 'nearfield', from: join(root, 'packages/nearfield') },
     { name: '@nearfield/native', from: native },
     { name: `@nearfield/native-${platform}`, from: stub },
+    { name: '@nearfield/cli', from: command },
   ]
   const packed: Packed[] = []
   for (const { name, from } of sources) {

@@ -64,8 +64,9 @@ const project = join(folder, 'project')
 const bin = join(import.meta.dirname, '../../../node_modules/.bin')
 try {
   const snippets = readSnippets()
-  const packages = await packAll(folder)
-  for (const each of packages) await test(`publint ${each.name}`, () => lint(each, folder))
+  const everything = await packAll(folder)
+  const packages = everything.slice(0, -1) // without the command
+  for (const each of everything) await test(`publint ${each.name}`, () => lint(each, folder))
   for (const each of packages.slice(0, 2)) await test(`attw ${each.name}`, () => typesResolve(each, folder))
   await test('the facade holds every WebAssembly build whole', async () => {
     const pool = [
@@ -98,6 +99,13 @@ try {
       )
     })
   }
+  await test('the command from its tarball generates and verifies', async () => {
+    const command = join(folder, 'command')
+    await install(command, everything)
+    const gen = ['gen', '--size', '3MB', '--seed', '7', '--out', 'made']
+    await run(join(command, 'node_modules/.bin/nearfield'), gen, command)
+    await run(join(command, 'node_modules/.bin/nearfield'), [...gen, '--verify'], command)
+  })
   await test('without the native package Node falls back to WebAssembly and says why', async () => {
     const lean = join(folder, 'lean')
     await install(lean, packages.slice(0, 2)) // the loader without a binary

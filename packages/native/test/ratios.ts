@@ -15,7 +15,7 @@ const blockBytes = 65_536
 const blocks = 512
 
 function made(options: object, bytes = blocks * blockBytes): Uint8Array {
-  const generator = new addon.Generator(JSON.stringify({ size: bytes, seed: 42, ...options }))
+  const generator = new addon.Generator(JSON.stringify({ size: bytes, seed: 42, ...options }), false)
   const out = new Uint8Array(bytes)
   strictEqual(generator.fill(0, out, 0), bytes)
   generator.close()

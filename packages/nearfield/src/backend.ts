@@ -51,6 +51,20 @@ export interface RawHits {
   readonly counts: Uint32Array
 }
 
+/** Whether threads are tied to nodes of memory. */
+export interface Placing {
+  readonly pinned: boolean
+  /** What was done, or why nothing. */
+  readonly why: string
+}
+
+/** A place of a backend's own memory. */
+export interface Room {
+  readonly room: number
+  readonly memory: SharedArrayBuffer
+  readonly at: number
+}
+
 export interface Backend {
   readonly info: BackendInfo
   /** Copies `vectors` before it returns. `options` is JSON checked by the core. */
@@ -100,8 +114,10 @@ export interface Backend {
   readExport(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array>
   check(index: IndexHandle): Promise<void>
   drop(index: IndexHandle): Promise<void>
-  /** Bytes by offset. `options` is JSON checked by the core. */
-  generatorOpen(options: string): Promise<GeneratorHandle>
+  /** Bytes by offset. `options` is JSON checked by the core; `placed` ties threads to nodes of memory. */
+  generatorOpen(options: string, placed: boolean): Promise<GeneratorHandle>
+  /** Whether threads of a fill are tied, and why not. */
+  generatorPlacing(generator: GeneratorHandle, threads: number): Promise<Placing>
   /** Writes the bytes from `offset` on; how many: fewer than `into` holds at the end alone. */
   generatorFill(
     generator: GeneratorHandle,
@@ -116,6 +132,17 @@ export interface Backend {
     bytes: number,
     threads: number,
   ): Promise<Uint8Array>
+  /** Memory where the backend writes, seen from here, until the generator is dropped; `null` where there is none. */
+  generatorRoom(generator: GeneratorHandle, bytes: number): Promise<Room | null>
+  /** As `generatorFill`, from byte `from` of a room on. */
+  generatorFillRoom(
+    generator: GeneratorHandle,
+    offset: number,
+    room: number,
+    from: number,
+    bytes: number,
+    threads: number,
+  ): Promise<number>
   generatorDrop(generator: GeneratorHandle): Promise<void>
   /** Rows by number. `options` is JSON checked by the core. */
   datasetOpen(options: string, threads: number): Promise<DatasetHandle>
@@ -156,4 +183,13 @@ export interface SyncCalls {
   ): number
   /** As {@link Backend.generatorFill}. */
   generatorFill(generator: GeneratorHandle, offset: number, into: Uint8Array, threads: number): number
+  /** As {@link Backend.generatorFillRoom}. */
+  generatorFillRoom(
+    generator: GeneratorHandle,
+    offset: number,
+    room: number,
+    from: number,
+    bytes: number,
+    threads: number,
+  ): number
 }

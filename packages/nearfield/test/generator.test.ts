@@ -57,6 +57,36 @@ test('every sort of memory is filled where it is', async () => {
   }
 })
 
+test('memory the backend offers is filled where it is, by name and not by copy', async () => {
+  for (const sync of [true, false]) {
+    const rooms = new SharedArrayBuffer(500)
+    const backend = model({ sync, rooms })
+    const generator = await made({ chunkSize: 64 }, backend)
+    const [first, second] = [await generator.buffer(), await generator.buffer(100)]
+    expect([first.length, second.length, second.byteOffset]).toEqual([64, 100, 64])
+    const fills: (() => number | Promise<number>)[] = [() => generator.fillChunkAsync(second.subarray(7, 90))]
+    if (sync) fills.push(() => generator.fillChunk(second.subarray(7, 90)))
+    for (const fill of fills) {
+      generator.seek(200)
+      new Uint8Array(rooms).fill(0xa5)
+      expect(await fill()).toBe(83)
+      const wanted = new Uint8Array(500).fill(0xa5)
+      wanted.set(expected.subarray(200, 283), 71)
+      expect(new Uint8Array(rooms)).toEqual(wanted)
+    }
+    expect(backend.calls).toEqual(fills.map(() => 'generatorFillRoom'))
+    // A view of the same memory that is no room's is memory as any.
+    generator.seek(0)
+    expect(await generator.fillChunkAsync(new Uint8Array(rooms, 10, 100))).toBe(100)
+    expect(backend.calls.length).toBe(fills.length)
+    generator.seek(990)
+    expect(await generator.fillChunkAsync(first)).toBe(10)
+    await refuses(() => generator.buffer(0), 'OPTION', /bytes/)
+  }
+  const plain = await made()
+  expect((await plain.buffer(10)).buffer).toBeInstanceOf(ArrayBuffer)
+})
+
 test('calls that overlap have neighbouring bytes, and a failed one gives its own back', async () => {
   const backend = model()
   const generator = await made({}, backend)
@@ -153,7 +183,10 @@ test('before it is loaded and where nothing may block, fillChunk says so; closed
   await refuses(() => generator.fillChunk(new Uint8Array(5)), 'BLOCKING', /await generator.ready/)
   await generator.ready
   await refuses(() => generator.fillChunk(new Uint8Array(5)), 'BLOCKING', /use fillChunkAsync/)
-  expect(generator.stats()).toMatchObject({ size: SIZE, position: 0, numa: { mode: 'auto', pinned: false } })
+  const numa = { mode: 'auto', pinned: true, why: 'as many as 0' }
+  expect(generator.stats()).toMatchObject({ size: SIZE, position: 0, numa })
+  const off = await made({ numaMode: 'off' })
+  expect(off.stats().numa).toEqual({ mode: 'off', pinned: false, why: 'off' })
   await generator.close()
   await generator.close()
   await refuses(() => generator.fillChunkAsync(new Uint8Array(5)), 'CLOSED', /closed/)

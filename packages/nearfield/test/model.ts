@@ -31,7 +31,9 @@ export interface Model extends Backend {
   gate: () => Promise<void>
 }
 
-export function model({ sync = true }: { sync?: boolean } = {}): Model {
+/** `rooms` is memory of the backend's own. */
+export function model({ sync = true, rooms }: { sync?: boolean; rooms?: SharedArrayBuffer } = {}): Model {
+  let roomsUsed = 0
   const builders = new Map<number, Building>()
   const adders = new Map<number, Adding>()
   const loaders = new Map<number, { bytes: Uint8Array; at: number }>()
@@ -67,12 +69,29 @@ export function model({ sync = true }: { sync?: boolean } = {}): Model {
       for (let i = 0; i < count; i++) into[i] = byteAt(offset + i)
       return count
     },
+    generatorFillRoom(generator, offset, room, from, bytes, threads) {
+      const into = new Uint8Array(rooms!, room + from, bytes)
+      calls.push('generatorFillRoom')
+      return sees.generatorFill(generator, offset, into, threads)
+    },
   }
   const self: Model = {
     alive,
     calls,
     gate: async () => {},
     info: { kind: 'native', why: 'a model', simd: 'scalar', threads: 2 },
+    async generatorPlacing(_, threads) {
+      return { pinned: true, why: `as many as ${threads}` }
+    },
+    async generatorRoom(_, bytes) {
+      if (!rooms) return null
+      roomsUsed += bytes
+      return { room: roomsUsed - bytes, memory: rooms, at: roomsUsed - bytes }
+    },
+    async generatorFillRoom(...args) {
+      await self.gate()
+      return sees.generatorFillRoom(...args)
+    },
     async generatorOpen(options) {
       return keep(generators, JSON.parse(options).size)
     },

@@ -9,19 +9,24 @@
 //! be, so that no compressor's window finds it. The random lines of the first `n` unique blocks are
 //! n × 1,024 ÷ compress, to one line: shares need not be whole. Both hold for blocks of 64 KiB at
 //! multiples of 64 KiB; who looks for repeats in smaller blocks finds the zeros too.
+//!
+//! A fill that ends within a block keeps where its lanes are, and one that begins there goes on from them:
+//! small pieces in a row cost their own bytes. What is kept is what would be drawn anew, so bytes
+//! depend on recipe and offset alone.
 
 use super::{STREAM_BYTES, lanes, skip};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::kernels::Isa;
-use crate::kernels::draws::{Draws, LINE_BYTES, Store, draws};
+use crate::kernels::draws::{Draws, LINE_BYTES, Lanes, Store, draws};
+use std::sync::Mutex;
 
 /// Bytes with one key.
 pub const BLOCK_BYTES: usize = 64 << 10;
-/// From here on a fill passes the caches by. Ordinary stores win while what is written stays in a cache
-/// (on servers some tens of MiB), streaming ones by half to three times where it does not; between the
-/// two stands the largest last-level cache of common machines.
-const STREAMED_BYTES_MIN: usize = 128 << 20;
+/// From here on a fill passes the caches by. Where what is written stays in the last-level cache ordinary
+/// stores are faster by up to a sixth, where it does not streamed ones are by a fifth to three times: so this
+/// stands at the size of a common such cache, with less to lose above it than below.
+const STREAMED_BYTES_MIN: usize = 32 << 20;
 /// Fills up to here are one thread's: waking others takes longer.
 const SERIAL_BYTES_MAX: usize = 1 << 20;
 
@@ -35,6 +40,17 @@ pub struct Stream {
     /// Random lines of a block, in 2⁻³² lines.
     lines: u64,
     draws: &'static Draws,
+    /// Where the last fill that ended within a block ended. Nobody waits for it: who finds it taken draws anew.
+    place: Mutex<Option<Place>>,
+}
+
+/// Lanes on their way through a unique block.
+#[derive(Debug)]
+struct Place {
+    id: u64,
+    /// The next line they draw.
+    line: usize,
+    lanes: Lanes,
 }
 
 impl Stream {
@@ -57,6 +73,7 @@ impl Stream {
             unique,
             lines,
             draws: draws(isa),
+            place: Mutex::new(None),
         }
     }
 
@@ -110,30 +127,64 @@ impl Stream {
     /// Fills `out` from byte `from` of a block.
     fn block(&self, block: u64, from: usize, out: &mut [u8], store: Store) {
         let id = block % self.unique;
-        let random = self.random_bytes(id).saturating_sub(from).min(out.len());
+        let until = self.random_bytes(id);
+        let random = until.saturating_sub(from).min(out.len());
         let (out, zeros) = out.split_at_mut(random);
         zeros.fill(0);
         if random == 0 {
             return;
         }
-        let mut lanes = lanes(self.seed, STREAM_BYTES, id);
-        skip(self.draws, &mut lanes, from / LINE_BYTES);
+        let mut lanes = self.lanes_at(id, from);
+        let keep = |lanes: &Lanes| {
+            if from + random < until {
+                self.keep(id, from + random, lanes);
+            }
+        };
         let mut line = [0; LINE_BYTES];
         let begun = from % LINE_BYTES;
-        let (head, rest) = out.split_at_mut(if begun == 0 {
-            0
-        } else {
-            random.min(LINE_BYTES - begun)
-        });
-        if !head.is_empty() {
+        let mut rest = out;
+        if begun > 0 {
+            let part = random.min(LINE_BYTES - begun);
+            let head = rest.split_off_mut(..part).expect("at most the rest");
+            if rest.is_empty() && begun + part < LINE_BYTES {
+                keep(&lanes); // the next draws this line again
+                (self.draws.lines)(&mut lanes, &mut line, Store::Cached);
+                return head.copy_from_slice(&line[begun..][..part]);
+            }
             (self.draws.lines)(&mut lanes, &mut line, Store::Cached);
-            head.copy_from_slice(&line[begun..][..head.len()]);
+            head.copy_from_slice(&line[begun..]);
         }
         let (lines, tail) = rest.split_at_mut(rest.len() - rest.len() % LINE_BYTES);
         (self.draws.lines)(&mut lanes, lines, store);
+        keep(&lanes);
         if !tail.is_empty() {
             (self.draws.lines)(&mut lanes, &mut line, Store::Cached);
             tail.copy_from_slice(&line[..tail.len()]);
+        }
+    }
+
+    /// The lanes of a unique block that draw the line with its byte `from` next.
+    fn lanes_at(&self, id: u64, from: usize) -> Lanes {
+        let line = from / LINE_BYTES;
+        let place = (from > 0).then(|| self.place.try_lock().ok()).flatten();
+        let kept =
+            place.and_then(|mut place| place.take_if(|place| place.id == id && place.line <= line));
+        let (mut lanes, drawn) = kept.map_or_else(
+            || (lanes(self.seed, STREAM_BYTES, id), 0),
+            |place| (place.lanes, place.line),
+        );
+        skip(self.draws, &mut lanes, line - drawn);
+        lanes
+    }
+
+    /// Notes that these lanes draw the line with byte `from` of a unique block next.
+    fn keep(&self, id: u64, from: usize, lanes: &Lanes) {
+        if let Ok(mut place) = self.place.try_lock() {
+            *place = Some(Place {
+                id,
+                line: from / LINE_BYTES,
+                lanes: lanes.clone(),
+            });
         }
     }
 
@@ -257,10 +308,59 @@ mod tests {
         for threads in [2, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
             let pool = pool.build().unwrap();
-            let mut out = vec![0; size];
-            let count = stream.fill(100, &mut out, Exec::Pool(&pool)).unwrap();
-            assert!(out[..count] == serial, "{threads} threads");
+            for exec in [Exec::Pool(&pool), Exec::Placed(&pool)] {
+                let mut out = vec![0; size];
+                let count = stream.fill(100, &mut out, exec).unwrap();
+                assert!(out[..count] == serial, "{exec:?}");
+            }
         }
+    }
+
+    /// In a row, with steps back, leaps within a block and to others between: what is kept is never wrong.
+    #[test]
+    fn small_pieces_go_on_where_the_last_ended() {
+        let size = 5 * BLOCK_BYTES + 77;
+        for (dedup, compress) in [(1.0, 1.0), (2.5, 1.0), (1.0, 1.7), (2.5, 3.0)] {
+            let stream = Stream::new(size as u64, 8, dedup, compress, None);
+            let whole = made(&Stream::new(size as u64, 8, dedup, compress, None), 0, size);
+            let mut offset = 0;
+            for step in 0..20_000 {
+                let draw = value(4, 2, step);
+                let bytes =
+                    (draw % [1, 3, 64, 65, 200, 5000][(draw >> 8) as usize % 6]) as usize + 1;
+                let piece = made(&stream, offset as u64, bytes);
+                assert!(
+                    piece == whole[offset..][..piece.len()],
+                    "{bytes} from {offset}"
+                );
+                offset = match (draw >> 16) % 16 {
+                    0 => (draw >> 32) as usize % size,
+                    1 => offset.saturating_sub((draw >> 32) as usize % 1000),
+                    2 => (offset + (draw >> 32) as usize % 1000).min(size),
+                    3 => (offset + BLOCK_BYTES).min(size),
+                    _ => offset + piece.len(),
+                };
+            }
+        }
+    }
+
+    /// A place is kept within a block, at the line of the byte that comes next, and nowhere else.
+    #[test]
+    fn a_place_is_kept_for_whom_it_serves() {
+        let stream = Stream::new(1 << 20, 8, 1.0, 2.0, None);
+        let line = |offset: u64, bytes: usize| {
+            made(&stream, offset, bytes);
+            let place = stream.place.lock().unwrap();
+            place.as_ref().map(|place| (place.id, place.line))
+        };
+        assert_eq!(line(0, 100), Some((0, 1)));
+        assert_eq!(line(100, 10), Some((0, 1)));
+        assert_eq!(line(110, 18), Some((0, 2)));
+        assert_eq!(line(128, 1), Some((0, 2)));
+        // Half of a block is zeros: neither they nor whole blocks need lanes.
+        assert_eq!(line(129, 60_000), None);
+        assert_eq!(line(65_536, 65_536), None);
+        assert_eq!(line(131_072 + 7, 1), Some((2, 0)));
     }
 
     #[test]

@@ -9,7 +9,7 @@
  * JavaScript's memory is written while the thread it belongs to waits: no slice can meet a buffer that
  * is detached or resized meanwhile, and between slices it is looked at again.
  */
-import type { Backend, BackendInfo, GeneratorHandle } from '../backend.ts'
+import type { Backend, BackendInfo, GeneratorHandle, Placing, Room } from '../backend.ts'
 import { type CoreGeneratorOptions, GENERATE_OPTION_NAMES } from '../generated/options.ts'
 import { NearfieldError, shown } from './errors.ts'
 import type { Host } from './host.ts'
@@ -22,7 +22,7 @@ export interface GeneratorOptions extends Loose<CoreGeneratorOptions>, PlaceOpti
   readonly size: number
   /** Threads to use; all of the machine's when left out. */
   readonly threads?: number | undefined
-  /** What `stats().numa` tells of. @default 'auto' */
+  /** Ties threads to nodes of memory where there are several; `stats().numa` says what was done. @default 'auto' */
   readonly numaMode?: 'auto' | 'off' | undefined
   /** Bytes of what `chunks()` and `stream()` give. @default 4194304 */
   readonly chunkSize?: number | undefined
@@ -39,7 +39,7 @@ export interface GeneratorStats {
   /** Threads a fill may use. */
   readonly threads: number
   /** Whether threads are tied to nodes of memory, and why not. */
-  readonly numa: { readonly mode: 'auto' | 'off'; readonly pinned: boolean; readonly why: string }
+  readonly numa: Placing & { readonly mode: 'auto' | 'off' }
 }
 
 const SAFE_INTEGER_MAX = Number.MAX_SAFE_INTEGER
@@ -53,6 +53,7 @@ interface Opened {
   readonly backend: Backend
   readonly info: BackendInfo
   readonly handle: GeneratorHandle
+  readonly placing: Placing
 }
 
 export class Generator implements AsyncDisposable {
@@ -66,6 +67,7 @@ export class Generator implements AsyncDisposable {
   #opened: Opened | undefined
   #closed = false
   #position = 0
+  readonly #rooms: (Room & { readonly bytes: number })[] = []
 
   constructor(host: Host, options: GeneratorOptions) {
     checkOptions(options, 'generator')
@@ -91,8 +93,12 @@ export class Generator implements AsyncDisposable {
     const json = coreJson(options, GENERATE_OPTION_NAMES, { isa: options.isa ?? host.preferences.isa })
     const wanted = options.backend ?? host.preferences.backend ?? 'auto'
     const { backend, info } = await host.choices.choose(wanted, this.#threads)
-    const handle = await backend.generatorOpen(json)
-    this.#opened = { backend, info, handle }
+    const off = this.#numaMode === 'off'
+    const handle = await backend.generatorOpen(json, !off)
+    const placing = off
+      ? { pinned: false, why: 'off' }
+      : await backend.generatorPlacing(handle, this.#threads)
+    this.#opened = { backend, info, handle, placing }
     return this.#opened
   }
 
@@ -130,7 +136,11 @@ export class Generator implements AsyncDisposable {
     if (!backend.sync) {
       throw new NearfieldError('BLOCKING', 'fillChunk cannot block here: use fillChunkAsync, or a worker')
     }
-    const count = backend.sync.generatorFill(handle, this.#position, into, this.#threads)
+    const { sync } = backend
+    const room = this.#roomOf(into)
+    const count = room
+      ? sync.generatorFillRoom(handle, this.#position, ...room, into.byteLength, this.#threads)
+      : sync.generatorFill(handle, this.#position, into, this.#threads)
     this.#position += count
     return count
   }
@@ -160,7 +170,9 @@ export class Generator implements AsyncDisposable {
           )
         }
         const part = into.subarray(done, Math.min(count, done + slice))
-        await backend.generatorFill(handle, from + done, part, this.#threads)
+        const room = this.#roomOf(part)
+        if (room) await backend.generatorFillRoom(handle, from + done, ...room, part.length, this.#threads)
+        else await backend.generatorFill(handle, from + done, part, this.#threads)
       }
     } catch (error) {
       if (this.#position === from + count) this.#position = from
@@ -169,14 +181,37 @@ export class Generator implements AsyncDisposable {
     return count
   }
 
+  /**
+   * Memory that is filled without a copy, to be used again and again: with threaded WebAssembly a view of
+   * the module's own memory, which is given to others once the generator is closed, else memory as any.
+   */
+  async buffer(bytes: number = this.chunkSize): Promise<Uint8Array> {
+    checkInteger('bytes', bytes, 1, 2 ** 31)
+    this.#check()
+    const { backend, handle } = await this.#opening
+    const room = await backend.generatorRoom(handle, bytes)
+    if (!room) {
+      // Where a worker makes the bytes it can write them into shared memory by itself.
+      const shared = backend.sync === null && typeof SharedArrayBuffer !== 'undefined'
+      return new Uint8Array(shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes))
+    }
+    this.#rooms.push({ ...room, bytes })
+    return new Uint8Array(room.memory, room.at, bytes)
+  }
+
+  /** Which of the backend's rooms a view lies in, and where. */
+  #roomOf({ buffer, byteOffset, byteLength }: Uint8Array): readonly [room: number, from: number] | undefined {
+    const found = this.#rooms.find(
+      ({ memory, at, bytes }) =>
+        memory === buffer && at <= byteOffset && byteOffset + byteLength <= at + bytes,
+    )
+    return found && [found.room, byteOffset - found.at]
+  }
+
   /** The rest, in pieces of `bytes`, all in one memory: a piece is overwritten by the next. */
   async *chunks(bytes: number = this.chunkSize): AsyncGenerator<Uint8Array, void, undefined> {
     checkInteger('bytes', bytes, 1, 2 ** 31)
-    const { backend } = await this.#opening
-    const length = Math.min(bytes, Math.max(1, this.size - this.#position))
-    // Where a worker makes the bytes it can write them into shared memory by itself.
-    const shared = backend.sync === null && typeof SharedArrayBuffer !== 'undefined'
-    const room = new Uint8Array(shared ? new SharedArrayBuffer(length) : new ArrayBuffer(length))
+    const room = await this.buffer(Math.min(bytes, Math.max(1, this.size - this.#position)))
     while (!this.done) yield room.subarray(0, await this.fillChunkAsync(room))
   }
 
@@ -201,18 +236,14 @@ export class Generator implements AsyncDisposable {
   stats(): GeneratorStats {
     if (!this.#opened)
       throw new NearfieldError('BLOCKING', 'the backend is not loaded: await generator.ready first')
-    const { info } = this.#opened
+    const { info, placing } = this.#opened
     return {
       size: this.size,
       position: this.#position,
       chunkSize: this.chunkSize,
       backend: info,
       threads: this.#threads || info.threads,
-      numa: {
-        mode: this.#numaMode,
-        pinned: false,
-        why: this.#numaMode === 'off' ? 'off' : 'the system places threads and memory',
-      },
+      numa: { mode: this.#numaMode, ...placing },
     }
   }
 

@@ -42,8 +42,11 @@ const NAMES: { readonly [K in MethodName]: true } = {
   check: true,
   drop: true,
   generatorOpen: true,
+  generatorPlacing: true,
   generatorFill: true,
   generatorMake: true,
+  generatorRoom: true,
+  generatorFillRoom: true,
   generatorDrop: true,
   datasetOpen: true,
   datasetFill: true,
@@ -82,21 +85,19 @@ export function typed(backend: Backend, died: (cause: unknown) => void): Backend
     }
   }
   const { sync } = backend
+  const guarded =
+    <A extends unknown[]>(call: (...args: A) => number) =>
+    (...args: A): number => {
+      try {
+        return call(...args)
+      } catch (error) {
+        return fail(error)
+      }
+    }
   const typedSync = sync && {
-    searchInto(...args: Parameters<typeof sync.searchInto>): number {
-      try {
-        return sync.searchInto(...args)
-      } catch (error) {
-        return fail(error)
-      }
-    },
-    generatorFill(...args: Parameters<typeof sync.generatorFill>): number {
-      try {
-        return sync.generatorFill(...args)
-      } catch (error) {
-        return fail(error)
-      }
-    },
+    searchInto: guarded(sync.searchInto),
+    generatorFill: guarded(sync.generatorFill),
+    generatorFillRoom: guarded(sync.generatorFillRoom),
   }
   return { ...(methods as Methods), info: backend.info, sync: typedSync }
 }

@@ -15,6 +15,7 @@ import type {
   IndexHandle,
   KeyColumn,
   LoaderHandle,
+  Placing,
   RawHits,
   SearchParams,
   StepReport,
@@ -82,6 +83,10 @@ class Handles<T extends Closable> {
   }
 }
 
+function noRoom(): never {
+  throw new Error('BACKEND: the addon has no rooms, it writes where the caller says')
+}
+
 class NativeBackend implements Backend {
   readonly info: BackendInfo
   readonly sync: SyncCalls
@@ -103,6 +108,7 @@ class NativeBackend implements Backend {
         indexes.get(index).searchInto(query, k, ef, exact, rerank, slots, distances),
       generatorFill: (generator, offset, into, threads) =>
         generators.get(generator).fill(offset, into, threads),
+      generatorFillRoom: noRoom,
     }
   }
 
@@ -228,8 +234,12 @@ class NativeBackend implements Backend {
     this.#indexes.drop(index)
   }
 
-  async generatorOpen(options: string): Promise<GeneratorHandle> {
-    return this.#generators.add(new this.#addon.Generator(options))
+  async generatorOpen(options: string, placed: boolean): Promise<GeneratorHandle> {
+    return this.#generators.add(new this.#addon.Generator(options, placed))
+  }
+
+  async generatorPlacing(generator: GeneratorHandle, threads: number): Promise<Placing> {
+    return this.#generators.get(generator).placing(threads)
   }
 
   async generatorFill(
@@ -249,6 +259,15 @@ class NativeBackend implements Backend {
   ): Promise<Uint8Array> {
     const into = new Uint8Array(bytes)
     return into.subarray(0, this.#generators.get(generator).fill(offset, into, threads))
+  }
+
+  /** The caller's memory is as near as any. */
+  async generatorRoom(): Promise<null> {
+    return null
+  }
+
+  async generatorFillRoom(): Promise<number> {
+    return noRoom()
   }
 
   async generatorDrop(generator: GeneratorHandle): Promise<void> {

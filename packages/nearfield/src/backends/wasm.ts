@@ -19,7 +19,9 @@ import type {
   IndexHandle,
   KeyColumn,
   Phase,
+  Placing,
   RawHits,
+  Room,
   SearchParams,
   StepReport,
   SyncCalls,
@@ -121,9 +123,11 @@ interface GlueIndex extends GlueObject {
 }
 
 interface GlueGenerator extends GlueObject {
-  /** Where the room is. */
-  at(): number
-  fill(offset: bigint, bytes: number, threads: number): number
+  /** Makes another room; its number. */
+  room(bytes: number): number
+  /** Where a room is. */
+  at(room: number): number
+  fill(offset: bigint, room: number, from: number, bytes: number, threads: number): number
 }
 interface GlueDataset extends GlueObject {
   fill(first: bigint, into: GlueFloats, threads: number): void
@@ -251,6 +255,7 @@ export class WasmBackend implements Backend {
       searchInto: (index, query, k, ef, exact, rerank, slots, distances) =>
         this.#searchInto(index, query, k, ef, exact, rerank, slots, distances),
       generatorFill: (generator, offset, into, threads) => this.#generate(generator, offset, into, threads),
+      generatorFillRoom: (...args) => this.#fillRoom(...args),
     }
   }
 
@@ -433,6 +438,10 @@ export class WasmBackend implements Backend {
     return this.#guard(() => this.#keep(this.#generators, new this.#glue.Generator(options, ROOM_BYTES)))
   }
 
+  async generatorPlacing(): Promise<Placing> {
+    return { pinned: false, why: 'WebAssembly has no say in it' }
+  }
+
   async generatorFill(
     handle: GeneratorHandle,
     offset: number,
@@ -453,6 +462,35 @@ export class WasmBackend implements Backend {
     return count === bytes ? into : into.slice(0, count)
   }
 
+  /** Where memory is shared a view of it stays whole as it grows, and other threads see it. */
+  async generatorRoom(handle: GeneratorHandle, bytes: number): Promise<Room | null> {
+    return this.#guard(() => {
+      const generator = held(this.#generators, handle, 'generator')
+      const shared =
+        typeof SharedArrayBuffer !== 'undefined' && this.#memory.buffer instanceof SharedArrayBuffer
+      if (!shared) return null
+      const room = generator.room(bytes)
+      return { room, memory: this.#memory.buffer as SharedArrayBuffer, at: generator.at(room) >>> 0 }
+    })
+  }
+
+  async generatorFillRoom(...args: Parameters<SyncCalls['generatorFillRoom']>): Promise<number> {
+    return this.#fillRoom(...args)
+  }
+
+  #fillRoom(
+    handle: GeneratorHandle,
+    offset: number,
+    room: number,
+    from: number,
+    bytes: number,
+    threads: number,
+  ): number {
+    return this.#guard(() =>
+      held(this.#generators, handle, 'generator').fill(BigInt(offset), room, from, bytes, threads),
+    )
+  }
+
   async generatorDrop(handle: GeneratorHandle): Promise<void> {
     this.#free(this.#generators, handle)
   }
@@ -463,8 +501,8 @@ export class WasmBackend implements Backend {
       let done = 0
       while (done < into.length) {
         const wanted = Math.min(ROOM_BYTES, into.length - done)
-        const count = generator.fill(BigInt(offset + done), wanted, threads)
-        into.set(new Uint8Array(this.#memory.buffer, generator.at(), count), done)
+        const count = generator.fill(BigInt(offset + done), 0, 0, wanted, threads)
+        into.set(new Uint8Array(this.#memory.buffer, generator.at(0) >>> 0, count), done)
         done += count
         if (count < wanted) break
       }

@@ -94,6 +94,7 @@ export function packed(value: unknown, copy: boolean): Packed {
       return own
     }
     if (Array.isArray(part)) return part.map(pack)
+    if (typeof SharedArrayBuffer !== 'undefined' && part instanceof SharedArrayBuffer) return part
     if (typeof part !== 'object' || part === null) return part
     return Object.fromEntries(Object.entries(part).map(([name, inner]) => [name, pack(inner)]))
   }

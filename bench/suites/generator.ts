@@ -1,0 +1,266 @@
+/**
+ * Generated data beside dgen-py's and beside what the machine can store:
+ * `npm run bench -- --suite generator [--rounds 3] [--record]`, some minutes.
+ *
+ *   bytes      one buffer filled over and over, by chunk and threads: Node, the core without a binding,
+ *              memset, stores past the caches, dgen-py; in turns, the order turned round each round
+ *   vectors    rows of length 1 into new memory and into the same again, dgen-py's into new memory
+ *   Chromium   the module's own memory, threads 1 and 2
+ *
+ * A rate is of bytes written, in GB (10⁹) a second; a ratio is taken within a round, then the median is.
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { availableParallelism, freemem } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { capabilities, Generator, generateVectors } from 'nearfield'
+import { startBrowser } from '../../packages/conformance/browsers.ts'
+import { serve } from '../../packages/conformance/server.ts'
+import { startDgen } from '../engines/dgen.ts'
+import type { Built } from '../harness/contract.ts'
+import { startProbe } from '../harness/engines.ts'
+import { machine, nearfieldVersion } from '../harness/machine.ts'
+import type { Options } from '../harness/options.ts'
+import type { EngineProcess } from '../harness/process.ts'
+import { type Claim, type Measured, printed, type Side } from './generator-report.ts'
+
+const MIB = 2 ** 20
+const CHUNKS_MIB = [1, 4, 16, 64, 256, 1024]
+const ROUNDS_MAX = 3
+/** Written for one figure, and at least this many chunks of it. */
+const BYTES = 2 ** 31
+const CHUNKS_MIN = 3
+const VECTORS = [
+  { rows: 1_000_000, dim: 128 },
+  { rows: 1_000_000, dim: 1536 },
+]
+const PAGE_CHUNK_MIB = 16
+
+interface Taken {
+  readonly side: Side
+  readonly run: (() => Promise<number>) | string
+}
+
+export async function generator({ protocol, record, out }: Options, command: string): Promise<void> {
+  const rounds = Math.min(protocol.rounds, ROUNDS_MAX)
+  const all = [...new Set([1, Math.min(2, availableParallelism())])]
+  await using probe = await startProbe()
+  const measured: Measured[] = []
+  const note = (table: Measured['table'], side: Side, threads: number, column: string, rates: Rates) => {
+    measured.push({ table, side, threads, column, ...rates })
+  }
+  for (const threads of all) {
+    const peer = await startDgen()
+    await using _ended = typeof peer === 'string' ? null : peer
+    for (const mib of CHUNKS_MIB) {
+      if (mib * MIB * 4 > freemem()) continue
+      const bytes = Math.max(BYTES, CHUNKS_MIN * mib * MIB)
+      const rates = await inTurns(rounds, bytes, sidesOfBytes(bytes, mib * MIB, threads, probe, peer))
+      for (const [side, each] of rates) note('bytes', side, threads, `${mib} MiB`, each)
+    }
+    for (const shape of VECTORS) {
+      const rows = Math.min(shape.rows, Math.floor((freemem() * 0.4) / (shape.dim * 4)))
+      const column = `${rows.toLocaleString('en')} × ${shape.dim}`
+      for (const [side, each] of await vectors(rounds, { ...shape, rows }, threads, peer))
+        note('vectors', side, threads, column, each)
+    }
+  }
+  await inChromium(rounds, all, note)
+  const results = {
+    format: 1,
+    date: new Date().toISOString(),
+    command,
+    machine: machine(),
+    simd: (await capabilities()).simd,
+    nearfield: nearfieldVersion(),
+    rounds,
+    measured,
+    claims: printed(measured),
+  } satisfies Results
+  const folder = out ?? here('../results')
+  await mkdir(folder, { recursive: true })
+  const text = `${JSON.stringify(results)}\n`
+  await writeFile(join(folder, 'generator.json'), text)
+  if (record) await writeFile(here(`../records/${results.date.slice(0, 10)}-generator.json`), text)
+}
+
+interface Results {
+  readonly format: 1
+  readonly date: string
+  readonly command: string
+  readonly machine: ReturnType<typeof machine>
+  readonly simd: string
+  readonly nearfield: string
+  readonly rounds: number
+  readonly measured: readonly Measured[]
+  readonly claims: readonly Claim[]
+}
+
+/** GB/s by round, or why there are none. */
+type Rates = Pick<Measured, 'rates' | 'left'>
+
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+
+/** Every side in every round, the order turned round each time. */
+async function inTurns(
+  rounds: number,
+  bytes: number,
+  sides: readonly Taken[],
+): Promise<Map<Side, { rates: number[]; left?: string }>> {
+  const all = new Map(sides.map(({ side, run }) => [side, leftOr(run)]))
+  for (let round = 0; round < rounds; round++) {
+    for (const { side, run } of round % 2 ? sides.toReversed() : sides) {
+      const own = all.get(side)!
+      if (typeof run === 'string' || own.left !== undefined) continue
+      try {
+        own.rates.push(bytes / (await run()) / 1e9)
+      } catch (error) {
+        own.left = (error as Error).message
+      }
+    }
+  }
+  return all
+}
+
+const leftOr = (run: Taken['run']): { rates: number[]; left?: string } =>
+  typeof run === 'string' ? { rates: [], left: run } : { rates: [] }
+
+function sidesOfBytes(
+  bytes: number,
+  chunk: number,
+  threads: number,
+  probe: EngineProcess,
+  peer: EngineProcess | string,
+): Taken[] {
+  const asked = (engine: EngineProcess, what: string) => async () =>
+    (await engine.ask<Built>({ do: what, bytes, chunk, threads })).seconds
+  const sides: Taken[] = [
+    { side: 'nearfield', run: () => filled(bytes, chunk, threads, 'auto') },
+    { side: 'core', run: asked(probe, 'generate') },
+    { side: 'memset', run: asked(probe, 'memset') },
+    { side: 'streamed', run: asked(probe, 'streamed') },
+    { side: 'dgen-py', run: typeof peer === 'string' ? peer : asked(peer, 'generate') },
+  ]
+  if (capabilitiesSimd?.startsWith('avx512'))
+    sides.push({ side: 'nearfield avx2', run: () => filled(bytes, chunk, threads, 'avx2') })
+  return sides
+}
+
+const capabilitiesSimd = (await capabilities()).simd
+
+/** Seconds for all bytes through one buffer, whose pages are there before the clock starts. */
+async function filled(bytes: number, chunk: number, threads: number, isa: 'auto' | 'avx2'): Promise<number> {
+  await using source = new Generator({ size: bytes, backend: 'native', threads, isa })
+  await source.ready
+  const buffer = bufferOf(chunk)
+  source.fillChunk(buffer)
+  source.reset()
+  const started = performance.now()
+  while (source.fillChunk(buffer) > 0);
+  return (performance.now() - started) / 1000
+}
+
+let buffer = new Uint8Array(0)
+/** The same memory for all of a chunk's figures. */
+function bufferOf(bytes: number): Uint8Array {
+  if (buffer.length !== bytes) {
+    buffer = new Uint8Array(0)
+    collect()
+    buffer = new Uint8Array(bytes)
+  }
+  return buffer
+}
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+/** New memory first, which then is the memory that is filled again. */
+async function vectors(
+  rounds: number,
+  shape: { readonly rows: number; readonly dim: number },
+  threads: number,
+  peer: EngineProcess | string,
+): Promise<Map<Side, Rates>> {
+  const bytes = shape.rows * shape.dim * 4
+  const all = new Map<Side, { rates: number[]; left?: string }>()
+  const note = (side: Side, seconds: number) => {
+    const own = all.get(side) ?? { rates: [] }
+    own.rates.push(bytes / seconds / 1e9)
+    all.set(side, own)
+  }
+  const ours = { ...shape, normalize: true, threads, backend: 'native' } as const
+  const clustered = { ...ours, distribution: 'clustered' } as const
+  bufferOf(0)
+  const own = async () => {
+    collect()
+    const into = await timed(
+      () => generateVectors(ours),
+      (seconds) => note('new memory', seconds),
+    )
+    await timed(
+      () => generateVectors({ ...ours, into }),
+      (seconds) => note('same memory', seconds),
+    )
+    await timed(
+      () => generateVectors({ ...clustered, into }),
+      (seconds) => note('clustered', seconds),
+    )
+  }
+  const theirs = async () => {
+    collect()
+    if (typeof peer === 'string') all.set('dgen-py', { rates: [], left: peer })
+    else note('dgen-py', (await peer.ask<Built>({ do: 'vectors', ...shape, threads })).seconds)
+  }
+  for (let round = 0; round < rounds; round++) {
+    const [first, second] = round % 2 ? [theirs, own] : [own, theirs]
+    await first()
+    await second()
+  }
+  return all
+}
+
+async function timed<T>(body: () => Promise<T>, note: (seconds: number) => void): Promise<T> {
+  const started = performance.now()
+  const value = await body()
+  note((performance.now() - started) / 1000)
+  return value
+}
+
+type Note = (table: Measured['table'], side: Side, threads: number, column: string, rates: Rates) => void
+
+/** The page in turns with dgen-py on one thread. */
+async function inChromium(rounds: number, all: readonly number[], note: Note): Promise<void> {
+  const [column, chunk] = [`${PAGE_CHUNK_MIB} MiB`, PAGE_CHUNK_MIB * MIB]
+  const peer = await startDgen()
+  await using _ended = typeof peer === 'string' ? null : peer
+  const server = await serve({
+    isolated: true,
+    folders: { '/bench/': here('..'), '/nearfield/': here('../../packages/nearfield') },
+  })
+  let browser: Awaited<ReturnType<typeof startBrowser>> | undefined
+  try {
+    browser = await startBrowser('chromium')
+    const tab = await browser.newPage()
+    await tab.goto(`${server.origin}/bench/page/generator.html`)
+    await tab.waitForFunction('globalThis.fillRate !== undefined')
+    const page = (threads: number) => () =>
+      tab.evaluate((...args) => globalThis.fillRate(...args), BYTES, chunk, threads)
+    const theirs = async (engine: EngineProcess) =>
+      (await engine.ask<Built>({ do: 'generate', bytes: BYTES, chunk, threads: 1 })).seconds
+    const sides: Taken[] = [
+      ...all.map((threads): Taken => ({ side: `page ${threads}`, run: page(threads) })),
+      { side: 'dgen-py', run: typeof peer === 'string' ? peer : () => theirs(peer) },
+    ]
+    for (const [side, rates] of await inTurns(rounds, BYTES, sides)) {
+      const threads = side === 'dgen-py' ? 1 : Number(side.split(' ')[1])
+      note('Chromium', side === 'dgen-py' ? side : 'page', threads, column, rates)
+    }
+  } catch (error) {
+    note('Chromium', 'page', 1, column, { rates: [], left: (error as Error).message })
+  } finally {
+    await browser?.close()
+    await server.close()
+  }
+}
