@@ -29,7 +29,7 @@ pub const fn stride(dim: usize) -> usize {
 struct Line([f32; LINE_FLOATS]);
 
 /// Owned rows. One row makes an aligned, padded query.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Matrix {
     lines: Vec<Line>,
     rows: usize,
@@ -71,6 +71,22 @@ impl Matrix {
         floats.copy_from_slice(other.as_floats());
         self.rows = rows;
         Ok(())
+    }
+
+    /// Empties it, for rows of this dimension; the memory stays.
+    pub fn reset(&mut self, dim: usize) {
+        self.lines.clear();
+        (self.rows, self.dim) = (0, dim);
+    }
+
+    /// Appends a row of zeros: its `dim` numbers.
+    pub fn push(&mut self) -> &mut [f32] {
+        let slot = self.rows;
+        self.rows += 1;
+        let lines = self.rows * (self.stride() / LINE_FLOATS);
+        self.lines.resize(lines, Line::zeroed());
+        let (dim, stride) = (self.dim, self.stride());
+        &mut bytemuck::cast_slice_mut(&mut self.lines)[slot * stride..][..dim]
     }
 
     /// Takes the rows from `rows` on away.

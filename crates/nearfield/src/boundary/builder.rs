@@ -4,6 +4,7 @@
 //! new ─► Prepare ─┬─► Encode … ─┬─► Plan ─► Link … ─► Repair ─► Done ─► finish      hnsw
 //!                 ├─────────────┘  codec f32
 //!                 └──────────────────────────────► Done ─► finish                  flat
+//! Repair ─► Relink ─► Repair      where codes are given up by which rows were linked
 //! ```
 //!
 //! Invariant: a step is bounded by rows, not by the size of the data, and cut the same way for any
@@ -17,7 +18,7 @@ use super::{Phase, Progress, isa_limit};
 use crate::codec::{Codec, Codes, Encoder, Form, Stored};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
-use crate::hnsw::{BuildPhase, FrozenArrays, HnswBuilder, HnswParams};
+use crate::hnsw::{BuildPhase, FrozenArrays, HnswBuilder, HnswParams, StepReport};
 use crate::ids::{KeyColumn, ROWS_MAX};
 use crate::index::grow::Plan;
 use crate::index::keys::Keys;
@@ -48,6 +49,8 @@ pub struct Builder {
     coding: Coding,
     keys: Keys,
     stage: Stage,
+    /// Rows that were repaired when links had to be made again; progress goes on from there.
+    repaired: usize,
     poisoned: Option<String>,
 }
 
@@ -62,6 +65,8 @@ enum Stage {
     Link(Box<HnswBuilder>),
     /// Every row is linked; reachability comes next.
     Repair(Box<HnswBuilder>),
+    /// Links are made again, for codes were given up while repairing: a part of that to who looks on.
+    Relink(Box<HnswBuilder>),
     Done(Option<Box<FrozenArrays>>),
 }
 
@@ -148,6 +153,7 @@ impl Builder {
             keeps_vectors,
             keys,
             stage,
+            repaired: 0,
             poisoned: None,
         })
     }
@@ -241,28 +247,19 @@ impl Builder {
                     if linking { done } else { 0 },
                 )
             }
-            Stage::Repair(mut graph) => {
-                let mut report = graph.step(self.stored(self.coding.walks()), exec)?;
-                let mut linking = false;
-                if graph.crowded() && self.coding.give_up() {
-                    linking = graph.linked_by_codes() && self.coding.links().is_none();
-                    if linking {
-                        graph.link_again();
-                    } else {
-                        graph.repair_again();
-                    }
-                    report.phase = BuildPhase::Repair;
-                }
-                match report.phase {
-                    _ if linking => (Stage::Link(graph), Phase::Link, 0),
-                    BuildPhase::Done => (
-                        Stage::Done(Some(Box::new(graph.finish()))),
-                        Phase::Done,
-                        rows,
-                    ),
-                    _ => (Stage::Repair(graph), Phase::Repair, report.done),
+            Stage::Relink(mut graph) => {
+                let report = graph.step(self.stored(None), exec)?;
+                // Most of what is left; the rest is repairing.
+                let most = (rows - self.repaired) / 4 * 3;
+                let done = self.repaired + share(most, report);
+                if report.phase == BuildPhase::Link && report.done < report.total {
+                    (Stage::Relink(graph), Phase::Repair, done)
+                } else {
+                    self.repaired = done;
+                    (Stage::Repair(graph), Phase::Repair, done)
                 }
             }
+            Stage::Repair(graph) => self.repair(graph, exec)?,
             Stage::Done(arrays) => (Stage::Done(arrays), Phase::Done, rows),
         };
         self.stage = next;
@@ -271,6 +268,29 @@ impl Builder {
             done: done as u64,
             total: rows as u64,
         })
+    }
+
+    /// A step of repairing, or the first of linking again.
+    fn repair(
+        &mut self,
+        mut graph: Box<HnswBuilder>,
+        exec: Exec<'_>,
+    ) -> Result<(Stage, Phase, usize)> {
+        let report = graph.step(self.stored(self.coding.walks()), exec)?;
+        let rows = self.vectors.len();
+        if graph.crowded() && self.coding.give_up() {
+            if graph.linked_by_codes() && self.coding.links().is_none() {
+                graph.link_again();
+                self.repaired = report.done.min(rows);
+                return Ok((Stage::Relink(graph), Phase::Repair, self.repaired));
+            }
+            graph.repair_again();
+        } else if report.phase == BuildPhase::Done {
+            let arrays = Box::new(graph.finish());
+            return Ok((Stage::Done(Some(arrays)), Phase::Done, rows));
+        }
+        let done = self.repaired + share(rows - self.repaired, report);
+        Ok((Stage::Repair(graph), Phase::Repair, done))
     }
 
     /// Checks and normalises the next rows; how many are then ready.
@@ -344,6 +364,12 @@ pub(super) fn prepare_rows(
         None => Ok(end),
         Some((row, fault)) => Err(index::refuse_not_finite(&format!("row {row}"), fault)),
     }
+}
+
+/// As much of `rows` as is done of what is reported.
+#[allow(clippy::cast_possible_truncation)] // at most `rows`
+fn share(rows: usize, report: StepReport) -> usize {
+    (rows as u64 * report.done as u64 / report.total.max(1) as u64) as usize
 }
 
 /// A row to be prepared, and what stands in its way.

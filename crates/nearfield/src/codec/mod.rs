@@ -8,7 +8,7 @@
 //! └ Sq4Scorer     sq4       four bits a number
 //! Codes           codes     what both have in common: rows with terms, a query's code; Encoder makes them
 //! Estimate        estimate  a score by code as a distance
-//! pairs           rows of sq8 codes against each other, in tiles
+//! pairs           rows against each other, in tiles: of sq8 codes, or of vectors (vectors)
 //! Stored          all that is kept of the vectors: rows, and codes where there are any
 //! ```
 
@@ -19,6 +19,7 @@ mod float;
 pub mod pairs;
 pub mod sq4;
 pub mod sq8;
+mod vectors;
 
 pub use codes::{Codes, Form, QueryCode};
 pub use encoder::Encoder;
@@ -26,6 +27,7 @@ pub use estimate::Estimate;
 pub use float::F32Scorer;
 pub use sq4::Sq4Scorer;
 pub use sq8::Sq8Scorer;
+pub use vectors::Vectors;
 
 use crate::ids::Slot;
 use crate::matrix::Rows;

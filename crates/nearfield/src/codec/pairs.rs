@@ -1,4 +1,5 @@
-//! Rows of sq8 codes against each other, one by one or as blocks: what building a graph compares.
+//! Rows against each other, one by one or as blocks: what building a graph compares. By sq8 codes where
+//! there are any, as below, otherwise by the vectors themselves.
 //!
 //! ```text
 //! row a      c >> 1, + 64      0 … 127, as a query's codes are
@@ -11,15 +12,44 @@
 //! The bit that `a` loses is half a code on average, which the last term gives back.
 //!
 //! Invariants: Σ u c is an exact integer and the rest a handful of `f32` operations that no set
-//! fuses: scores have the same bits everywhere.
+//! fuses: scores by code have the same bits everywhere. A block holds rows of one kind, and compares
+//! itself with blocks of that kind.
 
 use super::codes::{Codes, Terms};
 use super::sq8;
+use super::vectors::{VectorBlock, Vectors};
 use crate::ids::Slot;
 use crate::kernels::{
     CODE_BLOCK, Kernels, Keys, PanelTerms, TILE_COLUMNS, TILE_ROWS, TILE_STEP, TileAt, pair_score,
     prefetch_row,
 };
+
+/// What rows are compared by.
+#[derive(Clone, Copy, Debug)]
+pub enum Basis<'a> {
+    /// Their codes, of sq8.
+    Codes(Codes<'a>),
+    /// Themselves.
+    Vectors(Vectors<'a>),
+}
+
+impl<'a> Basis<'a> {
+    /// Says that this row will be gathered soon.
+    pub fn prefetch(&self, slot: Slot) {
+        match self {
+            Self::Codes(codes) => prefetch_row(codes.row(slot)),
+            Self::Vectors(vectors) => prefetch_row(vectors.rows.row(slot)),
+        }
+    }
+
+    /// The codes, where rows are compared by these.
+    pub const fn codes(&self) -> Option<Codes<'a>> {
+        match self {
+            Self::Codes(codes) => Some(*codes),
+            Self::Vectors(_) => None,
+        }
+    }
+}
 
 /// A code with a bit less, as a query has them.
 #[inline]
@@ -39,11 +69,17 @@ pub struct PairBlock {
     wide: Vec<i8>,
     terms: Vec<Wide>,
     depth: usize,
+    vectors: VectorBlock,
 }
 
 impl PairBlock {
     /// Takes these rows; allocates only to grow.
-    pub fn gather(&mut self, codes: Codes<'_>, slots: impl Iterator<Item = Slot> + Clone) {
+    pub fn gather(&mut self, basis: Basis<'_>, slots: impl Iterator<Item = Slot> + Clone) {
+        let codes = match basis {
+            Basis::Vectors(vectors) => return self.vectors.gather(vectors, slots),
+            Basis::Codes(codes) => codes,
+        };
+        self.vectors.clear();
         self.narrow.clear();
         self.wide.clear();
         self.terms.clear();
@@ -75,6 +111,9 @@ impl PairBlock {
     /// The score of a pair; it is the first of the two that has a bit less.
     #[inline]
     pub fn score(&self, kernels: &Kernels, row: usize, other: usize) -> f32 {
+        if let Some(pair) = self.vectors.pair() {
+            return self.vectors.score(pair, row, other);
+        }
         let (narrow, terms) = self.narrow(row);
         let dot = (kernels.dot_u7i8)(narrow, self.wide(other));
         pair_score(terms, self.terms[other], dot)
@@ -83,6 +122,9 @@ impl PairBlock {
     /// Four scores, the same bits as four calls of [`score`](Self::score).
     #[inline]
     pub fn score4(&self, kernels: &Kernels, row: usize, others: [usize; 4]) -> [f32; 4] {
+        if let Some(pair) = self.vectors.pair() {
+            return self.vectors.score4(pair, row, others);
+        }
         let (narrow, terms) = self.narrow(row);
         let dots = (kernels.dot_u7i8_x4)(narrow, others.map(|other| self.wide(other)));
         std::array::from_fn(|at| pair_score(terms, self.terms[others[at]], dots[at]))
@@ -115,11 +157,17 @@ pub struct RowBlock {
     codes: Vec<u8>,
     terms: Vec<(f32, f32)>,
     depth: usize,
+    vectors: VectorBlock,
 }
 
 impl RowBlock {
     /// Takes these rows; allocates only to grow.
-    pub fn gather(&mut self, codes: Codes<'_>, slots: impl Iterator<Item = Slot> + Clone) {
+    pub fn gather(&mut self, basis: Basis<'_>, slots: impl Iterator<Item = Slot> + Clone) {
+        let codes = match basis {
+            Basis::Vectors(vectors) => return self.vectors.gather(vectors, slots),
+            Basis::Codes(codes) => codes,
+        };
+        self.vectors.clear();
         self.depth = depth(codes);
         self.codes.clear();
         self.terms.clear();
@@ -139,6 +187,7 @@ impl RowBlock {
 pub struct ColumnBlock {
     codes: Vec<[i8; TILE_STEP]>,
     panels: Vec<PanelTerms>,
+    vectors: VectorBlock,
 }
 
 /// Farther from everything than any row.
@@ -150,7 +199,12 @@ const NO_TERMS: PanelTerms = PanelTerms {
 
 impl ColumnBlock {
     /// Takes these rows; allocates only to grow.
-    pub fn gather(&mut self, codes: Codes<'_>, slots: impl ExactSizeIterator<Item = Slot> + Clone) {
+    pub fn gather(&mut self, basis: Basis<'_>, slots: impl ExactSizeIterator<Item = Slot> + Clone) {
+        let codes = match basis {
+            Basis::Vectors(vectors) => return self.vectors.gather(vectors, slots),
+            Basis::Codes(codes) => codes,
+        };
+        self.vectors.clear();
         let steps = depth(codes) / TILE_STEP;
         let panels = slots.len().div_ceil(TILE_COLUMNS);
         self.codes.clear();
@@ -178,7 +232,10 @@ impl ColumnBlock {
 
     /// Panels there are; the last may have columns that are no rows, farther than any row is.
     pub const fn panels(&self) -> usize {
-        self.panels.len()
+        match self.vectors.pair() {
+            Some(_) => self.vectors.len().div_ceil(TILE_COLUMNS),
+            None => self.panels.len(),
+        }
     }
 }
 
@@ -194,6 +251,12 @@ pub fn nearest(
     (by_row, by_column): (&mut [Keys], &mut [Keys]),
 ) {
     let (first, depth) = (at.row as usize, rows.depth);
+    if let Some(pair) = rows.vectors.pair() {
+        let mut scores = [0.0; TILE_ROWS * TILE_COLUMNS];
+        let columns = (&columns.vectors, panel * TILE_COLUMNS);
+        let count = rows.vectors.tile(pair, first, columns, &mut scores);
+        return (kernels.scores_nearest)(&scores, count, at, by_row, by_column);
+    }
     let steps = depth / TILE_STEP * TILE_COLUMNS;
     let mut dots = [0; TILE_ROWS * TILE_COLUMNS];
     (kernels.tile_u7i8)(

@@ -1,4 +1,4 @@
-//! The steps of a build: whole levels at once (`bulk`) where there are codes, otherwise in rounds. Every member of a round walks the graph as the round found it, in parallel;
+//! The steps of a build: whole levels at once (`bulk`), or in rounds where rows are few. Every member of a round walks the graph as the round found it, in parallel;
 //! then links are made in a fixed order. Threads share no mutable state and cannot change the result.
 //!
 //! ```text
@@ -16,7 +16,8 @@ use super::prune::{Contender, Rule};
 use super::repair::{Repair, Site};
 use super::view::FrozenArrays;
 use super::{CROWD_MIN, plan, twins, walk};
-use crate::codec::{F32Scorer, Scorer, Stored, by_code};
+use crate::codec::pairs::Basis;
+use crate::codec::{F32Scorer, Scorer, Stored, Vectors, by_code};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::ids::{NO_SLOT, Slot};
@@ -77,7 +78,12 @@ pub struct HnswBuilder {
     ef_construction: usize,
     phase: BuildPhase,
     order: Vec<Slot>,
-    inserted: usize,
+    /// Rows that have links.
+    linked: usize,
+    /// How many had when all were taken back, to be made again by the vectors.
+    resumed: usize,
+    /// For inner products, what makes them distances.
+    lift: Vec<f32>,
     twins: Option<Vec<u32>>,
     draft: Draft,
     scratch: ScratchPool,
@@ -162,13 +168,18 @@ impl HnswBuilder {
             crowded: false,
             ef_construction: params.ef_construction.max(params.m),
             phase: BuildPhase::Link,
-            inserted: 0,
+            linked: 0,
+            resumed: 0,
+            lift: match metric {
+                Metric::Ip if Bulk::suits(order.len()) => bulk::lift(rows, exec),
+                _ => Vec::new(),
+            },
             twins: twins.next,
             draft: Draft::new(above, params.m),
             scratch: ScratchPool::new(rows.dim()),
             proposals: Vec::new(),
             near: Near::new(0, 0),
-            bulk: Bulk::suits(order.len(), metric)
+            bulk: Bulk::suits(order.len())
                 .then(|| Bulk::new(params.seed, params.m, params.ef_construction)),
             enrich: None,
             repair: None,
@@ -194,14 +205,21 @@ impl HnswBuilder {
         self.linked_by_codes
     }
 
-    /// Takes all links back; rows are then inserted by what steps are given.
+    /// Takes all links back; rows are then linked by what steps are given.
     pub fn link_again(&mut self) {
         self.order.sort_unstable();
         self.order = plan::order(self.seed, &self.order, self.m);
-        self.draft.clear();
-        (self.bulk, self.repair) = (None, None);
-        (self.inserted, self.phase) = (0, BuildPhase::Link);
+        self.begin_linking();
+        self.repair = None;
+        (self.linked, self.resumed, self.phase) = (0, 0, BuildPhase::Link);
         (self.crowded, self.linked_by_codes) = (false, false);
+    }
+
+    /// Starts with no links.
+    fn begin_linking(&mut self) {
+        self.draft.clear();
+        self.bulk = Bulk::suits(self.order.len())
+            .then(|| Bulk::new(self.seed, self.m, self.ef_construction));
     }
 
     /// Forgets what was met with codes that are given up; repairing searches for every row again.
@@ -221,19 +239,19 @@ impl HnswBuilder {
                 if let Some(report) = self.at_once(stored, exec) {
                     return Ok(report);
                 }
-                let start = self.inserted;
+                let start = self.linked;
                 if start == 0 {
                     self.near = Near::new(stored.rows.len(), 2 * self.m);
                 }
-                while self.inserted < total && self.inserted - start < STEP_ROWS_MIN {
+                while self.linked < total && self.linked - start < STEP_ROWS_MIN {
                     self.round(stored, exec)?;
                 }
-                if self.inserted == total {
+                if self.linked == total {
                     self.phase = BuildPhase::Repair;
                 }
                 return Ok(StepReport {
                     phase: BuildPhase::Link,
-                    done: self.inserted,
+                    done: self.linked,
                     total,
                 });
             }
@@ -256,39 +274,53 @@ impl HnswBuilder {
         })
     }
 
-    /// A step of building whole levels at once, which takes codes; `None` where rows are inserted.
+    /// A step of building whole levels at once; `None` where rows are inserted.
     fn at_once(&mut self, stored: Stored<'_>, exec: Exec<'_>) -> Option<StepReport> {
-        let codes = stored.codes?;
+        let bulk = self.bulk.as_mut()?;
+        let vectors = |metric: Metric, lift| {
+            Basis::Vectors(Vectors {
+                rows: stored.rows,
+                pair: metric.score_pair(self.kernels),
+                lift,
+            })
+        };
+        let (basis, lifted) = match (self.metric, stored.codes) {
+            (Metric::Ip, _) => (
+                vectors(Metric::Ip, &[]),
+                Some(vectors(Metric::L2, &self.lift)),
+            ),
+            (_, Some(codes)) if !self.crowded => (Basis::Codes(codes), None),
+            // Rows at unit length too: a product has lost the bits that tell near ones apart.
+            _ => (vectors(Metric::L2, &[]), None),
+        };
         let site = bulk::Site {
             stored,
-            codes,
+            basis,
+            lifted,
             metric: self.metric,
             kernels: self.kernels,
             exec,
         };
         let total = self.order.len();
-        let done = match self
-            .bulk
-            .as_mut()?
-            .step(&mut self.draft, &site, &self.order)
-        {
-            Turn::Going(done) => total * done / 1000,
+        match bulk.step(&mut self.draft, &site, &self.order) {
+            Turn::Going(done) => {
+                self.linked = self.resumed + (total - self.resumed) * done / 1000;
+            }
             Turn::Linked => {
                 let entry = self.entry();
+                self.linked_by_codes = basis.codes().is_some();
                 self.order = self.bulk.take()?.into_order(entry);
                 self.phase = BuildPhase::Repair;
-                self.linked_by_codes = true;
-                total
+                self.linked = total;
             }
             Turn::Crowded => {
-                self.bulk = None;
-                self.draft.clear();
-                0
+                self.begin_linking();
+                (self.crowded, self.resumed) = (true, self.linked);
             }
-        };
+        }
         Some(StepReport {
             phase: BuildPhase::Link,
-            done,
+            done: self.linked,
             total,
         })
     }
@@ -342,13 +374,13 @@ impl HnswBuilder {
     }
 
     fn round(&mut self, stored: Stored<'_>, exec: Exec<'_>) -> Result<()> {
-        let len = plan::round_len(self.inserted, self.order.len());
-        let members = self.inserted..self.inserted + len;
-        if self.inserted > 0 {
+        let len = plan::round_len(self.linked, self.order.len());
+        let members = self.linked..self.linked + len;
+        if self.linked > 0 {
             self.propose(stored, exec, members.clone())?;
             self.link(stored.rows, exec, members.clone());
         }
-        self.inserted = members.end;
+        self.linked = members.end;
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //! in rounds so that threads cannot change the result, and frozen into arrays that are the file's sections.
 //!
 //! ```text
-//! build   rows ─ twins ─ plan ─┬─► bulk (leaves, all pairs, trim: where there are codes) ─ repair ─► FrozenArrays
+//! build   rows ─ twins ─ plan ─┬─► bulk (leaves, all pairs, trim: from 4,096 rows on) ─ repair ─► FrozenArrays
 //!                              ├─► propose (walk the frozen past, in parallel)
 //!                              └─◄ link    (own rows, then reverse edges, prune) ─ … ─ enrich ─ repair ─► FrozenArrays
 //! open    sections ─ GraphView ─ check::validate ─► walk::search
@@ -14,7 +14,7 @@
 //! | `twins` | rows equal bit for bit, and their chains |
 //! | `plan` | levels, insertion order and rounds: functions of seed and number, not of threads |
 //! | `build` | [`HnswBuilder`]: the steps |
-//! | `bulk` | whole levels at once, where there are codes |
+//! | `bulk` | whole levels at once |
 //! | `draft` | the growing graph with its link scores |
 //! | `prune` | which neighbours to keep |
 //! | `grow` | [`GrowingGraph`]: batches into a graph that is searched meanwhile |

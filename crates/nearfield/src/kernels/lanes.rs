@@ -142,6 +142,10 @@ macro_rules! table {
                 tile_nearest(dots, terms, at, by_row, by_column);
             },
             // SAFETY: as above.
+            scores_nearest: |scores, rows, at, by_row, by_column| unsafe {
+                scores_nearest(scores, rows, at, by_row, by_column);
+            },
+            // SAFETY: as above.
             dot_u7u4: |query, row| unsafe { dot_nibbles(query, row) },
             // SAFETY: as above.
             dot_u7u4_x4: |query, rows| unsafe { dot_nibbles_x4(query, rows) },
@@ -180,6 +184,17 @@ macro_rules! table {
             by_column: &mut [crate::kernels::Keys],
         ) {
             crate::kernels::nearest::keep(dots, terms, at, by_row, by_column);
+        }
+
+        #[target_feature(enable = $features)]
+        fn scores_nearest(
+            scores: &[f32; crate::kernels::TILE_ROWS * crate::kernels::TILE_COLUMNS],
+            rows: usize,
+            at: crate::kernels::TileAt,
+            by_row: &mut [crate::kernels::Keys],
+            by_column: &mut [crate::kernels::Keys],
+        ) {
+            crate::kernels::nearest::keep_scores(scores, rows, at, by_row, by_column);
         }
 
         products::code_entries!($products, $columns, $features);

@@ -109,6 +109,16 @@ pub type TileNearest = fn(
     by_column: &mut [Keys],
 );
 
+/// As [`TileNearest`], of a tile's scores themselves, of which so many rows count (at most
+/// [`TILE_ROWS`], asserted).
+pub type ScoresNearest = fn(
+    &[f32; TILE_ROWS * TILE_COLUMNS],
+    rows: usize,
+    TileAt,
+    by_row: &mut [Keys],
+    by_column: &mut [Keys],
+);
+
 /// What the rows of a panel have beside their codes, side by side too.
 #[derive(Clone, Copy, Debug)]
 pub struct PanelTerms {
@@ -238,6 +248,8 @@ pub struct Kernels {
     pub tile_u7i8: CodeTile,
     /// The nearest of a tile's rows and columns.
     pub tile_nearest: TileNearest,
+    /// The nearest of a tile of scores.
+    pub scores_nearest: ScoresNearest,
     /// Inner product of codes of four bits.
     pub dot_u7u4: NibblePair,
     /// Four inner products of codes of four bits.

@@ -24,7 +24,6 @@ const SIGN: u32 = 1 << 31;
 /// # Panics
 /// Where `by_row` is no whole number of keys for each row of the tile.
 #[inline(always)]
-#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // places in a tile
 pub(super) fn keep(
     dots: &[i32; TILE_ROWS * TILE_COLUMNS],
     (rows, columns): (&[(f32, f32)], &PanelTerms),
@@ -32,20 +31,48 @@ pub(super) fn keep(
     by_row: &mut [Keys],
     by_column: &mut [Keys],
 ) {
-    let near = by_row.len() / rows.len().max(1);
-    assert!(
-        rows.len() <= TILE_ROWS && by_row.len() == near * rows.len(),
-        "{} lists of {} rows",
-        by_row.len(),
-        rows.len()
-    );
     let dots = dots.as_chunks::<TILE_COLUMNS>().0;
-    for (row, (dots, &terms)) in dots.iter().zip(rows).enumerate() {
+    let score = |row: usize, lane: usize| {
+        let column = (columns.bias[lane], columns.scale[lane], columns.sum[lane]);
+        pair_score(rows[row], column, dots[row][lane])
+    };
+    keep_by(score, rows.len(), at, by_row, by_column);
+}
+
+/// As [`keep`], of the scores themselves, `rows` rows of which count.
+#[inline(always)]
+pub(super) fn keep_scores(
+    scores: &[f32; TILE_ROWS * TILE_COLUMNS],
+    rows: usize,
+    at: TileAt,
+    by_row: &mut [Keys],
+    by_column: &mut [Keys],
+) {
+    let scores = scores.as_chunks::<TILE_COLUMNS>().0;
+    let score = |row: usize, lane: usize| scores[row][lane];
+    keep_by(score, rows, at, by_row, by_column);
+}
+
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // places in a tile
+fn keep_by(
+    score: impl Fn(usize, usize) -> f32,
+    rows: usize,
+    at: TileAt,
+    by_row: &mut [Keys],
+    by_column: &mut [Keys],
+) {
+    let near = by_row.len() / rows.max(1);
+    assert!(
+        rows <= TILE_ROWS && by_row.len() == near * rows,
+        "{} lists of {rows} rows",
+        by_row.len(),
+    );
+    for row in 0..rows {
         let from = at.from + row as i32;
         let mut keys = [0; TILE_COLUMNS];
         for (lane, key) in keys.iter_mut().enumerate() {
-            let column = (columns.bias[lane], columns.scale[lane], columns.sum[lane]);
-            let score = pair_score(terms, column, dots[lane]);
+            let score = score(row, lane);
             // What is none, or infinite, is as far as can be: a NaN has no bits of its own to compare.
             let score = if score < f32::MAX { score } else { f32::MAX };
             let bits = score.to_bits();

@@ -13,6 +13,7 @@ pub static KERNELS: Kernels = Kernels {
     dot_u7i8_x4: |query, rows| rows.map(|row| dot_u7i8(query, row)),
     tile_u7i8,
     tile_nearest: nearest::keep,
+    scores_nearest: nearest::keep_scores,
     dot_u7u4,
     dot_u7u4_x4: |query, rows| rows.map(|row| dot_u7u4(query, row)),
 };

@@ -12,8 +12,7 @@
 
 use super::partition::LEAF_MAX;
 use super::reservoir::Reservoirs;
-use crate::codec::Codes;
-use crate::codec::pairs::{self, ColumnBlock, RowBlock};
+use crate::codec::pairs::{self, Basis, ColumnBlock, RowBlock};
 use crate::ids::Slot;
 use crate::kernels::{Kernels, Keys, TILE_COLUMNS, TILE_ROWS, TileAt, place_and_score};
 use crate::search::Candidate;
@@ -44,14 +43,14 @@ pub struct LeafScratch {
 pub fn meet(
     members: &[u32],
     slots: &[Slot],
-    (codes, kernels): (Codes<'_>, &Kernels),
+    (basis, kernels): (Basis<'_>, &Kernels),
     near: usize,
     reservoirs: &Reservoirs,
     scratch: &mut LeafScratch,
 ) {
     let of = |&member: &u32| slots[member as usize];
-    scratch.rows.gather(codes, members.iter().map(of));
-    scratch.columns.gather(codes, members.iter().map(of));
+    scratch.rows.gather(basis, members.iter().map(of));
+    scratch.columns.gather(basis, members.iter().map(of));
     scratch.compare(members.len(), near, kernels);
     scratch.nearest.clear();
     for member in 0..members.len() {

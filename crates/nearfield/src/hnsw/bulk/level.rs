@@ -14,7 +14,6 @@ use super::reservoir::Reservoirs;
 use super::share::InDegrees;
 use super::trim::{self, TrimScratch};
 use super::{Plan, Site};
-use crate::codec::Codes;
 use crate::codec::pairs::ColumnBlock;
 use crate::hnsw::draft::Draft;
 use crate::hnsw::prune::Contender;
@@ -77,7 +76,7 @@ enum Stage {
 
 impl Level {
     /// A level of these slots, at least two and ascending.
-    pub fn new(number: u32, slots: Vec<Slot>, mut plan: Plan, codes: Codes<'_>) -> Self {
+    pub fn new(number: u32, slots: Vec<Slot>, mut plan: Plan, site: &Site<'_>) -> Self {
         let rows = u32::try_from(slots.len()).expect("rows are counted by slots");
         let all: Vec<u32> = (0..rows).collect();
         let mut leaders = Leaders::default();
@@ -94,9 +93,14 @@ impl Level {
             }
             plan.fan[0] = plan.fan[0].min(count);
             let leads = partition::leaders(plan.seed, 0, &all, count);
-            leaders.set(&leads, &slots, codes);
-            // Three of a leaf for M 16: short links fill the rows where it is more.
-            (Stage::Assign(0), (3 * plan.m).div_ceil(16).max(2))
+            leaders.set(&leads, &slots, site.space());
+            let near = match site.lifted {
+                // Three of a leaf for M 16: short links fill the rows where it is more.
+                None => 3,
+                // The largest products are few rows' in every leaf.
+                Some(_) => 5,
+            };
+            (Stage::Assign(0), (near * plan.m).div_ceil(16).max(2))
         };
         let joined = match stage {
             Stage::Assign(_) => vec![0; slots.len() * plan.fan[0]],
@@ -204,7 +208,7 @@ impl Level {
             || (ColumnBlock::default(), vec![[0; TILE_COLUMNS]; fan]),
             |(block, nearest), at, out| {
                 let some = &slots[at * ASSIGN_GRAIN..][..out.len() / fan];
-                block.gather(site.codes, some.iter().copied());
+                block.gather(site.space(), some.iter().copied());
                 for (panel, out) in out.chunks_mut(fan * TILE_COLUMNS).enumerate() {
                     leaders.nearest((block, panel), site.kernels, nearest);
                     for (column, out) in out.chunks_exact_mut(fan).enumerate() {
@@ -242,7 +246,7 @@ impl Level {
 
     fn meet(&self, buckets: Vec<Vec<u32>>, site: &Site<'_>) {
         let (slots, plan, near) = (&self.slots, self.plan, self.near);
-        let compared = (site.codes, site.kernels);
+        let (space, compared) = ((site.space(), site.kernels), (site.basis, site.kernels));
         let mut splits: Vec<_> = buckets
             .into_iter()
             .map(|bucket| (bucket, Vec::new()))
@@ -253,7 +257,7 @@ impl Level {
             SplitScratch::default,
             |scratch, _, (bucket, leaves)| {
                 let bucket = (std::mem::take(bucket), 1, plan.fan[1]);
-                partition::split(plan.seed, bucket, slots, compared, scratch, leaves);
+                partition::split(plan.seed, bucket, slots, space, scratch, leaves);
             },
         );
         let mut leaves: Vec<_> = splits.into_iter().flat_map(|(_, leaves)| leaves).collect();
@@ -283,7 +287,7 @@ impl Level {
                 for met in &mut scratch.met {
                     *met = this.candidate(*met);
                 }
-                trim::trim((site.codes, site.kernels), width, scratch, kept);
+                trim::trim(site, this.slots[row], width, scratch, kept);
                 *crowded = this.number == 0 && trim::crowded(site, this.slots[row], scratch);
             },
         );
@@ -348,6 +352,102 @@ impl Level {
                 };
                 draft.push(self.slots[row as usize], self.number, contender);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::pairs::Basis;
+    use crate::codec::{Stored, Vectors};
+    use crate::exec::Exec;
+    use crate::hnsw::bulk;
+    use crate::kernels::kernels;
+    use crate::matrix::Matrix;
+    use crate::metric::Metric;
+    use crate::rng;
+
+    const ROWS: usize = 20_000;
+    const DIM: usize = 16;
+
+    type Value<'a> = &'a dyn Fn(usize, usize) -> f32;
+
+    /// Pairs that are compared for level 0 before rows are trimmed.
+    fn work(metric: Metric, value: Value<'_>) -> usize {
+        let mut rows = Matrix::try_new(ROWS, DIM).unwrap();
+        for row in 0..ROWS {
+            let numbers = rows.row_mut(Slot::try_from(row).unwrap()).iter_mut();
+            numbers.enumerate().for_each(|(at, x)| *x = value(row, at));
+        }
+        let stored = Stored::from(rows.rows());
+        let lifts = bulk::lift(rows.rows(), Exec::Serial);
+        let vectors = |metric: Metric, lift| {
+            Basis::Vectors(Vectors {
+                rows: stored.rows,
+                pair: metric.score_pair(kernels(None)),
+                lift,
+            })
+        };
+        let site = Site {
+            stored,
+            basis: vectors(metric, &[]),
+            lifted: (metric == Metric::Ip).then(|| vectors(Metric::L2, &lifts)),
+            metric,
+            kernels: kernels(None),
+            exec: Exec::Serial,
+        };
+        let plan = Plan {
+            seed: 1,
+            m: 16,
+            fan: [8, 2],
+        };
+        let mut draft = Draft::new(vec![0; ROWS + 1], 16);
+        let slots = (0..).take(ROWS).collect();
+        let mut level = Level::new(0, slots, plan, &site);
+        while matches!(level.stage, Stage::Assign(_)) {
+            level.step(&mut draft, &site);
+        }
+        let Stage::Leaves(buckets, count) = std::mem::replace(&mut level.stage, Stage::Done) else {
+            panic!("buckets come after leaders");
+        };
+        let (mut scratch, mut leaves) = (SplitScratch::default(), Vec::new());
+        for bucket in buckets {
+            let compared = (site.space(), site.kernels);
+            let bucket = (bucket, 1, level.plan.fan[1]);
+            partition::split(1, bucket, &level.slots, compared, &mut scratch, &mut leaves);
+        }
+        let pairs: usize = leaves.iter().map(|leaf| leaf.len() * leaf.len() / 2).sum();
+        ROWS * count + scratch.compared + pairs
+    }
+
+    #[test]
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // small numbers
+    fn no_data_takes_three_times_the_work() {
+        let random = |row: usize, at: usize| {
+            let bits = rng::value(1, row as u64, at as u64) >> 40;
+            bits as f32 / (1 << 23) as f32 - 1.0
+        };
+        // From 1 to 20,000 times as long, few of them long.
+        let tail = |row: usize, at: usize| random(row, at) * ROWS as f32 / (row + 1) as f32;
+        let clean = work(Metric::L2, &random);
+        let sets: [(&str, Metric, Value<'_>); 6] = [
+            ("all equal", Metric::L2, &|_, at| at as f32),
+            ("one dimension", Metric::L2, &|row, at| {
+                if at == 3 { row as f32 } else { 0.0 }
+            }),
+            ("heavy tails", Metric::L2, &tail),
+            ("heavy tails", Metric::Ip, &tail),
+            ("one dimension", Metric::Ip, &|row, at| {
+                if at == 3 { row as f32 } else { 0.0 }
+            }),
+            ("a row far longer than all", Metric::Ip, &|row, at| {
+                random(row, at) * if row == 77 { 1e6 } else { 1.0 }
+            }),
+        ];
+        for (name, metric, value) in sets {
+            let took = work(metric, value);
+            assert!(took <= 3 * clean, "{name}, {metric:?}: {took} of {clean}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Building whole levels at once, without a walk: blocks of integer products over the codes.
+//! Building whole levels at once, without a walk: blocks of integer products over the codes, or of sums over
+//! the vectors where there are no codes, where these cannot tell rows apart, and for inner products.
 //!
 //! ```text
 //! rows ── partition ─► overlapping leaves ── all pairs of a leaf ─► reservoirs ── trim ─► links
@@ -6,37 +7,45 @@
 //!         joins its nearest                    of each member         a row has met    a row keeps
 //! ```
 //! `PiPNN` ("Pick-in-Partitions Nearest Neighbours", arXiv 2602.21247) with three changes: products are
-//! of 8-bit codes, reservoirs keep the nearest in place of hashed buckets, and places that trimming
+//! of 8-bit codes where they can be, reservoirs keep the nearest in place of hashed buckets, and places that trimming
 //! left free go to the rows that fewest link to. An upper level is built in the same way
 //! from its own rows.
 //!
 //! Invariants: nothing depends on the number of threads, for a reservoir holds the same whatever the
-//! order of offers; nor on the processor, for scores are made of exact sums. A row is in a bounded
+//! order of offers; nor, by codes, on the processor, for scores are made of exact sums (sums over vectors are
+//! those of [`kernels`](crate::kernels): one for fused sets, one for the others). A row is in a bounded
 //! number of leaves, so time and memory do not depend on what the data looks like.
+//!
+//! By inner product, pairs are near whose product is large, but such rows are no neighbours of each other: leaves
+//! are cut, and links kept apart, by the distances that `lift` makes of products.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `level` | the steps of one level |
 //! | `partition` | leaders and leaves |
 //! | `leaf` | all pairs |
+//! | `lift` | inner products as distances |
 //! | `reservoir` | what rows have met |
 //! | `share` | who gets the places that are left free |
 //! | `trim` | which to keep, and rows that codes cannot tell apart |
 
 mod leaf;
 mod level;
+mod lift;
 mod partition;
 mod reservoir;
 mod share;
 mod trim;
 
 use super::draft::Draft;
-use crate::codec::{Codes, Stored};
+use crate::codec::Stored;
+use crate::codec::pairs::Basis;
 use crate::exec::Exec;
 use crate::ids::Slot;
 use crate::kernels::Kernels;
 use crate::metric::Metric;
 use level::Level;
+pub use lift::lift;
 
 /// Rows from which a graph is built at once. Below, inserting row by row takes a fraction of a second,
 /// and the few leaves there would be overlap too little.
@@ -49,8 +58,10 @@ const EF_A_BUCKET: usize = 25;
 pub struct Site<'a> {
     /// The vectors.
     pub stored: Stored<'a>,
-    /// Their codes.
-    pub codes: Codes<'a>,
+    /// What pairs are scored by.
+    pub basis: Basis<'a>,
+    /// What tells how far rows are from each other, where scores are no distances.
+    pub lifted: Option<Basis<'a>>,
     /// How they are compared.
     pub metric: Metric,
     /// What compares codes.
@@ -89,11 +100,17 @@ pub struct Bulk {
     order: Vec<Slot>,
 }
 
+impl<'a> Site<'a> {
+    /// What leaves are cut and links are parted by.
+    fn space(&self) -> Basis<'a> {
+        self.lifted.unwrap_or(self.basis)
+    }
+}
+
 impl Bulk {
-    /// Whether so many rows are built at once by this metric. The nearest by inner product are no
-    /// neighbours of each other, so leaves would miss them: such graphs are built row by row.
-    pub fn suits(rows: usize, metric: Metric) -> bool {
-        rows >= ROWS_MIN && metric != Metric::Ip
+    /// Whether so many rows are built at once.
+    pub const fn suits(rows: usize) -> bool {
+        rows >= ROWS_MIN
     }
 
     /// A build of graphs with `m` links, twice as many on level 0.
@@ -123,7 +140,7 @@ impl Bulk {
                 return Turn::Linked;
             }
             slots.sort_unstable();
-            self.level = Some(Level::new(self.next, slots, self.plan, site.codes));
+            self.level = Some(Level::new(self.next, slots, self.plan, site));
             let done = self.done();
             self.next += 1;
             return Turn::Going(done);

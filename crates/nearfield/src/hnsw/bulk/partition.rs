@@ -9,8 +9,7 @@
 //! Invariants: leaders are a function of seed, bucket and depth; members stay in ascending order; a
 //! row is in at most `fan[0] · fan[1]` leaves, so time and memory are bounded whatever the data is.
 
-use crate::codec::Codes;
-use crate::codec::pairs::{self, ColumnBlock, RowBlock};
+use crate::codec::pairs::{self, Basis, ColumnBlock, RowBlock};
 use crate::ids::Slot;
 use crate::kernels::{Kernels, Keys, TILE_COLUMNS, TILE_ROWS, TileAt};
 use crate::rng;
@@ -19,6 +18,11 @@ use crate::rng;
 pub const LEAF_MAX: usize = 512;
 /// Members a leaf is meant to have: leaders are as many as make it so on average.
 pub const LEAF_AIM: usize = 256;
+/// Leaders of one bucket at most: where data makes a bucket large, its rows are not compared with ever more
+/// of them, but carved again.
+const LEADERS_MAX: usize = 512;
+/// Members that are gathered at a time.
+const GATHERED: usize = 16 * TILE_COLUMNS;
 /// Levels of carving after which what is left is cut by the order of its members.
 const DEPTH_MAX: usize = 8;
 const STREAM_LEADERS: u64 = 3;
@@ -67,9 +71,9 @@ impl Leaders {
     }
 
     /// Takes these leaders.
-    pub fn set(&mut self, leaders: &[u32], slots: &[Slot], codes: Codes<'_>) {
+    pub fn set(&mut self, leaders: &[u32], slots: &[Slot], basis: Basis<'_>) {
         self.rows
-            .gather(codes, leaders.iter().map(|&leader| slots[leader as usize]));
+            .gather(basis, leaders.iter().map(|&leader| slots[leader as usize]));
         self.count = leaders.len();
     }
 
@@ -105,6 +109,9 @@ pub struct SplitScratch {
     rows: ColumnBlock,
     leaders: Leaders,
     nearest: Vec<Keys>,
+    /// Pairs of a member and a leader.
+    #[cfg(test)]
+    pub compared: usize,
 }
 
 /// Cuts a bucket into leaves of at most [`LEAF_MAX`] members, `fan` a member at first.
@@ -112,7 +119,7 @@ pub fn split(
     seed: u64,
     (members, depth, fan): (Vec<u32>, usize, usize),
     slots: &[Slot],
-    (codes, kernels): (Codes<'_>, &Kernels),
+    (basis, kernels): (Basis<'_>, &Kernels),
     scratch: &mut SplitScratch,
     leaves: &mut Vec<Vec<u32>>,
 ) {
@@ -122,22 +129,28 @@ pub fn split(
         }
         return;
     }
-    let count = (fan * members.len()).div_ceil(LEAF_AIM).max(2);
+    let count = (fan * members.len()).div_ceil(LEAF_AIM);
+    let count = count.clamp(2, LEADERS_MAX);
     let leads = leaders(seed, depth, &members, count);
-    scratch.leaders.set(&leads, slots, codes);
-    scratch
-        .rows
-        .gather(codes, members.iter().map(|&member| slots[member as usize]));
+    scratch.leaders.set(&leads, slots, basis);
     scratch.nearest.resize(fan, [0; TILE_COLUMNS]);
     let mut parts = vec![Vec::new(); leads.len()];
-    for (panel, some) in members.chunks(TILE_COLUMNS).enumerate() {
-        let rows = (&scratch.rows, panel);
-        scratch.leaders.nearest(rows, kernels, &mut scratch.nearest);
-        for (column, &member) in some.iter().enumerate() {
-            for nearest in &scratch.nearest {
-                parts[nearest[column] as usize].push(member);
+    for members in members.chunks(GATHERED) {
+        let slots = members.iter().map(|&member| slots[member as usize]);
+        scratch.rows.gather(basis, slots);
+        for (panel, some) in members.chunks(TILE_COLUMNS).enumerate() {
+            let rows = (&scratch.rows, panel);
+            scratch.leaders.nearest(rows, kernels, &mut scratch.nearest);
+            for (column, &member) in some.iter().enumerate() {
+                for nearest in &scratch.nearest {
+                    parts[nearest[column] as usize].push(member);
+                }
             }
         }
+    }
+    #[cfg(test)]
+    {
+        scratch.compared += members.len() * leads.len();
     }
     for part in parts {
         if part.len() <= LEAF_MAX {
@@ -151,7 +164,7 @@ pub fn split(
             );
         } else {
             let part = (part, depth + 1, 1);
-            split(seed, part, slots, (codes, kernels), scratch, leaves);
+            split(seed, part, slots, (basis, kernels), scratch, leaves);
         }
     }
 }
@@ -183,7 +196,7 @@ mod tests {
         let slots: Vec<Slot> = (0..5000).collect();
         let mut leaves = Vec::new();
         let bucket = (slots.clone(), 1, 2);
-        let compared = (codes.view(), kernels(None));
+        let compared = (Basis::Codes(codes.view()), kernels(None));
         split(
             1,
             bucket,

@@ -4,10 +4,10 @@
 
 use super::Site;
 use crate::codec::pairs::PairBlock;
-use crate::codec::{Codes, QueryCode, Scorer, Sq8Scorer};
+use crate::codec::{QueryCode, Scorer, Sq8Scorer};
 use crate::hnsw::CROWD_MIN;
 use crate::ids::Slot;
-use crate::kernels::{Kernels, prefetch_row};
+use crate::kernels::Kernels;
 use crate::search::Candidate;
 
 /// How much nearer a kept one must be, in squared distances. What rows have met here is all near, so
@@ -26,9 +26,10 @@ pub struct TrimScratch {
     query: QueryCode,
 }
 
-/// Keeps at most `width` of `scratch.met`.
+/// Keeps at most `width` of `scratch.met`, which a row has met.
 pub fn trim(
-    (codes, kernels): (Codes<'_>, &Kernels),
+    site: &Site<'_>,
+    slot: Slot,
     width: usize,
     scratch: &mut TrimScratch,
     out: &mut Vec<Candidate>,
@@ -37,15 +38,22 @@ pub fn trim(
         met, block, kept, ..
     } = scratch;
     kept.clear();
+    let (space, kernels) = (site.space(), site.kernels);
     for candidate in &*met {
-        prefetch_row(codes.row(candidate.slot()));
+        space.prefetch(candidate.slot());
     }
-    block.gather(codes, met.iter().map(|candidate| candidate.slot()));
+    // The row itself comes last, where what it has met are no distances from it.
+    let itself = site.lifted.map(|_| slot);
+    block.gather(space, met.iter().map(|met| met.slot()).chain(itself));
     for (at, candidate) in met.iter().enumerate() {
         if kept.len() == width {
             break;
         }
-        if !shadowed(block, kernels, (at, candidate.score()), kept) {
+        let own = match itself {
+            None => candidate.score(),
+            Some(_) => block.score(kernels, at, met.len()),
+        };
+        if !shadowed(block, kernels, (at, own), kept) {
             kept.push(at);
         }
     }
@@ -67,21 +75,20 @@ fn shadowed(block: &PairBlock, kernels: &Kernels, (at, own): (usize, f32), kept:
 
 /// Whether the row stands in a crowd: a search for it, by code, finds many others as near.
 pub fn crowded(site: &Site<'_>, slot: Slot, scratch: &mut TrimScratch) -> bool {
-    let Some(met) = scratch.met.get(..CROWD_MIN - 1) else {
+    let (Some(codes), Some(met)) = (site.basis.codes(), scratch.met.get(..CROWD_MIN - 1)) else {
         return false;
     };
     // The bit a row loses shifts a squared distance by about its length times the scale, and what codes
     // leave out is below dim times the scale squared. Most rows are far beyond both.
-    let terms = site.codes.terms(slot);
+    let terms = codes.terms(slot);
     #[allow(clippy::cast_precision_loss)] // at most DIM_MAX
-    let blur =
-        terms.scale * (4.0 * terms.bias.sqrt() + site.codes.centre().len() as f32 * terms.scale);
+    let blur = terms.scale * (4.0 * terms.bias.sqrt() + codes.centre().len() as f32 * terms.scale);
     if met.last().is_none_or(|last| last.score() > blur) {
         return false;
     }
     let vector = site.stored.rows.row(slot);
-    scratch.query.set(site.metric, vector, site.codes);
-    let scorer = Sq8Scorer::new(site.codes, &scratch.query, site.kernels);
+    scratch.query.set(site.metric, vector, codes);
+    let scorer = Sq8Scorer::new(codes, &scratch.query, site.kernels);
     let own = scorer.score(slot);
     met.iter().all(|other| scorer.score(other.slot()) <= own)
 }

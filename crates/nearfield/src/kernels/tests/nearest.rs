@@ -3,7 +3,7 @@
 use super::replay;
 use super::values::Random;
 use crate::kernels::{
-    Keys, PanelTerms, TILE_COLUMNS, TILE_ROWS, TileAt, pair_score, place_and_score,
+    Kernels, Keys, PanelTerms, TILE_COLUMNS, TILE_ROWS, TileAt, pair_score, place_and_score,
 };
 
 const MASK: u32 = 511;
@@ -65,7 +65,8 @@ impl Case {
         }
     }
 
-    fn lists(&self, kernel: crate::kernels::TileNearest, near: [usize; 2]) -> [Vec<Keys>; 2] {
+    /// The lists of a kernel, of the one over scores where `scored`.
+    fn lists(&self, table: &Kernels, near: [usize; 2], scored: bool) -> [Vec<Keys>; 2] {
         let [mut by_row, mut by_column] =
             [ROWS * near[0], PANELS * near[1]].map(|lists| vec![[u32::MAX; TILE_COLUMNS]; lists]);
         for (block, terms) in self.rows.chunks(TILE_ROWS).enumerate() {
@@ -83,14 +84,19 @@ impl Case {
                     },
                     mask: MASK,
                 };
-                let dots = &self.dots[block * PANELS + panel];
-                kernel(
-                    dots,
-                    (terms, &self.panels[panel]),
-                    at,
-                    &mut by_row[first * near[0]..][..terms.len() * near[0]],
-                    &mut by_column[panel * near[1]..][..near[1]],
-                );
+                let by_row = &mut by_row[first * near[0]..][..terms.len() * near[0]];
+                let by_column = &mut by_column[panel * near[1]..][..near[1]];
+                if scored {
+                    let scores = std::array::from_fn(|at| {
+                        let row = (first + at / TILE_COLUMNS).min(ROWS - 1);
+                        self.pair(row, column + at % TILE_COLUMNS)
+                    });
+                    (table.scores_nearest)(&scores, terms.len(), at, by_row, by_column);
+                } else {
+                    let dots = &self.dots[block * PANELS + panel];
+                    let terms = (terms, &self.panels[panel]);
+                    (table.tile_nearest)(dots, terms, at, by_row, by_column);
+                }
             }
         }
         [by_row, by_column]
@@ -98,12 +104,16 @@ impl Case {
 
     /// The score of a pair, `None` where it does not count.
     fn score(&self, row: usize, column: usize) -> Option<f32> {
+        (!self.above || column > row).then(|| self.pair(row, column))
+    }
+
+    fn pair(&self, row: usize, column: usize) -> f32 {
         let (block, panel) = (row / TILE_ROWS, column / TILE_COLUMNS);
         let (at, lane) = (row % TILE_ROWS, column % TILE_COLUMNS);
         let terms = &self.panels[panel];
         let terms = (terms.bias[lane], terms.scale[lane], terms.sum[lane]);
         let dot = self.dots[block * PANELS + panel][at * TILE_COLUMNS + lane];
-        (!self.above || column > row).then(|| pair_score(self.rows[row], terms, dot))
+        pair_score(self.rows[row], terms, dot)
     }
 
     fn nearest(mut keys: Vec<u32>, near: usize) -> Vec<u32> {
@@ -117,9 +127,13 @@ impl Case {
 #[test]
 fn lists_hold_the_nearest_of_every_lane_and_column() {
     replay(|table| {
-        for (seed, above, near) in [(1, true, [3, 3]), (2, false, [0, 8]), (3, false, [2, 1])] {
+        let cases = [(1, true, [3, 3]), (2, false, [0, 8]), (3, false, [2, 1])];
+        for ((seed, above, near), scored) in cases
+            .into_iter()
+            .flat_map(|case| [(case, false), (case, true)])
+        {
             let case = Case::new(seed, above);
-            let [by_row, by_column] = case.lists(table.tile_nearest, near);
+            let [by_row, by_column] = case.lists(table, near, scored);
             for column in 0..PANELS * TILE_COLUMNS {
                 let keys = (0..ROWS).filter_map(|row| Some(key(case.score(row, column)?, row)));
                 let (panel, lane) = (column / TILE_COLUMNS, column % TILE_COLUMNS);
@@ -156,7 +170,12 @@ fn lists_that_are_no_whole_number_a_row_are_refused() {
             let mut by_row = vec![[u32::MAX; TILE_COLUMNS]; lists];
             let terms = (&case.rows[..rows], &case.panels[0]);
             let call = || (table.tile_nearest)(&case.dots[0], terms, at, &mut by_row, &mut []);
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err()
+            let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err();
+            let scores = [0.0; TILE_ROWS * TILE_COLUMNS];
+            let call = || (table.scores_nearest)(&scores, rows, at, &mut by_row, &mut []);
+            let scores_refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+            assert_eq!(scores_refused.is_err(), refused, "{:?}", table.isa);
+            refused
         };
         assert!(!refused(16, 8), "{:?}", table.isa);
         assert!(refused(15, 8), "{:?}", table.isa);

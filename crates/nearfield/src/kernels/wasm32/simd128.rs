@@ -29,6 +29,7 @@ pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     // SAFETY: as above.
     tile_u7i8: |rows, panel, out| unsafe { tiles::tile::<Columns128, 1>(rows, panel, out) },
     tile_nearest: nearest::keep,
+    scores_nearest: nearest::keep_scores,
     dot_u7u4: dot_nibbles,
     dot_u7u4_x4: dot_nibbles_x4,
 };
