@@ -22,6 +22,7 @@ import { allTables, asText } from './report/tables.ts'
 import { direct } from './suites/direct.ts'
 import { founding } from './suites/founding.ts'
 import { generator } from './suites/generator.ts'
+import { inserts } from './suites/inserts.ts'
 
 const args = process.argv.slice(2)
 const commandLine = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')
@@ -95,6 +96,7 @@ async function main(): Promise<void> {
   }
   if (options.suite === 'founding') return founding(options)
   if (options.suite === 'generator') return generator(options, commandLine)
+  if (options.suite === 'inserts') return inserts(options)
   if (options.suite === 'direct') return direct(options)
   return curves(options)
 }
