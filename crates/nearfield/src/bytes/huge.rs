@@ -1,9 +1,7 @@
-//! Large blocks in large pages. A walk reads rows all over the vectors: in pages of 4 KiB nearly
+//! Large blocks in large pages: new ones are there sooner, as the system makes five hundred small pages at once. A walk reads rows all over the vectors: in pages of 4 KiB nearly
 //! every one costs a look-up in the page tables, in pages of 2 MiB few do.
 //!
 //! Only a hint: nothing depends on it, and systems other than Linux are not asked.
-
-use std::mem::MaybeUninit;
 
 /// Blocks below this are left alone.
 #[cfg(target_os = "linux")]
@@ -11,9 +9,9 @@ const ADVISED_BYTES_MIN: usize = 4 << 20;
 #[cfg(target_os = "linux")]
 const PAGE_BYTES: usize = 2 << 20;
 
-/// Asks for large pages in memory that was reserved and not yet written.
+/// Asks for large pages in memory that is about to be written for the first time; that it was before does no harm.
 #[cfg(target_os = "linux")]
-pub(crate) fn advise<T>(memory: &mut [MaybeUninit<T>]) {
+pub(crate) fn advise<T>(memory: &mut [T]) {
     let bytes = size_of_val(memory);
     if bytes < ADVISED_BYTES_MIN {
         return;
@@ -24,7 +22,7 @@ pub(crate) fn advise<T>(memory: &mut [MaybeUninit<T>]) {
     if whole == 0 {
         return;
     }
-    // SAFETY: `before + whole ≤ bytes`, so the range lies in memory that is ours, from a page on.
+    // SAFETY: `before + whole ≤ bytes`, so the range lies in memory that is ours to write, from a page on.
     // The advice changes no content; where it is refused there is nothing to undo.
     unsafe {
         libc::madvise(start.add(before).cast(), whole, libc::MADV_HUGEPAGE);
@@ -33,4 +31,4 @@ pub(crate) fn advise<T>(memory: &mut [MaybeUninit<T>]) {
 
 /// Does nothing here.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn advise<T>(_memory: &mut [MaybeUninit<T>]) {}
+pub(crate) fn advise<T>(_memory: &mut [T]) {}

@@ -14,6 +14,7 @@
 //! than its group.
 
 use super::{STREAM_CENTRES, STREAM_CLUSTER, STREAM_ROWS, lanes, skip};
+use crate::bytes::advise_huge;
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::kernels::Isa;
@@ -106,6 +107,7 @@ impl Rows {
                 ),
             ));
         }
+        advise_huge(out);
         let (group, head) = self.head(first, out.len() / dim);
         let (head, rest) = out.split_at_mut(head * dim);
         self.group(first, head.chunks_exact_mut(dim));

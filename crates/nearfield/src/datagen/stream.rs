@@ -15,6 +15,7 @@
 //! depend on recipe and offset alone.
 
 use super::{STREAM_BYTES, lanes, skip};
+use crate::bytes::advise_huge;
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::kernels::Isa;
@@ -98,6 +99,7 @@ impl Stream {
         };
         let count = usize::try_from(left).map_or(out.len(), |left| left.min(out.len()));
         let out = &mut out[..count];
+        advise_huge(out);
         let store = if count >= STREAMED_BYTES_MIN {
             Store::Streamed
         } else {
