@@ -1,5 +1,5 @@
 //! Opening uses no more memory than the file is long and 16 MiB, whatever the file says; searching
-//! uses none. A test program of its own, because it counts every allocation of the process.
+//! uses none, and building no more than twice the vectors and links. A test program of its own, because it counts every allocation of the process.
 
 use nearfield::boundary::{Builder, Index, Loader, Phase, SearchParams};
 use nearfield::exec::Exec;
@@ -115,6 +115,28 @@ fn opening_stays_within_the_file_and_16_mib_and_searching_takes_nothing() {
         bombs(&file);
     }
     foreign_bombs();
+    for (metric, codec) in [("l2", "sq4"), ("ip", "f32")] {
+        building_takes_twice_what_is_kept(metric, codec);
+    }
+}
+
+/// At 100 numbers a row and M 16: what rows meet while they are linked is the larger part of a short row.
+fn building_takes_twice_what_is_kept(metric: &str, codec: &str) {
+    let vectors = testkit::data::clustered(30_000, 100, 60, 1);
+    let options = format!(r#"{{"dim":100,"kind":"hnsw","metric":"{metric}","codec":"{codec}"}}"#);
+    let (most, index) = peak(|| {
+        let mut builder = Builder::new(&vectors, &options, None).expect("good input");
+        while builder.step(Exec::Serial).expect("good input").phase != Phase::Done {}
+        builder.finish().expect("done")
+    });
+    // A row of 112 floats, 32 links and what levels and upper links take.
+    let kept = 30_000 * (112 * 4 + 32 * 4 + 4 + 4);
+    let length = usize::try_from(index.file_bytes()).expect("small");
+    assert!(
+        (kept..kept * 3 / 2).contains(&length),
+        "{length} for {kept}"
+    );
+    assert!(most <= 2 * kept, "{metric}, {codec}: {most} for {kept}");
 }
 
 /// Files of hnswlib that are refused take no more than that, wherever they are wrong.

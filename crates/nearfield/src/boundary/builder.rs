@@ -1,9 +1,10 @@
 //! A build in steps.
 //!
 //! ```text
-//! new ─► Prepare ─┬─► Encode … ─┬─► Plan ─► Link … ─► Repair ─► Done ─► finish      hnsw
+//! new ─► Prepare ─┬─► Encode … ─┬─► Plan ─► Link … ─► Recode ─► Repair ─► Done ─► finish      hnsw
 //!                 ├─────────────┘  codec f32
-//!                 └──────────────────────────────► Done ─► finish                  flat
+//!                 └──────────────────────────────► Done ─► finish                            flat
+//! Recode                          codes that only walks go by: linking needs the memory
 //! Repair ─► Relink ─► Repair      where codes are given up by which rows were linked
 //! ```
 //!
@@ -49,6 +50,8 @@ pub struct Builder {
     coding: Coding,
     keys: Keys,
     stage: Stage,
+    /// The codes to make once rows are linked.
+    later: Option<Form>,
     /// Rows that were repaired when links had to be made again; progress goes on from there.
     repaired: usize,
     poisoned: Option<String>,
@@ -63,7 +66,9 @@ enum Stage {
     /// All rows are ready, coded or not; twins and levels come next.
     Plan,
     Link(Box<HnswBuilder>),
-    /// Every row is linked; reachability comes next.
+    /// Every row is linked and is being coded for walks.
+    Recode(Box<Encoder>, Box<HnswBuilder>),
+    /// Reachability comes next.
     Repair(Box<HnswBuilder>),
     /// Links are made again, for codes were given up while repairing: a part of that to who looks on.
     Relink(Box<HnswBuilder>),
@@ -153,6 +158,7 @@ impl Builder {
             keeps_vectors,
             keys,
             stage,
+            later: None,
             repaired: 0,
             poisoned: None,
         })
@@ -207,45 +213,36 @@ impl Builder {
                 (Stage::Prepare(done), Phase::Prepare, done)
             }
             Stage::Prepare(_) if self.params.m == 0 => (Stage::Done(None), Phase::Done, rows),
-            Stage::Prepare(_) => {
-                let form = self.coding.first(self.vectors.dim());
-                self.encode(form, exec)?
-            }
+            Stage::Prepare(_) => match self.coding.first(self.vectors.dim()) {
+                Some(form) => (Stage::Encode(self.encoder(form, exec)?), Phase::Encode, 0),
+                None => (Stage::Plan, Phase::Link, 0),
+            },
             Stage::Encode(mut encoder) => {
                 let done = encoder.step(self.vectors.rows(), exec);
                 if done < rows {
-                    let done = self.coded(&encoder, done);
                     (Stage::Encode(encoder), Phase::Encode, done)
                 } else {
-                    let (rows, kernels) = (self.vectors.rows(), kernels(self.isa));
-                    let metric = self.params.metric;
-                    let next = self.coding.judge(*encoder, rows, metric, kernels, exec);
-                    self.encode(next, exec)?
+                    self.later = self.judge(*encoder, exec);
+                    (Stage::Plan, Phase::Link, 0)
                 }
             }
             Stage::Plan => (Stage::Link(Box::new(self.plan(exec))), Phase::Link, 0),
             Stage::Link(mut graph) => {
                 let report = graph.step(self.stored(self.coding.links()), exec)?;
-                // Twins have no links to wait for: they count as done with the rows that have.
-                let done = if report.done == report.total {
-                    rows
+                if report.phase == BuildPhase::Link && report.done < report.total {
+                    (Stage::Link(graph), Phase::Link, report.done)
                 } else {
-                    report.done
-                };
-                let linking = report.phase == BuildPhase::Link && report.done < report.total;
-                let next = if linking {
-                    Stage::Link(graph)
+                    (self.linked(graph, exec)?, Phase::Repair, 0)
+                }
+            }
+            Stage::Recode(mut encoder, graph) => {
+                let next = if encoder.step(self.vectors.rows(), exec) < rows {
+                    Stage::Recode(encoder, graph)
                 } else {
-                    if graph.crowded() && self.coding.give_all_up() {
-                        graph.repair_again();
-                    }
+                    self.judge(*encoder, exec);
                     Stage::Repair(graph)
                 };
-                (
-                    next,
-                    if linking { Phase::Link } else { Phase::Repair },
-                    if linking { done } else { 0 },
-                )
+                (next, Phase::Repair, 0)
             }
             Stage::Relink(mut graph) => {
                 let report = graph.step(self.stored(None), exec)?;
@@ -298,22 +295,28 @@ impl Builder {
         prepare_rows(&mut self.vectors, self.params.metric, done, exec)
     }
 
-    /// The stage that makes these codes, or the one after all are made.
-    fn encode(&self, form: Option<Form>, exec: Exec<'_>) -> Result<(Stage, Phase, usize)> {
-        let Some(form) = form else {
-            return Ok((Stage::Plan, Phase::Link, 0));
-        };
+    fn encoder(&self, form: Form, exec: Exec<'_>) -> Result<Box<Encoder>> {
         let encoder = Encoder::new(form, self.vectors.rows(), self.params.metric, exec)?;
-        let done = self.coded(&encoder, 0);
-        Ok((Stage::Encode(Box::new(encoder)), Phase::Encode, done))
+        Ok(Box::new(encoder))
     }
 
-    /// Rows that have a code when the encoder is `done` with so many: all, once they have one form.
-    fn coded(&self, encoder: &Encoder, done: usize) -> usize {
-        match encoder.form() {
-            Form::Sq8 => done,
-            Form::Sq4 => self.vectors.len(),
+    /// Keeps codes if they are asked for or good; the ones to make next.
+    fn judge(&mut self, encoder: Encoder, exec: Exec<'_>) -> Option<Form> {
+        let (rows, kernels) = (self.vectors.rows(), kernels(self.isa));
+        self.coding
+            .judge(encoder, rows, self.params.metric, kernels, exec)
+    }
+
+    /// What comes once every row is linked.
+    fn linked(&mut self, mut graph: Box<HnswBuilder>, exec: Exec<'_>) -> Result<Stage> {
+        if graph.crowded() && self.coding.give_all_up() {
+            graph.repair_again();
+            self.later = None;
         }
+        Ok(match self.later.take() {
+            Some(form) => Stage::Recode(self.encoder(form, exec)?, graph),
+            None => Stage::Repair(graph),
+        })
     }
 
     fn stored<'a>(&'a self, codes: Option<Codes<'a>>) -> Stored<'a> {

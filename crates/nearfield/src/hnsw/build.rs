@@ -175,7 +175,11 @@ impl HnswBuilder {
                 _ => Vec::new(),
             },
             twins: twins.next,
-            draft: Draft::new(above, params.m),
+            draft: if Bulk::suits(order.len()) {
+                Draft::in_order(above, params.m)
+            } else {
+                Draft::new(above, params.m)
+            },
             scratch: ScratchPool::new(rows.dim()),
             proposals: Vec::new(),
             near: Near::new(0, 0),

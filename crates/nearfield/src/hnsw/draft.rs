@@ -3,7 +3,8 @@
 //! ```text
 //! row r          slot's own row on level 0, then rows + levels[s] + l − 1 above
 //! links          a b c d ∅ ∅        settled first, then newcomers
-//! scores         of each link, so pruning computes no score of the node again
+//! scores         of each link, so pruning computes no score of the node again; none in a draft whose links
+//!                are made at once, where memory is dear: links are in order there, nearest first
 //! count/settled  4 / 3
 //! ```
 //! Invariant: the first `settled` links of a row passed the rule against each other.
@@ -28,11 +29,11 @@ pub struct Layer {
 }
 
 impl Layer {
-    fn new(rows: usize, width: usize) -> Self {
+    fn new(rows: usize, width: usize, scored: bool) -> Self {
         Self {
             width,
             links: vec![NO_SLOT; rows * width],
-            scores: vec![0.0; rows * width],
+            scores: vec![0.0; if scored { rows * width } else { 0 }],
             count: vec![0; rows],
             settled: vec![0; rows],
         }
@@ -64,7 +65,7 @@ impl Layer {
 
     /// A layer of the same width without rows.
     pub fn like(&self) -> Self {
-        Self::new(0, self.width)
+        Self::new(0, self.width, true)
     }
 
     /// Copies row `from` of a layer of the same width over row `to`.
@@ -82,11 +83,16 @@ impl Layer {
         &self.links
     }
 
+    /// Links with their scores, or with their places in place of these.
+    #[allow(clippy::cast_precision_loss)] // places are at most 65,535
     fn contenders(&self, row: usize) -> impl Iterator<Item = Contender> {
         let (at, settled) = (row * self.width, usize::from(self.settled[row]));
-        (0..usize::from(self.count[row])).map(move |i| Contender {
-            candidate: Candidate::new(self.scores[at + i], self.links[at + i]),
-            settled: i < settled,
+        (0..usize::from(self.count[row])).map(move |i| {
+            let score = self.scores.get(at + i).copied().unwrap_or(i as f32);
+            Contender {
+                candidate: Candidate::new(score, self.links[at + i]),
+                settled: i < settled,
+            }
         })
     }
 
@@ -95,12 +101,11 @@ impl Layer {
         let places = row * self.width..(row + 1) * self.width;
         let links = &mut self.links[places.clone()];
         links.fill(NO_SLOT);
-        for ((link, score), contender) in links
-            .iter_mut()
-            .zip(&mut self.scores[places])
-            .zip(contenders)
-        {
+        for (link, contender) in links.iter_mut().zip(contenders) {
             *link = contender.candidate.slot();
+        }
+        let scores = self.scores.get_mut(places).unwrap_or_default();
+        for (score, contender) in scores.iter_mut().zip(contenders) {
             *score = contender.candidate.score();
         }
         self.count[row] = contenders.len() as u16;
@@ -113,14 +118,16 @@ impl Layer {
         assert!(count < self.width, "row {row} is full");
         let at = row * self.width + count;
         self.links[at] = contender.candidate.slot();
-        self.scores[at] = contender.candidate.score();
+        if let Some(score) = self.scores.get_mut(at) {
+            *score = contender.candidate.score();
+        }
         self.count[row] += 1;
     }
 
     /// Takes over the places of a frozen graph: links and their number. Scores are not known yet.
     #[allow(clippy::cast_possible_truncation)] // a width fits
     fn from_places(places: &[Slot], rows: usize, width: usize) -> Self {
-        let mut layer = Self::new(rows, width);
+        let mut layer = Self::new(rows, width, true);
         layer.links.copy_from_slice(places);
         for (count, row) in layer.count.iter_mut().zip(places.chunks_exact(width)) {
             *count = linked(row).len() as u16;
@@ -167,13 +174,22 @@ pub struct Draft {
 impl Draft {
     /// An empty graph with these prefix sums of levels.
     pub fn new(levels: Vec<u32>, m: usize) -> Self {
+        Self::with(levels, m, true)
+    }
+
+    /// As [`new`](Self::new), to take whole rows of links in order, nearest first: there is no memory for scores.
+    pub fn in_order(levels: Vec<u32>, m: usize) -> Self {
+        Self::with(levels, m, false)
+    }
+
+    fn with(levels: Vec<u32>, m: usize, scored: bool) -> Self {
         let rows = levels.len() - 1;
         let upper_rows = levels[rows] as usize;
         Self {
             rows,
             levels,
-            ground: Layer::new(rows, 2 * m),
-            upper: Layer::new(upper_rows, m),
+            ground: Layer::new(rows, 2 * m, scored),
+            upper: Layer::new(upper_rows, m, scored),
         }
     }
 

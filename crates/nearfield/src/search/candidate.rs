@@ -31,6 +31,19 @@ impl Candidate {
         Self((ordered as u64) << 32 | slot as u64)
     }
 
+    /// The score's bits as an integer in the same order.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // the high half is the score
+    pub const fn ordered_score(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    /// Joins a score given as [`ordered_score`](Self::ordered_score) with a slot.
+    #[inline]
+    pub const fn of_ordered(score: u32, slot: Slot) -> Self {
+        Self((score as u64) << 32 | slot as u64)
+    }
+
     /// The slot.
     #[inline]
     #[allow(clippy::cast_possible_truncation)] // the low half is the slot

@@ -37,6 +37,7 @@ pub struct LeafScratch {
     /// Where each member's offers end.
     ends: Vec<usize>,
     offers: Vec<Candidate>,
+    words: Vec<u64>,
 }
 
 /// Lets the members (ascending places in `slots`) meet the `near` nearest among them.
@@ -158,7 +159,7 @@ impl LeafScratch {
             if let Some(&ahead) = members.get(at + AHEAD) {
                 reservoirs.expect(ahead as usize);
             }
-            reservoirs.offer(member as usize, &self.offers[start..end]);
+            reservoirs.offer(member as usize, &self.offers[start..end], &mut self.words);
             start = end;
         }
     }

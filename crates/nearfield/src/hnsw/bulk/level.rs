@@ -56,6 +56,7 @@ pub struct Level {
     joined: Vec<u32>,
     /// The rows, those with one nearest leader together.
     order: Vec<u32>,
+    /// There is memory for these once rows have joined their leaders.
     reservoirs: Reservoirs,
     crowded: bool,
     stage: Stage,
@@ -112,7 +113,7 @@ impl Level {
             leaders,
             joined,
             order: all,
-            reservoirs: Reservoirs::new(slots.len(), MET * plan.m),
+            reservoirs: Reservoirs::new(0, MET * plan.m),
             crowded: false,
             slots,
             plan,
@@ -138,6 +139,9 @@ impl Level {
                 (next, assign * end / rows)
             }
             Stage::Leaves(mut buckets, count) => {
+                if buckets.len() == count {
+                    self.reservoirs = Reservoirs::new(rows, MET * self.plan.m);
+                }
                 let mut members = 0;
                 let mut some = Vec::new();
                 while members < STEP_MEMBERS
@@ -224,23 +228,22 @@ impl Level {
     /// The rows of every leader, ascending; the order by nearest leader on the way.
     fn buckets(&mut self) -> Vec<Vec<u32>> {
         let joined = std::mem::take(&mut self.joined);
-        let mut buckets = vec![Vec::new(); self.leaders.len()];
-        let mut nearest = vec![Vec::new(); self.leaders.len()];
-        for (row, leaders) in (0..).zip(joined.chunks_exact(self.plan.fan[0])) {
-            nearest[leaders[0] as usize].push(row);
+        let fan = self.plan.fan[0];
+        let mut counts = vec![0; self.leaders.len()];
+        for &leader in &joined {
+            counts[leader as usize] += 1;
+        }
+        let mut buckets: Vec<_> = counts.into_iter().map(Vec::with_capacity).collect();
+        for (row, leaders) in (0..).zip(joined.chunks_exact(fan)) {
             for &leader in leaders {
                 buckets[leader as usize].push(row);
             }
         }
-        // Within a bucket, those with the same second and third leaders together.
-        for rows in &mut nearest {
-            let fan = self.plan.fan[0];
-            rows.sort_by_key(|&row: &u32| {
-                let leaders = &joined[row as usize * fan..][..fan.min(3)];
-                (leaders.get(1).copied(), leaders.get(2).copied())
-            });
-        }
-        self.order = nearest.concat();
+        // Within those of one nearest leader, those with the same second and third together.
+        self.order.sort_unstable_by_key(|&row| {
+            let leaders = &joined[row as usize * fan..][..fan];
+            (leaders[0], leaders.get(1), leaders.get(2), row)
+        });
         buckets
     }
 
@@ -276,6 +279,7 @@ impl Level {
         let rows = &self.order[rows];
         let width = draft.width(self.number);
         let this = &*self;
+        let mut crowds = false;
         let mut kept = vec![(Vec::new(), false); rows.len()];
         site.exec.fill(
             &mut kept,
@@ -291,16 +295,11 @@ impl Level {
                 *crowded = this.number == 0 && trim::crowded(site, this.slots[row], scratch);
             },
         );
-        let mut contenders = Vec::new();
         for (&row, (kept, crowded)) in rows.iter().zip(&kept) {
-            self.crowded |= crowded;
-            contenders.clear();
-            contenders.extend(kept.iter().map(|&candidate| Contender {
-                candidate,
-                settled: false,
-            }));
-            draft.set(self.slots[row as usize], self.number, &contenders);
+            crowds |= crowded;
+            self.link(row, kept, draft);
         }
+        self.crowded |= crowds;
     }
 
     /// Links to each slot, by those there are.
@@ -324,13 +323,13 @@ impl Level {
     ) {
         let rows: Vec<_> = self.order.iter().skip(turn).step_by(turns).collect();
         let width = draft.width(self.number);
-        let mut chosen = vec![Vec::new(); rows.len()];
+        let mut chosen = vec![(Vec::new(), Vec::new()); rows.len()];
         let (links, counts) = (&*draft, &*in_degrees);
         site.exec.fill(
             &mut chosen,
             TRIM_GRAIN,
             || (),
-            |(), at, chosen| {
+            |(), at, (chosen, all)| {
                 let row = *rows[at] as usize;
                 let links = links.links(self.slots[row], self.number);
                 let room = width - links.len();
@@ -339,20 +338,32 @@ impl Level {
                     for met in &mut *chosen {
                         *met = self.candidate(*met);
                     }
+                    all.clone_from(chosen);
                     counts.choose(chosen, links, room, width);
+                    // Links stay in order, nearest first.
+                    let kept = |met: &Candidate| links.contains(&met.slot());
+                    all.retain(|met| kept(met) || chosen.contains(met));
                 }
             },
         );
-        for (&&row, chosen) in rows.iter().zip(&chosen) {
+        for (&&row, (chosen, all)) in rows.iter().zip(&chosen) {
             for &candidate in chosen {
                 in_degrees.count(candidate.slot());
-                let contender = Contender {
-                    candidate,
-                    settled: false,
-                };
-                draft.push(self.slots[row as usize], self.number, contender);
+            }
+            if !chosen.is_empty() {
+                self.link(row, all, draft);
             }
         }
+    }
+
+    /// Gives a row these links, nearest first.
+    fn link(&self, row: u32, links: &[Candidate], draft: &mut Draft) {
+        let settled = false;
+        let contenders: Vec<_> = links
+            .iter()
+            .map(|&candidate| Contender { candidate, settled })
+            .collect();
+        draft.set(self.slots[row as usize], self.number, &contenders);
     }
 }
 
