@@ -1,6 +1,6 @@
 /**
  * What a call costs beyond the work it asks for: `searchInto` and `search` on the native backend, with
- * 1 row of 16 numbers and with 128, where a search is next to nothing, against a loop that calls nothing.
+ * 1 row of 16, 128 and 768 numbers, where a search is next to nothing, against a loop that calls nothing.
  *
  *   npm run bench:calls -- [--rounds 9] [--calls 50000]
  *

@@ -16,8 +16,7 @@ import { loadEmbedder, loadVerses } from '../examples/verses/embedder/load-node.
 import { embedTexts, heldOutQuestions } from '../examples/verses/embedder/verses.ts'
 import { startBrowser } from '../packages/conformance/browsers.ts'
 import { serve } from '../packages/conformance/server.ts'
-import type { Spread } from './harness/contract.ts'
-import { spread } from './harness/statistics.ts'
+import { spread, spreadText as text } from './harness/statistics.ts'
 import { type Ask, measureRates, type Rates, timeBuild } from './page/rates.ts'
 
 const { values } = parseArgs({
@@ -62,9 +61,6 @@ async function prepare(folder: string) {
   await writeFile(join(folder, 'vectors.f32'), vectors)
   return { index, queries, vectors, options }
 }
-
-const text = ({ median, min, max }: Spread, digits: number) =>
-  `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`
 
 function report(rounds: readonly Round[], builds: readonly Builds[]): void {
   const over = (value: (round: Round) => number) => text(spread(rounds.map(value)), 0)

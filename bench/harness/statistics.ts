@@ -63,3 +63,7 @@ export function spreadOf(values: readonly (number | undefined)[]): Spread | unde
   const there = values.filter((value) => value !== undefined)
   return there.length > 0 ? spread(there) : undefined
 }
+
+/** The median, and the least and the most in brackets. */
+export const spreadText = ({ median, min, max }: Spread, digits: number) =>
+  `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`

@@ -7,11 +7,11 @@
 import { availableParallelism } from 'node:os'
 import { prepare } from '../data/catalogue.ts'
 import { loadDataset, recallOf } from '../data/recall.ts'
-import type { Built, Found, Spread } from '../harness/contract.ts'
+import type { Built, Found } from '../harness/contract.ts'
 import { chosen, launch } from '../harness/engines.ts'
 import type { Options } from '../harness/options.ts'
 import { type EngineProcess, startOf } from '../harness/process.ts'
-import { spread } from '../harness/statistics.ts'
+import { spread, spreadText as text } from '../harness/statistics.ts'
 
 const K = 10
 const M = 16
@@ -79,6 +79,3 @@ async function reach(engine: EngineProcess, truth: Awaited<ReturnType<typeof loa
   }
   throw new Error(`${engine.name} does not reach recall ${RECALL} with ef ${EFFORT_MAX}`)
 }
-
-const text = ({ median, min, max }: Spread, digits: number) =>
-  `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`

@@ -131,6 +131,27 @@ test('chunks and streams give all that is left', async () => {
   expect(streamed).toEqual([...expected])
 })
 
+test('chunks take the memory of the last that ended, and never that of others under way', async () => {
+  const generator = await made({ chunkSize: 64 })
+  const places = new Set<ArrayBufferLike>()
+  for (let turn = 0; turn < 3; turn++) {
+    generator.reset()
+    const got: number[] = []
+    for await (const chunk of generator.chunks()) {
+      places.add(chunk.buffer)
+      got.push(...chunk)
+    }
+    expect(got).toEqual([...expected])
+  }
+  expect(places.size).toBe(1)
+  generator.reset()
+  const [one, other] = [generator.chunks(), generator.chunks()]
+  const [first, second] = [await one.next(), await other.next()]
+  expect((first.value as Uint8Array).buffer).not.toBe((second.value as Uint8Array).buffer)
+  await one.return()
+  await other.return()
+})
+
 test('a stream makes what is read and no more, into the buffer of its reader', async () => {
   const generator = await made({ chunkSize: 64 })
   const reader = generator.stream().getReader({ mode: 'byob' })

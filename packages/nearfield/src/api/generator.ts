@@ -68,6 +68,8 @@ export class Generator implements AsyncDisposable {
   #closed = false
   #position = 0
   readonly #rooms: (Room & { readonly bytes: number })[] = []
+  /** What `chunks` used last, for the next: rooms are there until the generator is closed. */
+  #kept: Uint8Array | undefined
 
   constructor(host: Host, options: GeneratorOptions) {
     checkOptions(options, 'generator')
@@ -211,8 +213,16 @@ export class Generator implements AsyncDisposable {
   /** The rest, in pieces of `bytes`, all in one memory: a piece is overwritten by the next. */
   async *chunks(bytes: number = this.chunkSize): AsyncGenerator<Uint8Array, void, undefined> {
     checkInteger('bytes', bytes, 1, 2 ** 31)
-    const room = await this.buffer(Math.min(bytes, Math.max(1, this.size - this.#position)))
-    while (!this.done) yield room.subarray(0, await this.fillChunkAsync(room))
+    const wanted = Math.min(bytes, Math.max(1, this.size - this.#position))
+    const kept = this.#kept
+    this.#kept = undefined
+    const memory = kept && kept.length >= wanted ? kept : await this.buffer(wanted)
+    try {
+      const room = memory.subarray(0, wanted)
+      while (!this.done) yield room.subarray(0, await this.fillChunkAsync(room))
+    } finally {
+      this.#kept = memory
+    }
   }
 
   /**
