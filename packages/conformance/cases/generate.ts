@@ -34,15 +34,15 @@ const GOLDEN_ROWS: readonly [options: object, sum: string][] = [
   [{ rows: 300, dim: 33, seed: 1 }, '910cd7330a34d39916842f547645a05ee64f204aa0505fff14c3842586b1dd7d'],
   [
     { rows: 1000, dim: 128, seed: 2, distribution: 'gaussian' },
-    'a0def94e5ce2cb83cf09351d3c5ea3d048047b4fd0b3b63241d0c273da544492',
+    '0077125813aa44490795ff510c688242bb669f8cb0753a70bedaa6bcedd3779c',
   ],
   [
     { rows: 500, dim: 100, seed: 3, distribution: 'clustered', clusters: 20, normalize: true },
-    'eb414747978d77f4f12ba87030853e18f83d5c3e3a7cb95a680a1743c2430b7f',
+    'a11f3e1ea631369f2dee9620d46e61d26c1f8ad239413a68960ea43de57eead2',
   ],
   [
     { rows: 40, dim: 1537, seed: 4, distribution: 'gaussian', normalize: true },
-    'f10658635d9d47067960084c626143a612d86f4587384f8cda4dc5a3ba832eab',
+    'c4b999bff4ffde793537da6f27285353900bdde9e4f5cbc87a572be9ac310599',
   ],
 ]
 

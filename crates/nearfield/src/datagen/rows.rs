@@ -17,8 +17,8 @@ use super::{STREAM_CENTRES, STREAM_CLUSTER, STREAM_ROWS, lanes, skip};
 use crate::bytes::advise_huge;
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
-use crate::kernels::Isa;
 use crate::kernels::draws::{Desk, Draws, GROUP, LINE_BYTES, Law, Shape, draws};
+use crate::kernels::{Isa, prefetch_row};
 use crate::matrix::Matrix;
 use crate::rng;
 
@@ -156,18 +156,25 @@ impl Rows {
         let before = usize::try_from(first % keyed).expect("less than a group");
         skip(self.draws, &mut lanes, before * lines_a_row);
         let mut desk = Desk::new();
+        let mut centre = self.centre(first);
         for (row, number) in rows {
             let shape = Shape {
                 law: recipe.law,
-                around: recipe.clusters.map(|Clusters { count, .. }| {
-                    let cluster = cluster_of(recipe.seed, number, count);
-                    let centre = &self.centres[cluster * recipe.dim..][..recipe.dim];
-                    (centre, self.deviations.as_slice())
-                }),
+                around: centre.map(|centre| (centre, self.deviations.as_slice())),
                 unit: recipe.unit,
             };
+            // Centres are met in any order: the next is on its way while this row is made.
+            centre = self.centre(number + 1);
+            prefetch_row(centre.unwrap_or_default());
             (self.draws.row)(&mut lanes, &mut desk, shape, row);
         }
+    }
+
+    /// The centre that a row lies around.
+    fn centre(&self, row: u64) -> Option<&[f32]> {
+        let Clusters { count, .. } = self.recipe.clusters?;
+        let cluster = cluster_of(self.recipe.seed, row, count);
+        Some(&self.centres[cluster * self.recipe.dim..][..self.recipe.dim])
     }
 }
 

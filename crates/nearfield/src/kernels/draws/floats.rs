@@ -1,9 +1,11 @@
 //! Lines of words to rows of floats.
 //!
 //! Gaussians are by Box and Muller ("A Note on the Generation of Random Normal Deviates", 1958):
-//! `√(−2 ln u) · (cos θ, sin θ)`. Logarithm, sine and cosine are polynomials written out here, with
-//! every operation rounded once in the order it stands: Rust never fuses a product with a sum, so the
-//! compiler may use any instructions it has and the bits stay. The largest a draw can be is 5.77.
+//! `√(−2 ln u) · (cos θ, sin θ)`. Logarithm, sine and cosine are polynomials written out here, no longer
+//! than a draw of 24 bits needs (Remez: each is the best of its degree) and of few steps after one another,
+//! as a processor waits for those. Every operation is rounded once in the order it stands: Rust never fuses a
+//! product with a sum, so the compiler may use any instructions it has and the bits stay. The
+//! largest a draw can be is 5.77, and none is off by more than 7·10⁻⁵.
 //!
 //! Every loop runs over neighbours in slices, which compilers turn into vectors of any width.
 //!
@@ -80,31 +82,37 @@ pub(super) fn row(
     shape: Shape<'_>,
     out: &mut [f32],
 ) {
+    let (mut squares, mut summed) = ([0.0; MIXED], false);
     for part in out.chunks_mut(PIECE) {
         let whole = part.len().next_multiple_of(GROUP);
         let words = &mut desk.words[..whole];
         lines(lanes, bytemuck::cast_slice_mut(words), Store::Cached);
         match shape.law {
-            Law::Uniform => uniform(words, part),
+            Law::Uniform if shape.unit && shape.around.is_none() => {
+                uniform(words, part, |j, x| squares[j] += x * x);
+                summed = true;
+            }
+            Law::Uniform => uniform(words, part, |_, _| ()),
             Law::Gaussian => {
-                let numbers = &mut desk.numbers[..whole];
-                gaussian(words, numbers);
-                part.copy_from_slice(&numbers[..part.len()]);
+                // A row may end within a group, whose numbers then need room elsewhere.
+                let fits = part.len() == whole;
+                let elsewhere = &mut desk.numbers[..whole];
+                gaussian(words, if fits { &mut *part } else { &mut *elsewhere });
+                if !fits {
+                    part.copy_from_slice(&elsewhere[..part.len()]);
+                }
             }
         }
     }
     if let Some((centre, deviations)) = shape.around {
         assert!(centre.len() == out.len() && deviations.len() == out.len());
-        for (number, deviation) in out.iter_mut().zip(deviations) {
-            *number *= deviation;
-        }
-        mix(out);
-        for (number, centre) in out.iter_mut().zip(centre) {
-            *number += centre;
-        }
+        place(out, centre, deviations);
     }
     if shape.unit {
-        scale(out);
+        if !summed {
+            square_sums(out, &mut squares);
+        }
+        scale(out, squares);
     }
 }
 
@@ -115,10 +123,21 @@ fn signed(word: u32) -> f32 {
     (word as i32 >> 8) as f32 * (1.0 / 8_388_608.0)
 }
 
+/// Shows `each` every number, with its place among sixteen.
 #[inline(always)]
-fn uniform(words: &[u32], out: &mut [f32]) {
-    for (number, &word) in out.iter_mut().zip(words) {
+fn uniform(words: &[u32], out: &mut [f32], mut each: impl FnMut(usize, f32)) {
+    let (words, more) = words.as_chunks::<MIXED>();
+    let (out, rest) = out.as_chunks_mut::<MIXED>();
+    for (out, words) in out.iter_mut().zip(words) {
+        for ((j, number), &word) in out.iter_mut().enumerate().zip(words) {
+            *number = signed(word);
+            each(j, *number);
+        }
+    }
+    let last = words.get(out.len()).map_or(more, |last| last);
+    for ((j, number), &word) in rest.iter_mut().enumerate().zip(last) {
         *number = signed(word);
+        each(j, *number);
     }
 }
 
@@ -127,89 +146,129 @@ fn gaussian(words: &[u32], out: &mut [f32]) {
     let (radii, angles) = words.split_at(words.len() / 2);
     let (cosines, sines) = out.split_at_mut(words.len() / 2);
     for (((&radius, &angle), x), y) in radii.iter().zip(angles).zip(cosines).zip(sines) {
-        let radius = (-2.0 * ln(radius >> 8)).sqrt();
+        let radius = square(radius >> 8).sqrt();
         let (cosine, sine) = circle(angle);
         *x = radius * cosine;
         *y = radius * sine;
     }
 }
 
-/// The natural logarithm of `(bits + 1) · 2⁻²⁴` for `bits` of 24, at most 0: the exponent apart, the
-/// rest between √½ and √2 by the polynomial of Cephes' `logf` (Moshier 1992).
+/// `−2 ln u` of `u = (bits + 1) · 2⁻²⁴` for `bits` of 24, at least 0: the exponent apart, the rest, between
+/// √½ and √2, by a polynomial, to 8·10⁻⁶ of itself.
 #[inline(always)]
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_wrap,
-    clippy::excessive_precision
-)]
-fn ln(bits: u32) -> f32 {
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_wrap)]
+fn square(bits: u32) -> f32 {
     const ROOT_HALF: u32 = 0x3f35_04f3;
-    let u = (bits as i32 + 1) as f32 * (1.0 / 16_777_216.0);
-    let above = u.to_bits().wrapping_sub(ROOT_HALF);
+    const SCALE: u32 = 24 << 23;
+    let above = ((bits as i32 + 1) as f32)
+        .to_bits()
+        .wrapping_sub(SCALE + ROOT_HALF);
     let exponent = (above as i32 >> 23) as f32;
     let x = f32::from_bits((above & 0x007f_ffff) + ROOT_HALF) - 1.0;
-    let square = x * x;
-    let mut y = 7.037_683_629_2e-2 * x - 1.151_461_031_0e-1;
-    y = y * x + 1.167_699_874_0e-1;
-    y = y * x - 1.242_014_084_6e-1;
-    y = y * x + 1.424_932_278_7e-1;
-    y = y * x - 1.666_805_766_5e-1;
-    y = y * x + 2.000_071_476_5e-1;
-    y = y * x - 2.499_999_399_3e-1;
-    y = y * x + 3.333_333_117_4e-1;
-    y = y * x * square + exponent * -2.121_944_40e-4;
-    y -= 0.5 * square;
-    (x + y) + exponent * 0.693_359_375
+    let q = x * x;
+    let low = 0.999_804_4 * x - 2.000_009;
+    let middle = 0.508_065_4 * x - 0.665_160_5;
+    let high = 0.285_841_5 * x - 0.441_118_75;
+    exponent * (-2.0 * std::f32::consts::LN_2) + x * (low + q * (middle + q * high))
 }
 
 /// Cosine and sine of an angle all round: the upper 24 bits are quarter turns, −1 ≤ s < 1, where the
-/// cosine is never negative; bit 7 turns its sign. Taylor's series, to 6·10⁻⁸ at the ends.
+/// cosine is that of a half circle; bit 7 turns its sign. The cosine to 7·10⁻⁶, the sine to 2·10⁻⁶.
 #[inline(always)]
-#[allow(clippy::excessive_precision)]
 fn circle(angle: u32) -> (f32, f32) {
     let s = signed(angle);
     let q = s * s;
-    let mut sine = -3.598_843_235_2e-6 * q + 1.604_411_847_9e-4;
-    sine = sine * q - 4.681_754_135_3e-3;
-    sine = sine * q + 7.969_262_624_6e-2;
-    sine = sine * q - 6.459_640_975_1e-1;
-    sine = sine * q + std::f32::consts::FRAC_PI_2;
-    let mut cosine = 4.710_874_778_8e-7 * q - 2.520_204_237_3e-5;
-    cosine = cosine * q + 9.192_602_748_4e-4;
-    cosine = cosine * q - 2.086_348_076_3e-2;
-    cosine = cosine * q + 2.536_695_079_0e-1;
-    cosine = cosine * q - 1.233_700_550_1;
-    cosine = cosine * q + 1.0;
+    let p = q * q;
+    let sine = (1.570_795_2 - 0.645_925_94 * q) + p * (0.079_500_65 - 0.004_371_015 * q);
+    let cosine = (0.999_993_3 - 1.233_484_5 * q) + p * (0.252_580_23 - 0.019_095_736 * q);
     let sign = (angle & 0x80) << 24;
     (f32::from_bits(cosine.to_bits() ^ sign), sine * s)
 }
 
-/// The row times a Hadamard matrix of order sixteen, a quarter of it: a turn and a mirror.
+/// Around its centre: the row times its deviations and a Hadamard matrix of order sixteen, a quarter of it (a
+/// turn and a mirror), and the centre added. Four levels of sums and differences, two at a time: the
+/// row is read and written twice.
 #[inline(always)]
-fn mix(row: &mut [f32]) {
-    let part = row.len() / MIXED;
-    if part == 0 {
-        return;
-    }
-    for number in &mut row[..part * MIXED] {
-        *number *= 0.25;
-    }
-    for apart in [8, 4, 2, 1] {
-        for pair in row[..part * MIXED].chunks_exact_mut(2 * apart * part) {
-            let (here, there) = pair.split_at_mut(apart * part);
-            for (a, b) in here.iter_mut().zip(there) {
-                (*a, *b) = (*a + *b, *a - *b);
-            }
+fn place(row: &mut [f32], centre: &[f32], deviations: &[f32]) {
+    let mixed = row.len() / MIXED * MIXED;
+    let (row, rest) = row.split_at_mut(mixed);
+    let ((near, far), (wide, left)) = (centre.split_at(mixed), deviations.split_at(mixed));
+    if mixed > 0 {
+        turn(row, wide, |x, deviation| x * deviation * 0.25, |x, _| x);
+        let quarters = row.chunks_exact_mut(mixed / 4);
+        for (row, centre) in quarters.zip(near.chunks_exact(mixed / 4)) {
+            turn(row, centre, |x, _| x, |x, centre| x + centre);
         }
+    }
+    for ((number, centre), deviation) in rest.iter_mut().zip(far).zip(left) {
+        *number = *number * deviation + centre;
     }
 }
 
-/// Divides by the root of the sum of squares: lane `j` takes `j + 8`, `j + 4`, `j + 2`, `j + 1`.
+/// Takes the quarters `a b c d` of a row to `p+q  p−q  r+s  r−s`, where `p, r = a±c` and `q, s = b±d`. Each
+/// number goes through `first` before and through `last` after, with its fellow.
 #[inline(always)]
-fn scale(out: &mut [f32]) {
-    let mut squares = [0.0; MIXED];
-    let chunks = out.chunks_exact(MIXED);
-    let tail = chunks.remainder();
+fn turn(
+    row: &mut [f32],
+    fellows: &[f32],
+    first: impl Fn(f32, f32) -> f32 + Copy,
+    last: impl Fn(f32, f32) -> f32 + Copy,
+) {
+    let quarter = row.len() / 4;
+    let (front, back) = row.split_at_mut(2 * quarter);
+    let ((a, b), (c, d)) = (front.split_at_mut(quarter), back.split_at_mut(quarter));
+    let (front, back) = fellows.split_at(2 * quarter);
+    let ((e, f), (g, h)) = (front.split_at(quarter), back.split_at(quarter));
+    // Vectors are written out: compilers find none where so many slices could overlap.
+    let left = columns::<WIDE>([a, b, c, d], [e, f, g, h], first, last);
+    let left = columns::<4>(left.0, left.1, first, last);
+    columns::<1>(left.0, left.1, first, last);
+}
+
+/// Numbers of the widest vector there is, or of two.
+const WIDE: usize = if cfg!(target_arch = "wasm32") { 4 } else { 8 };
+
+/// [`turn`] by `W` neighbours, as long as there are so many; what is left.
+#[inline(always)]
+fn columns<'r, 'f, const W: usize>(
+    row: [&'r mut [f32]; 4],
+    fellows: [&'f [f32]; 4],
+    first: impl Fn(f32, f32) -> f32 + Copy,
+    last: impl Fn(f32, f32) -> f32 + Copy,
+) -> ([&'r mut [f32]; 4], [&'f [f32]; 4]) {
+    let ([a, b, c, d], [e, f, g, h]) = (row, fellows);
+    let ((a, ar), (b, br)) = (a.as_chunks_mut::<W>(), b.as_chunks_mut::<W>());
+    let ((c, cr), (d, dr)) = (c.as_chunks_mut::<W>(), d.as_chunks_mut::<W>());
+    let ((e, er), (f, fr)) = (e.as_chunks::<W>(), f.as_chunks::<W>());
+    let ((g, gr), (h, hr)) = (g.as_chunks::<W>(), h.as_chunks::<W>());
+    let row = a.iter_mut().zip(b).zip(c).zip(d);
+    let fellows = e.iter().zip(f).zip(g).zip(h);
+    for ((((a, b), c), d), (((e, f), g), h)) in row.zip(fellows) {
+        let (x, y) = (each(*a, *e, first), each(*b, *f, first));
+        let (z, w) = (each(*c, *g, first), each(*d, *h, first));
+        let (p, r) = (each(x, z, |x, z| x + z), each(x, z, |x, z| x - z));
+        let (q, s) = (each(y, w, |y, w| y + w), each(y, w, |y, w| y - w));
+        *a = each(each(p, q, |p, q| p + q), *e, last);
+        *b = each(each(p, q, |p, q| p - q), *f, last);
+        *c = each(each(r, s, |r, s| r + s), *g, last);
+        *d = each(each(r, s, |r, s| r - s), *h, last);
+    }
+    ([ar, br, cr, dr], [er, fr, gr, hr])
+}
+
+#[inline(always)]
+fn each<const W: usize>(a: [f32; W], b: [f32; W], of: impl Fn(f32, f32) -> f32) -> [f32; W] {
+    let mut out = a;
+    for (x, y) in out.iter_mut().zip(b) {
+        *x = of(*x, y);
+    }
+    out
+}
+
+/// The sums of squares of every sixteenth number.
+#[inline(always)]
+fn square_sums(row: &[f32], squares: &mut [f32; MIXED]) {
+    let (chunks, tail) = row.as_chunks::<MIXED>();
     for chunk in chunks {
         for (square, number) in squares.iter_mut().zip(chunk) {
             *square += number * number;
@@ -218,6 +277,11 @@ fn scale(out: &mut [f32]) {
     for (square, number) in squares.iter_mut().zip(tail) {
         *square += number * number;
     }
+}
+
+/// Divides by the root of the sum of squares: lane `j` takes `j + 8`, `j + 4`, `j + 2`, `j + 1`.
+#[inline(always)]
+fn scale(out: &mut [f32], mut squares: [f32; MIXED]) {
     for apart in [8, 4, 2, 1] {
         for j in 0..apart {
             squares[j] += squares[j + apart];
