@@ -10,6 +10,8 @@ const ADVISED_BYTES_MIN: usize = 4 << 20;
 const PAGE_BYTES: usize = 2 << 20;
 
 /// Asks for large pages in memory that is about to be written for the first time; that it was before does no harm.
+/// Pages that it begins or ends in are asked for too: what is filled piece by piece meets each of them first in a piece
+/// that has but a part of it, and from then on they are small pages.
 #[cfg(target_os = "linux")]
 pub(crate) fn advise<T>(memory: &mut [T]) {
     let bytes = size_of_val(memory);
@@ -17,15 +19,16 @@ pub(crate) fn advise<T>(memory: &mut [T]) {
         return;
     }
     let start: *mut u8 = memory.as_mut_ptr().cast();
-    let before = start.align_offset(PAGE_BYTES);
-    let whole = bytes.saturating_sub(before) / PAGE_BYTES * PAGE_BYTES;
-    if whole == 0 {
-        return;
-    }
-    // SAFETY: `before + whole ≤ bytes`, so the range lies in memory that is ours to write, from a page on.
-    // The advice changes no content; where it is refused there is nothing to undo.
+    let within = start.addr() % PAGE_BYTES;
+    let whole = (within + bytes).next_multiple_of(PAGE_BYTES);
+    // SAFETY: the advice reads and writes nothing and changes no content, whoever's memory shares these pages; a part
+    // that nobody has is passed over. Where it is refused there is nothing to undo.
     unsafe {
-        libc::madvise(start.add(before).cast(), whole, libc::MADV_HUGEPAGE);
+        libc::madvise(
+            start.wrapping_sub(within).cast(),
+            whole,
+            libc::MADV_HUGEPAGE,
+        );
     }
 }
 
