@@ -44,9 +44,12 @@ export interface GeneratorStats {
 
 const SAFE_INTEGER_MAX = Number.MAX_SAFE_INTEGER
 const CHUNK_BYTES_DEFAULT = 4 << 20
-/** Where a fill may block: long enough for the core to pass the caches by, some milliseconds. */
+/**
+ * Where a fill may block, and where another thread fills memory of its own, which each message costs a start
+ * and an end: long enough for the core to pass the caches by, some milliseconds.
+ */
 const SLICE_BYTES = 128 << 20
-/** Where it may not, and bytes come from another thread: what is under way at once. */
+/** Where it may not, and another thread sends the bytes: what is under way at once. */
 const MESSAGE_BYTES = 8 << 20
 
 interface Opened {
@@ -161,7 +164,8 @@ export class Generator implements AsyncDisposable {
     this.#position = from + count
     try {
       const { backend, handle } = await this.#opening
-      const slice = backend.sync ? SLICE_BYTES : MESSAGE_BYTES
+      const room = this.#roomOf(into)
+      const slice = backend.sync || room ? SLICE_BYTES : MESSAGE_BYTES
       for (let done = 0; done < count; done += slice) {
         if (done > 0) await turnOfTheLoop()
         this.#check()
@@ -172,9 +176,10 @@ export class Generator implements AsyncDisposable {
           )
         }
         const part = into.subarray(done, Math.min(count, done + slice))
-        const room = this.#roomOf(part)
-        if (room) await backend.generatorFillRoom(handle, from + done, ...room, part.length, this.#threads)
-        else await backend.generatorFill(handle, from + done, part, this.#threads)
+        if (room) {
+          const [number, at] = room
+          await backend.generatorFillRoom(handle, from + done, number, at + done, part.length, this.#threads)
+        } else await backend.generatorFill(handle, from + done, part, this.#threads)
       }
     } catch (error) {
       if (this.#position === from + count) this.#position = from
