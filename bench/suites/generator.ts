@@ -12,6 +12,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism, freemem } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -194,7 +195,7 @@ async function vectors(
   const clustered = { ...ours, distribution: 'clustered' } as const
   bufferOf(0)
   const own = async () => {
-    collect()
+    await touched(bytes)
     const into = await timed(
       () => generateVectors(ours),
       (seconds) => note('new memory', seconds),
@@ -209,9 +210,12 @@ async function vectors(
     )
   }
   const theirs = async () => {
-    collect()
-    if (typeof peer === 'string') all.set('dgen-py', { rates: [], left: peer })
-    else note('dgen-py', (await peer.ask<Built>({ do: 'vectors', ...shape, threads })).seconds)
+    if (typeof peer === 'string') {
+      all.set('dgen-py', { rates: [], left: peer })
+      return
+    }
+    await touched(bytes)
+    note('dgen-py', (await peer.ask<Built>({ do: 'vectors', ...shape, threads })).seconds)
   }
   for (let round = 0; round < rounds; round++) {
     const [first, second] = round % 2 ? [theirs, own] : [own, theirs]
@@ -219,6 +223,21 @@ async function vectors(
     await second()
   }
   return all
+}
+
+/**
+ * Writes so much new memory and frees it. The host of a virtual machine may take free memory away and gives it
+ * back a hundred times slower than it is written: whoever asks next would pay for that.
+ */
+async function touched(bytes: number): Promise<void> {
+  collect()
+  await using source = new Generator({ size: bytes, backend: 'native' })
+  await source.ready
+  const write = () => source.fillChunk(new Uint8Array(bytes))
+  write()
+  collect()
+  await setImmediate() // what is collected is freed by another thread
+  collect()
 }
 
 async function timed<T>(body: () => Promise<T>, note: (seconds: number) => void): Promise<T> {
