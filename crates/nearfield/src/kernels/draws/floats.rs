@@ -208,6 +208,7 @@ fn place(row: &mut [f32], centre: &[f32], deviations: &[f32]) {
 /// Takes the quarters `a b c d` of a row to `p+q  p−q  r+s  r−s`, where `p, r = a±c` and `q, s = b±d`. Each
 /// number goes through `first` before and through `last` after, with its fellow.
 #[inline(always)]
+#[allow(clippy::many_single_char_names)] // quarters, and their fellows
 fn turn(
     row: &mut [f32],
     fellows: &[f32],
@@ -221,7 +222,11 @@ fn turn(
     let ((e, f), (g, h)) = (front.split_at(quarter), back.split_at(quarter));
     // Vectors are written out: compilers find none where so many slices could overlap.
     let left = columns::<WIDE>([a, b, c, d], [e, f, g, h], first, last);
-    let left = columns::<4>(left.0, left.1, first, last);
+    let left = if WIDE > 4 {
+        columns::<4>(left.0, left.1, first, last)
+    } else {
+        left
+    };
     columns::<1>(left.0, left.1, first, last);
 }
 
@@ -230,6 +235,7 @@ const WIDE: usize = if cfg!(target_arch = "wasm32") { 4 } else { 8 };
 
 /// [`turn`] by `W` neighbours, as long as there are so many; what is left.
 #[inline(always)]
+#[allow(clippy::many_single_char_names)] // as above, and the sums and differences of [`turn`]
 fn columns<'r, 'f, const W: usize>(
     row: [&'r mut [f32]; 4],
     fellows: [&'f [f32]; 4],
