@@ -1,7 +1,9 @@
 //! Replays every kernel table of this module against the scalar one, bit for bit. WebAssembly has
 //! no test runner here, so the replay is an export of a build of its own (`packages/wasm/test-kernels`).
 
-use nearfield::kernels::{CODE_BLOCK, Isa, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP, available};
+use nearfield::kernels::{
+    Ahead, CODE_BLOCK, Isa, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP, available,
+};
 use nearfield::rng;
 use wasm_bindgen::prelude::*;
 
@@ -47,14 +49,14 @@ fn results(table: &Kernels, query: &[f32], rows: [&[f32]; 4]) -> Vec<f32> {
         (table.dot_f32)(query, rows[0]),
     ];
     let four = [
-        (table.l2sq_f32_x4)(query, rows),
-        (table.dot_f32_x4)(query, rows),
+        (table.l2sq_f32_x4)(query, rows, Ahead::NONE),
+        (table.dot_f32_x4)(query, rows, Ahead::NONE),
     ];
     [&single[..], &four[0], &four[1]].concat()
 }
 
 fn dots(table: &Kernels, query: &[u8], rows: [&[i8]; 4]) -> [i32; 5] {
-    let [a, b, c, d] = (table.dot_u7i8_x4)(query, rows);
+    let [a, b, c, d] = (table.dot_u7i8_x4)(query, rows, Ahead::NONE);
     [(table.dot_u7i8)(query, rows[0]), a, b, c, d]
 }
 
@@ -101,7 +103,7 @@ fn replay_codes(scalar: &Kernels, table: &Kernels) -> Result<u32, JsError> {
 }
 
 fn nibble_dots(table: &Kernels, query: &[u8], rows: [&[u8]; 4]) -> [i32; 5] {
-    let [a, b, c, d] = (table.dot_u7u4_x4)(query, rows);
+    let [a, b, c, d] = (table.dot_u7u4_x4)(query, rows, Ahead::NONE);
     [(table.dot_u7u4)(query, rows[0]), a, b, c, d]
 }
 

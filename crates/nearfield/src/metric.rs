@@ -13,7 +13,7 @@
 //! Under every metric −0 is stored as +0, so that equal rows are equal bit for bit. Normalising is
 //! sequential `f64` arithmetic: a stored row has the same bits on every processor and in WebAssembly.
 
-use crate::kernels::{Kernels, Pair, Quad};
+use crate::kernels::{Ahead, Kernels, Pair, Quad};
 
 /// How two vectors are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,13 @@ impl ScorePair {
     /// The scores of four rows, the same bits as four calls of [`one`](Self::one) and much faster.
     #[inline]
     pub fn four(&self, query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
-        (self.four)(query, rows).map(|sum| self.ordered(sum))
+        self.four_ahead(query, rows, Ahead::NONE)
+    }
+
+    /// As [`four`](Self::four), asking for rows ahead as it goes.
+    #[inline]
+    pub fn four_ahead(&self, query: &[f32], rows: [&[f32]; 4], ahead: Ahead) -> [f32; 4] {
+        (self.four)(query, rows, ahead).map(|sum| self.ordered(sum))
     }
 
     /// `min` turns a NaN into ∞, and `+ 0.0` −0 into +0: scores can be compared as numbers or as

@@ -284,6 +284,8 @@ fn scores_are_the_definition_and_the_same_on_every_instruction_set() {
                         let slots = [at, at + 3, 42 - at, 7];
                         let wanted = slots.map(|slot| ones[slot as usize].to_bits());
                         assert_eq!(scorer.score4(slots).map(f32::to_bits), wanted);
+                        let asking = scorer.score4_ahead(slots, [42 - at, at, 0, 42]);
+                        assert_eq!(asking.map(f32::to_bits), wanted);
                     }
                     for (slot, found) in (0..).zip(&ones) {
                         let wanted = score(metric, vector, codes, slot);

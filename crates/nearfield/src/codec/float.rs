@@ -4,7 +4,7 @@
 
 use super::Scorer;
 use crate::ids::Slot;
-use crate::kernels::prefetch_row;
+use crate::kernels::{Ahead, prefetch_row};
 use crate::matrix::Rows;
 use crate::metric::ScorePair;
 
@@ -50,6 +50,14 @@ impl Scorer for F32Scorer<'_> {
     fn score4(&self, slots: [Slot; 4]) -> [f32; 4] {
         self.pair
             .four(self.query, slots.map(|slot| self.rows.row(slot)))
+    }
+
+    #[inline]
+    fn score4_ahead(&self, slots: [Slot; 4], ahead: [Slot; 4]) -> [f32; 4] {
+        let rows = slots.map(|slot| self.rows.row(slot));
+        let ahead = || ahead.map(|slot| self.rows.row(slot));
+        let ahead = Ahead::of(size_of_val(self.query), ahead);
+        self.pair.four_ahead(self.query, rows, ahead)
     }
 
     #[inline]

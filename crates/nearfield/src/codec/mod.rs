@@ -30,7 +30,11 @@ pub use sq8::Sq8Scorer;
 pub use vectors::Vectors;
 
 use crate::ids::Slot;
+use crate::kernels::PREFETCHES;
 use crate::matrix::Rows;
+
+/// Rows asked for ahead of the four being scored.
+pub const LOOK_AHEAD: usize = 8;
 
 /// How an index keeps its vectors for walking; the vectors themselves are kept too, unless told otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +95,43 @@ pub trait Scorer {
     /// Four scores, the same bits as four calls of [`score`](Self::score).
     fn score4(&self, slots: [Slot; 4]) -> [f32; 4];
 
+    /// As [`score4`](Self::score4), saying at the same pace that four others will be scored soon.
+    fn score4_ahead(&self, slots: [Slot; 4], ahead: [Slot; 4]) -> [f32; 4];
+
     /// Says that this row will be scored soon.
     fn prefetch(&self, slot: Slot);
+
+    /// Tells the score of each of these in order, asking for rows before it is their turn.
+    #[inline]
+    fn score_all(&self, slots: &[Slot], mut told: impl FnMut(Slot, f32))
+    where
+        Self: Sized,
+    {
+        if PREFETCHES {
+            for &slot in slots.iter().take(LOOK_AHEAD) {
+                self.prefetch(slot);
+            }
+        }
+        let (fours, rest) = slots.as_chunks::<4>();
+        for (at, &four) in fours.iter().enumerate() {
+            let ahead = slots.get(at * 4 + LOOK_AHEAD..);
+            let ahead = ahead.filter(|_| PREFETCHES).unwrap_or(&[]);
+            let scores = if let Some(&ahead) = ahead.first_chunk() {
+                self.score4_ahead(four, ahead)
+            } else {
+                for &slot in ahead {
+                    self.prefetch(slot);
+                }
+                self.score4(four)
+            };
+            for (slot, score) in four.into_iter().zip(scores) {
+                told(slot, score);
+            }
+        }
+        for &slot in rest {
+            told(slot, self.score(slot));
+        }
+    }
 }
 
 /// `body` with `coded`, the scorer of these codes and this query's: compiled once for each form, so
@@ -112,3 +151,49 @@ macro_rules! by_code {
     };
 }
 pub(crate) use by_code;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    /// Scores a slot by itself, and knows which were asked for.
+    #[derive(Default)]
+    struct Asked(RefCell<Vec<Slot>>);
+
+    impl Scorer for Asked {
+        fn score(&self, slot: Slot) -> f32 {
+            f32::from(u16::try_from(slot).unwrap())
+        }
+
+        fn score4(&self, slots: [Slot; 4]) -> [f32; 4] {
+            slots.map(|slot| self.score(slot))
+        }
+
+        fn score4_ahead(&self, slots: [Slot; 4], ahead: [Slot; 4]) -> [f32; 4] {
+            for slot in ahead {
+                self.prefetch(slot);
+            }
+            self.score4(slots)
+        }
+
+        fn prefetch(&self, slot: Slot) {
+            self.0.borrow_mut().push(slot);
+        }
+    }
+
+    #[test]
+    fn all_are_scored_in_order_and_asked_for_once() {
+        for len in 0..40 {
+            let slots: Vec<Slot> = (0..len).map(|at| at * 7 % 41).collect();
+            let (asked, mut told) = (Asked::default(), Vec::new());
+            asked.score_all(&slots, |slot, score| told.push((slot, score)));
+            let expected: Vec<_> = slots
+                .iter()
+                .map(|&slot| (slot, asked.score(slot)))
+                .collect();
+            assert_eq!(told, expected);
+            assert_eq!(asked.0.into_inner(), slots);
+        }
+    }
+}

@@ -20,8 +20,8 @@ use super::sq8;
 use super::vectors::{VectorBlock, Vectors};
 use crate::ids::Slot;
 use crate::kernels::{
-    CODE_BLOCK, Kernels, Keys, PanelTerms, TILE_COLUMNS, TILE_ROWS, TILE_STEP, TileAt, pair_score,
-    prefetch_row,
+    Ahead, CODE_BLOCK, Kernels, Keys, PanelTerms, TILE_COLUMNS, TILE_ROWS, TILE_STEP, TileAt,
+    pair_score, prefetch_row,
 };
 
 /// What rows are compared by.
@@ -126,7 +126,7 @@ impl PairBlock {
             return self.vectors.score4(pair, row, others);
         }
         let (narrow, terms) = self.narrow(row);
-        let dots = (kernels.dot_u7i8_x4)(narrow, others.map(|other| self.wide(other)));
+        let dots = (kernels.dot_u7i8_x4)(narrow, others.map(|other| self.wide(other)), Ahead::NONE);
         std::array::from_fn(|at| pair_score(terms, self.terms[others[at]], dots[at]))
     }
 }

@@ -18,7 +18,7 @@
 use super::Scorer;
 use super::codes::{Codes, Form, QueryCode, TERMS_BYTES, Terms, largest};
 use crate::ids::Slot;
-use crate::kernels::{CODE_BLOCK, Kernels, NibblePair, NibbleQuad, prefetch_row};
+use crate::kernels::{Ahead, CODE_BLOCK, Kernels, NibblePair, NibbleQuad, prefetch_row};
 use crate::metric::Metric;
 
 /// The largest code of a row.
@@ -167,6 +167,16 @@ impl<'a> Sq4Scorer<'a> {
     fn codes_of(&self, row: &'a [u8]) -> &'a [u8] {
         &row[..self.query.codes.len() / 2]
     }
+
+    #[inline]
+    fn four(&self, slots: [Slot; 4], ahead: Ahead) -> [f32; 4] {
+        let rows = slots.map(|slot| self.codes.row(slot));
+        let codes = rows.map(|row| self.codes_of(row));
+        let dots = (self.four)(&self.query.codes, codes, ahead);
+        std::array::from_fn(|at| {
+            Terms::read(rows[at]).score(self.query.factor, 2 * dots[at] - self.less)
+        })
+    }
 }
 
 impl Scorer for Sq4Scorer<'_> {
@@ -179,11 +189,13 @@ impl Scorer for Sq4Scorer<'_> {
 
     #[inline]
     fn score4(&self, slots: [Slot; 4]) -> [f32; 4] {
-        let rows = slots.map(|slot| self.codes.row(slot));
-        let dots = (self.four)(&self.query.codes, rows.map(|row| self.codes_of(row)));
-        std::array::from_fn(|at| {
-            Terms::read(rows[at]).score(self.query.factor, 2 * dots[at] - self.less)
-        })
+        self.four(slots, Ahead::NONE)
+    }
+
+    #[inline]
+    fn score4_ahead(&self, slots: [Slot; 4], ahead: [Slot; 4]) -> [f32; 4] {
+        let rows = || ahead.map(|slot| self.codes.row(slot));
+        self.four(slots, Ahead::of(self.query.codes.len() / 2, rows))
     }
 
     #[inline]

@@ -11,7 +11,7 @@
 use super::Scorer;
 use super::codes::{Codes, Form, QueryCode, TERMS_BYTES, Terms, largest, rounded};
 use crate::ids::Slot;
-use crate::kernels::{CODE_BLOCK, CodePair, CodeQuad, Kernels, prefetch_row};
+use crate::kernels::{Ahead, CODE_BLOCK, CodePair, CodeQuad, Kernels, prefetch_row};
 use crate::metric::Metric;
 
 /// The largest code of a row.
@@ -87,6 +87,14 @@ impl<'a> Sq8Scorer<'a> {
     fn codes_of(&self, row: &'a [u8]) -> &'a [i8] {
         bytemuck::cast_slice(&row[..self.query.codes.len()])
     }
+
+    #[inline]
+    fn four(&self, slots: [Slot; 4], ahead: Ahead) -> [f32; 4] {
+        let rows = slots.map(|slot| self.codes.row(slot));
+        let codes = rows.map(|row| self.codes_of(row));
+        let dots = (self.four)(&self.query.codes, codes, ahead);
+        std::array::from_fn(|at| Terms::read(rows[at]).score(self.query.factor, dots[at]))
+    }
 }
 
 impl Scorer for Sq8Scorer<'_> {
@@ -99,9 +107,13 @@ impl Scorer for Sq8Scorer<'_> {
 
     #[inline]
     fn score4(&self, slots: [Slot; 4]) -> [f32; 4] {
-        let rows = slots.map(|slot| self.codes.row(slot));
-        let dots = (self.four)(&self.query.codes, rows.map(|row| self.codes_of(row)));
-        std::array::from_fn(|at| Terms::read(rows[at]).score(self.query.factor, dots[at]))
+        self.four(slots, Ahead::NONE)
+    }
+
+    #[inline]
+    fn score4_ahead(&self, slots: [Slot; 4], ahead: [Slot; 4]) -> [f32; 4] {
+        let rows = || ahead.map(|slot| self.codes.row(slot));
+        self.four(slots, Ahead::of(self.query.codes.len(), rows))
     }
 
     #[inline]

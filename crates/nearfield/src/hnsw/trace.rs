@@ -97,6 +97,11 @@ impl Scorer for Counted<'_> {
         self.scorer.score4(slots)
     }
 
+    fn score4_ahead(&self, slots: [Slot; 4], ahead: [Slot; 4]) -> [f32; 4] {
+        self.scores.set(self.scores.get() + 4);
+        self.scorer.score4_ahead(slots, ahead)
+    }
+
     fn prefetch(&self, slot: Slot) {
         self.scorer.prefetch(slot);
     }
@@ -130,6 +135,10 @@ impl Links for CountedLinks<'_> {
         let count = &self.expanded[level as usize];
         count.set(count.get() + 1);
         self.view.links(slot, level)
+    }
+
+    fn glance(&self, slot: Slot, level: u32) -> &[Slot] {
+        self.view.glance(slot, level)
     }
 
     fn prefetch(&self, slot: Slot) {

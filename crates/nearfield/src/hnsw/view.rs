@@ -19,6 +19,12 @@ pub trait Links {
     /// The places of a slot on a level that has it; the neighbours end at the first [`NO_SLOT`].
     fn links(&self, slot: Slot, level: u32) -> &[Slot];
 
+    /// As [`links`](Self::links), of a slot whose turn it is not, for a hint.
+    #[inline]
+    fn glance(&self, slot: Slot, level: u32) -> &[Slot] {
+        self.links(slot, level)
+    }
+
     /// Says that this slot's places of level 0 will be asked for soon.
     #[inline]
     fn prefetch(&self, slot: Slot) {

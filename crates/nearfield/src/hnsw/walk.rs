@@ -2,20 +2,19 @@
 //! the answer, which after a walk by codes is scored again by the vectors.
 //!
 //! ```text
-//! pop the nearest unexpanded ─► gather its unseen neighbours ─► prefetch ─► score in fours ─► insert
-//!        ▲                                                                              │
+//! pop the nearest unexpanded ─► gather its unseen neighbours ─► score in fours ─► insert
+//!        ▲                                                        asking for those ahead, at last
+//!        │                                                        for those of who is likely next
 //!        └──────────────────────────── until all of the pool is expanded ───────────────┘
 //! ```
 //! Invariants: a slot is scored at most once a beam, so walks end on any checked graph, whatever the
 //! scores are. Nothing allocates once the buffers have grown.
 
 use super::view::{Links, Walkable};
-use crate::codec::Scorer;
+use crate::codec::{LOOK_AHEAD, Scorer};
 use crate::ids::{NO_SLOT, Slot};
-use crate::search::{Buffers, Candidate, Pool, Top};
-
-/// Rows asked for ahead of the four being scored.
-const LOOK_AHEAD: usize = 8;
+use crate::kernels::PREFETCHES;
+use crate::search::{Buffers, Candidate, Pool, Top, Visited};
 
 /// Nodes of level 1 that a walk goes down from. Greedy descent alone (Malkov & Yashunin, Algorithm 5)
 /// lands in one place: where the data falls into clusters, a query from outside of them may have its
@@ -140,15 +139,10 @@ pub(super) fn descend<S: Scorer>(
     for level in (to + 1..=from).rev() {
         loop {
             let here = nearest;
-            let (fours, rest) = linked(graph.links(here.slot(), level)).as_chunks::<4>();
-            for &four in fours {
-                for (slot, score) in four.into_iter().zip(scorer.score4(four)) {
-                    nearest = nearest.min(Candidate::new(score, slot));
-                }
-            }
-            for &slot in rest {
-                nearest = nearest.min(Candidate::new(scorer.score(slot), slot));
-            }
+            let links = linked(graph.links(here.slot(), level));
+            scorer.score_all(links, |slot, score| {
+                nearest = nearest.min(Candidate::new(score, slot));
+            });
             if nearest == here {
                 break;
             }
@@ -199,13 +193,9 @@ pub(super) fn beam_until<S: Scorer>(
     if starts.iter().any(|start| start.slot() == target) {
         return true;
     }
+    let mut expected = NO_SLOT;
     while let Some(nearest) = pool.expand() {
-        gathered.clear();
-        for &slot in linked(graph.links(nearest.slot(), level)) {
-            if visited.insert(slot) {
-                gathered.push(slot);
-            }
-        }
+        visited.gather(graph.links(nearest.slot(), level), gathered);
         if target != NO_SLOT && gathered.contains(&target) {
             return true;
         }
@@ -214,7 +204,9 @@ pub(super) fn beam_until<S: Scorer>(
                 graph.prefetch(slot);
             }
         };
-        score_into(scorer, gathered, pool, found);
+        let next = |pool: &Pool| Soon::after(pool, graph, level, visited);
+        let asked = nearest.slot() == expected;
+        expected = score_into(scorer, (gathered, asked), pool, found, next);
     }
     false
 }
@@ -234,38 +226,96 @@ pub(super) fn beam_within<S: Scorer>(
         ..
     } = buffers;
     // What was met together with the target, and the target, still has no score.
-    score_into(scorer, gathered, pool, |_| {});
+    score_into(scorer, (gathered, false), pool, |_| {}, |_| Soon::NOTHING);
     while let Some(nearest) = pool.expand().filter(|nearest| nearest.score() <= score) {
-        gathered.clear();
-        let links = linked(graph.links(nearest.slot(), 0)).iter().copied();
-        gathered.extend(links.filter(|&slot| visited.insert(slot)));
-        score_into(scorer, gathered, pool, |_| {});
+        visited.gather(graph.links(nearest.slot(), 0), gathered);
+        score_into(scorer, (gathered, false), pool, |_| {}, |_| Soon::NOTHING);
     }
 }
 
-/// Scores `slots` into the pool; `found` hears of those that stay for now.
+/// The rows that will probably be scored first when the next node is expanded. While the last neighbours of a
+/// node are scored, none of them is left to be asked for, and the next node would wait for its first ones.
+struct Soon {
+    /// The node, and its first neighbours that were not seen.
+    slot: Slot,
+    rows: [Slot; LOOK_AHEAD],
+    count: usize,
+    /// How many were asked for.
+    asked: usize,
+}
+
+impl Soon {
+    const NOTHING: Self = Self {
+        slot: NO_SLOT,
+        rows: [NO_SLOT; LOOK_AHEAD],
+        count: 0,
+        asked: 0,
+    };
+
+    /// What follows if nothing nearer is found.
+    #[inline]
+    fn after(pool: &Pool, graph: &impl Links, level: u32, visited: &Visited) -> Self {
+        let mut soon = Self::NOTHING;
+        if PREFETCHES && let Some(next) = pool.next() {
+            soon.slot = next.slot();
+            soon.count = visited.first_fresh(graph.glance(soon.slot, level), &mut soon.rows);
+        }
+        soon
+    }
+
+    /// The next of them to be asked for: four, or none where fewer are left.
+    #[inline]
+    fn four(&mut self) -> &[Slot] {
+        let from = self.asked;
+        if from + 4 <= self.count {
+            self.asked += 4;
+        }
+        &self.rows[from..self.asked]
+    }
+}
+
+/// Scores `slots`, the first of which may have been asked for, into the pool; `found` hears of those that stay
+/// for now. Asks for what comes `next` and says of which node that is.
 #[inline]
-fn score_into<S: Scorer>(scorer: &S, slots: &[Slot], pool: &mut Pool, found: impl Fn(Slot)) {
-    let mut insert = |score, slot| {
+fn score_into<S: Scorer>(
+    scorer: &S,
+    (slots, asked): (&[Slot], bool),
+    pool: &mut Pool,
+    found: impl Fn(Slot),
+    next: impl Fn(&Pool) -> Soon,
+) -> Slot {
+    let prefetch = |&slot: &Slot| scorer.prefetch(slot);
+    let insert = |pool: &mut Pool, slot, score| {
         if pool.insert(Candidate::new(score, slot)) {
             found(slot);
         }
     };
-    for &slot in slots.iter().take(LOOK_AHEAD) {
-        scorer.prefetch(slot);
+    if PREFETCHES && !asked {
+        slots.iter().take(LOOK_AHEAD).for_each(prefetch);
     }
+    let mut soon = None;
     let (fours, rest) = slots.as_chunks::<4>();
     for (at, &four) in fours.iter().enumerate() {
-        for &slot in slots.iter().skip(at * 4 + LOOK_AHEAD).take(4) {
-            scorer.prefetch(slot);
+        let ahead = slots.get(at * 4 + LOOK_AHEAD..);
+        let mut ahead = ahead.filter(|_| PREFETCHES).unwrap_or(&[]);
+        if ahead.len() < 4 {
+            ahead.iter().for_each(prefetch);
+            ahead = soon.get_or_insert_with(|| next(pool)).four();
         }
-        for (slot, score) in four.into_iter().zip(scorer.score4(four)) {
-            insert(score, slot);
+        let scores = match ahead.first_chunk() {
+            Some(&ahead) => scorer.score4_ahead(four, ahead),
+            None => scorer.score4(four),
+        };
+        for (slot, score) in four.into_iter().zip(scores) {
+            insert(pool, slot, score);
         }
     }
+    let soon = soon.unwrap_or_else(|| next(pool));
+    soon.rows[soon.asked..soon.count].iter().for_each(prefetch);
     for &slot in rest {
-        insert(scorer.score(slot), slot);
+        insert(pool, slot, scorer.score(slot));
     }
+    soon.slot
 }
 
 /// The neighbours in a row of places.

@@ -5,6 +5,8 @@
 //! it is inlined into. `N` rows share each load of the query: with one row a set of 8-wide registers
 //! has two sums in flight and waits for its adder, with four it has eight and waits for memory.
 
+use super::Ahead;
+
 /// Sixteen `f32` in the registers of one instruction set.
 ///
 /// # Safety
@@ -58,7 +60,7 @@ impl Term for Dot {
     }
 }
 
-/// The sums of `N` rows against one query.
+/// The sums of `N` rows against one query; a line of each row ahead is asked for as one is read.
 ///
 /// # Panics
 /// Where the lengths differ.
@@ -69,6 +71,7 @@ impl Term for Dot {
 pub(super) unsafe fn sums<L: Lanes, T: Term, const N: usize>(
     query: &[f32],
     rows: [&[f32]; N],
+    ahead: Ahead,
 ) -> [f32; N] {
     let len = query.len();
     for row in rows {
@@ -81,6 +84,7 @@ pub(super) unsafe fn sums<L: Lanes, T: Term, const N: usize>(
         let mut lanes = [L::zero(); N];
         let mut at = 0;
         while at < whole {
+            ahead.line(at * size_of::<f32>());
             let q = L::load(query.as_ptr().add(at));
             for (sum, row) in lanes.iter_mut().zip(rows) {
                 *sum = T::add(*sum, q, L::load(row.as_ptr().add(at)));
@@ -128,13 +132,13 @@ macro_rules! table {
             // SAFETY: as above.
             dot_f32: |query, row| unsafe { dot(query, row) },
             // SAFETY: as above.
-            l2sq_f32_x4: |query, rows| unsafe { l2sq_x4(query, rows) },
+            l2sq_f32_x4: |query, rows, ahead| unsafe { l2sq_x4(query, rows, ahead) },
             // SAFETY: as above.
-            dot_f32_x4: |query, rows| unsafe { dot_x4(query, rows) },
+            dot_f32_x4: |query, rows, ahead| unsafe { dot_x4(query, rows, ahead) },
             // SAFETY: as above.
             dot_u7i8: |query, row| unsafe { dot_codes(query, row) },
             // SAFETY: as above.
-            dot_u7i8_x4: |query, rows| unsafe { dot_codes_x4(query, rows) },
+            dot_u7i8_x4: |query, rows, ahead| unsafe { dot_codes_x4(query, rows, ahead) },
             // SAFETY: as above.
             tile_u7i8: |rows, panel, out| unsafe { tile_codes(rows, panel, out) },
             // SAFETY: as above.
@@ -148,31 +152,31 @@ macro_rules! table {
             // SAFETY: as above.
             dot_u7u4: |query, row| unsafe { dot_nibbles(query, row) },
             // SAFETY: as above.
-            dot_u7u4_x4: |query, rows| unsafe { dot_nibbles_x4(query, rows) },
+            dot_u7u4_x4: |query, rows, ahead| unsafe { dot_nibbles_x4(query, rows, ahead) },
         };
 
         #[target_feature(enable = $features)]
         fn l2sq(query: &[f32], row: &[f32]) -> f32 {
             // SAFETY: this function's features are those of the lanes.
-            unsafe { lanes::sums::<$lanes, lanes::L2sq, 1>(query, [row])[0] }
+            unsafe { lanes::sums::<$lanes, lanes::L2sq, 1>(query, [row], Ahead::NONE)[0] }
         }
 
         #[target_feature(enable = $features)]
         fn dot(query: &[f32], row: &[f32]) -> f32 {
             // SAFETY: as above.
-            unsafe { lanes::sums::<$lanes, lanes::Dot, 1>(query, [row])[0] }
+            unsafe { lanes::sums::<$lanes, lanes::Dot, 1>(query, [row], Ahead::NONE)[0] }
         }
 
         #[target_feature(enable = $features)]
-        fn l2sq_x4(query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
+        fn l2sq_x4(query: &[f32], rows: [&[f32]; 4], ahead: Ahead) -> [f32; 4] {
             // SAFETY: as above.
-            unsafe { lanes::sums::<$lanes, lanes::L2sq, 4>(query, rows) }
+            unsafe { lanes::sums::<$lanes, lanes::L2sq, 4>(query, rows, ahead) }
         }
 
         #[target_feature(enable = $features)]
-        fn dot_x4(query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
+        fn dot_x4(query: &[f32], rows: [&[f32]; 4], ahead: Ahead) -> [f32; 4] {
             // SAFETY: as above.
-            unsafe { lanes::sums::<$lanes, lanes::Dot, 4>(query, rows) }
+            unsafe { lanes::sums::<$lanes, lanes::Dot, 4>(query, rows, ahead) }
         }
 
         #[target_feature(enable = $features)]

@@ -9,7 +9,7 @@
 //! Sums are integers, so their order is free. `N` rows share each load of the query, as in
 //! [`products`](super::products).
 
-use super::CODE_BLOCK;
+use super::{Ahead, CODE_BLOCK};
 
 /// Bytes of a row whose products sums of 16 bits hold. A step leaves four products in a lane, at most
 /// 4 · 127 · 15 = 7,620: four steps of 32 bytes stay below 2¹⁵, eight of 16 below 2¹⁶.
@@ -47,7 +47,7 @@ pub(super) trait Nibbles: Copy {
     unsafe fn fold<const N: usize>(wide: [Self::Wide; N]) -> [i32; N];
 }
 
-/// The sums of `N` rows against one query.
+/// The sums of `N` rows against one query; a line of each row ahead is asked for as one is read.
 ///
 /// # Panics
 /// Where the query is not twice as long as a row, or a row no multiple of [`CODE_BLOCK`].
@@ -55,7 +55,11 @@ pub(super) trait Nibbles: Copy {
 /// # Safety
 /// The machine has the instructions of `P`.
 #[inline(always)]
-pub(super) unsafe fn dots<P: Nibbles, const N: usize>(query: &[u8], rows: [&[u8]; N]) -> [i32; N] {
+pub(super) unsafe fn dots<P: Nibbles, const N: usize>(
+    query: &[u8],
+    rows: [&[u8]; N],
+    ahead: Ahead,
+) -> [i32; N] {
     let len = query.len() / 2;
     assert!(
         query.len().is_multiple_of(2 * CODE_BLOCK),
@@ -75,11 +79,15 @@ pub(super) unsafe fn dots<P: Nibbles, const N: usize>(query: &[u8], rows: [&[u8]
             let end = len.min(at + SPAN);
             let mut sums = [P::zero(); N];
             while at < end {
-                let step = P::query(low.as_ptr().add(at), high.as_ptr().add(at));
-                for (sum, row) in sums.iter_mut().zip(rows) {
-                    *sum = sum.plus(step, row.as_ptr().add(at));
+                ahead.line(at);
+                let block = at + CODE_BLOCK;
+                while at < block {
+                    let step = P::query(low.as_ptr().add(at), high.as_ptr().add(at));
+                    for (sum, row) in sums.iter_mut().zip(rows) {
+                        *sum = sum.plus(step, row.as_ptr().add(at));
+                    }
+                    at += P::STEP;
                 }
-                at += P::STEP;
             }
             for (wide, sum) in wide.iter_mut().zip(sums) {
                 *wide = sum.widen(*wide);
@@ -96,13 +104,13 @@ macro_rules! nibble_entries {
         #[target_feature(enable = $features)]
         fn dot_nibbles(query: &[u8], row: &[u8]) -> i32 {
             // SAFETY: this function's features are those of the sums.
-            unsafe { nibbles::dots::<$nibbles, 1>(query, [row])[0] }
+            unsafe { nibbles::dots::<$nibbles, 1>(query, [row], Ahead::NONE)[0] }
         }
 
         #[target_feature(enable = $features)]
-        fn dot_nibbles_x4(query: &[u8], rows: [&[u8]; 4]) -> [i32; 4] {
+        fn dot_nibbles_x4(query: &[u8], rows: [&[u8]; 4], ahead: Ahead) -> [i32; 4] {
             // SAFETY: as above.
-            unsafe { nibbles::dots::<$nibbles, 4>(query, rows) }
+            unsafe { nibbles::dots::<$nibbles, 4>(query, rows, ahead) }
         }
     };
 }

@@ -1,5 +1,8 @@
 //! A hint for memory that will be read soon. No result depends on it.
 
+/// Whether memory can be asked for at all: where it cannot, it is no use to look ahead.
+pub const PREFETCHES: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+
 /// Asks for every cache line of `row`, which starts on one. A walk that knows its next rows calls
 /// this a few rows ahead, so that the lines arrive while it scores the others. Does nothing where
 /// there is no such instruction (WebAssembly).
@@ -8,6 +11,62 @@ pub fn prefetch_row<T>(row: &[T]) {
     for line in row.chunks(64 / size_of::<T>()) {
         prefetch_line(line.as_ptr());
     }
+}
+
+/// Bytes from which on a row is worth asking for line by line.
+const SPREAD_BYTES_MIN: usize = 256;
+
+/// Four rows that are scored after the next ones. Who scores those asks for a line of each of these
+/// whenever it has read one: asked for all at once, they are more than a processor can wait for, and
+/// it stands still before it has scored anything.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead {
+    /// Where lines are asked for, if they are.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    rows: Option<[usize; 4]>,
+}
+
+impl Ahead {
+    /// Nothing is known of what comes.
+    pub const NONE: Self = Self {
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        rows: None,
+    };
+
+    /// Of these rows, of which kernels read the first `read` bytes. What they do not read, and short rows, is
+    /// asked for at once.
+    #[inline]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    pub fn of<'a, T: 'a>(read: usize, rows: impl FnOnce() -> [&'a [T]; 4]) -> Self {
+        let rows = rows();
+        let spread = size_of_val(rows[0]) >= SPREAD_BYTES_MIN;
+        for row in rows {
+            prefetch_row(&row[if spread { read / size_of::<T>() } else { 0 }..]);
+        }
+        Self {
+            rows: spread.then(|| rows.map(|row| row.as_ptr().addr())),
+        }
+    }
+
+    /// Nothing can be asked for, so nobody looks where the rows are.
+    #[inline]
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    pub fn of<'a, T: 'a>(_read: usize, _rows: impl FnOnce() -> [&'a [T]; 4]) -> Self {
+        Self::NONE
+    }
+
+    /// Asks for the line of each row that starts at this byte.
+    #[inline(always)]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    pub(super) fn line(self, at: usize) {
+        for row in self.rows.iter().flatten() {
+            prefetch_address(row + at);
+        }
+    }
+
+    #[inline(always)]
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    pub(super) fn line(self, _at: usize) {}
 }
 
 /// Asks for the cache line of an address, which may be any: of memory that others hold locked, say.

@@ -3,7 +3,7 @@
 //!
 //! `N` rows share each load of the query, as in [`lanes`](super::lanes).
 
-use super::CODE_BLOCK;
+use super::{Ahead, CODE_BLOCK};
 
 /// 32-bit sums in the registers of one instruction set.
 ///
@@ -31,7 +31,7 @@ pub(super) trait Products: Copy {
     unsafe fn fold(self) -> i32;
 }
 
-/// The sums of `N` rows against one query.
+/// The sums of `N` rows against one query; a line of each row ahead is asked for as one is read.
 ///
 /// # Panics
 /// Where the lengths differ or are no multiple of [`CODE_BLOCK`].
@@ -39,7 +39,11 @@ pub(super) trait Products: Copy {
 /// # Safety
 /// The machine has the instructions of `P`.
 #[inline(always)]
-pub(super) unsafe fn dots<P: Products, const N: usize>(query: &[u8], rows: [&[i8]; N]) -> [i32; N] {
+pub(super) unsafe fn dots<P: Products, const N: usize>(
+    query: &[u8],
+    rows: [&[i8]; N],
+    ahead: Ahead,
+) -> [i32; N] {
     let len = query.len();
     assert!(
         len.is_multiple_of(CODE_BLOCK),
@@ -54,11 +58,15 @@ pub(super) unsafe fn dots<P: Products, const N: usize>(query: &[u8], rows: [&[i8
         let mut sums = [P::zero(); N];
         let mut at = 0;
         while at < len {
-            let step = P::query(query.as_ptr().add(at));
-            for (sum, row) in sums.iter_mut().zip(rows) {
-                *sum = sum.plus(step, row.as_ptr().add(at));
+            ahead.line(at);
+            let end = at + CODE_BLOCK;
+            while at < end {
+                let step = P::query(query.as_ptr().add(at));
+                for (sum, row) in sums.iter_mut().zip(rows) {
+                    *sum = sum.plus(step, row.as_ptr().add(at));
+                }
+                at += P::STEP;
             }
-            at += P::STEP;
         }
         let mut folded = [0; N];
         for (folded, sum) in folded.iter_mut().zip(sums) {
@@ -75,13 +83,13 @@ macro_rules! code_entries {
         #[target_feature(enable = $features)]
         fn dot_codes(query: &[u8], row: &[i8]) -> i32 {
             // SAFETY: this function's features are those of the products.
-            unsafe { products::dots::<$products, 1>(query, [row])[0] }
+            unsafe { products::dots::<$products, 1>(query, [row], Ahead::NONE)[0] }
         }
 
         #[target_feature(enable = $features)]
-        fn dot_codes_x4(query: &[u8], rows: [&[i8]; 4]) -> [i32; 4] {
+        fn dot_codes_x4(query: &[u8], rows: [&[i8]; 4], ahead: Ahead) -> [i32; 4] {
             // SAFETY: as above.
-            unsafe { products::dots::<$products, 4>(query, rows) }
+            unsafe { products::dots::<$products, 4>(query, rows, ahead) }
         }
 
         tiles::tile_entry!($columns, $features);
@@ -101,7 +109,7 @@ macro_rules! table_of_codes {
             // SAFETY: a table is handed out only after its instructions were detected.
             dot_u7i8: |query, row| unsafe { dot_codes(query, row) },
             // SAFETY: as above.
-            dot_u7i8_x4: |query, rows| unsafe { dot_codes_x4(query, rows) },
+            dot_u7i8_x4: |query, rows, ahead| unsafe { dot_codes_x4(query, rows, ahead) },
             // SAFETY: as above.
             tile_u7i8: |rows, panel, out| unsafe { tile_codes(rows, panel, out) },
             ..$floats

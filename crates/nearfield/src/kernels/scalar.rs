@@ -7,15 +7,15 @@ pub static KERNELS: Kernels = Kernels {
     isa: Isa::Scalar,
     l2sq_f32,
     dot_f32,
-    l2sq_f32_x4: |query, rows| rows.map(|row| l2sq_f32(query, row)),
-    dot_f32_x4: |query, rows| rows.map(|row| dot_f32(query, row)),
+    l2sq_f32_x4: |query, rows, _| rows.map(|row| l2sq_f32(query, row)),
+    dot_f32_x4: |query, rows, _| rows.map(|row| dot_f32(query, row)),
     dot_u7i8,
-    dot_u7i8_x4: |query, rows| rows.map(|row| dot_u7i8(query, row)),
+    dot_u7i8_x4: |query, rows, _| rows.map(|row| dot_u7i8(query, row)),
     tile_u7i8,
     tile_nearest: nearest::keep,
     scores_nearest: nearest::keep_scores,
     dot_u7u4,
-    dot_u7u4_x4: |query, rows| rows.map(|row| dot_u7u4(query, row)),
+    dot_u7u4_x4: |query, rows, _| rows.map(|row| dot_u7u4(query, row)),
 };
 
 fn l2sq_f32(query: &[f32], row: &[f32]) -> f32 {

@@ -18,7 +18,8 @@ mod nibbles;
 mod values;
 
 use super::{
-    CODE_BLOCK, Isa, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP, available, kernels, prefetch_row,
+    Ahead, CODE_BLOCK, Isa, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP, available, kernels,
+    prefetch_row,
 };
 use values::{Random, edges};
 
@@ -42,10 +43,14 @@ impl Sum {
     }
 
     fn four(self, table: &Kernels, query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
-        match self {
-            Self::L2sq => (table.l2sq_f32_x4)(query, rows),
-            Self::Dot => (table.dot_f32_x4)(query, rows),
-        }
+        let four = match self {
+            Self::L2sq => table.l2sq_f32_x4,
+            Self::Dot => table.dot_f32_x4,
+        };
+        let sums = four(query, rows, Ahead::NONE);
+        let asking = four(query, rows, Ahead::of(size_of_val(query), || rows));
+        assert_eq!(sums.map(f32::to_bits), asking.map(f32::to_bits));
+        sums
     }
 
     /// The definition, written a second time.

@@ -9,9 +9,7 @@
 
 use super::Candidate;
 use crate::codec::Scorer;
-
-/// Rows asked for ahead of the four being scored again.
-const RESCORE_AHEAD: usize = 8;
+use crate::ids::Slot;
 
 /// A sorted list of at most `capacity` candidates.
 #[derive(Debug, Default)]
@@ -20,6 +18,8 @@ pub struct Pool {
     expanded: Vec<bool>,
     capacity: usize,
     next: usize,
+    /// Room for the slots of those that are scored again.
+    rescored: Vec<Slot>,
 }
 
 impl Pool {
@@ -54,15 +54,22 @@ impl Pool {
     /// The nearest candidate not handed out before.
     #[inline]
     pub fn expand(&mut self) -> Option<Candidate> {
-        let at = self.next
-            + self
-                .expanded
-                .get(self.next..)?
-                .iter()
-                .position(|&done| !done)?;
+        let at = self.unexpanded()?;
         self.expanded[at] = true;
         self.next = at + 1;
         Some(self.entries[at])
+    }
+
+    /// The candidate that is handed out next, if no nearer one is put in.
+    #[inline]
+    pub fn next(&self) -> Option<Candidate> {
+        self.unexpanded().map(|at| self.entries[at])
+    }
+
+    #[inline]
+    fn unexpanded(&self) -> Option<usize> {
+        let rest = self.expanded.get(self.next..)?;
+        Some(self.next + rest.iter().position(|&done| !done)?)
     }
 
     /// How many candidates have this score or a nearer one.
@@ -73,29 +80,14 @@ impl Pool {
     /// Scores the nearest `count` again and forgets the rest: what a walk by codes found, judged by
     /// the vectors. The pool is then read and no longer walked.
     pub fn rescore<S: Scorer>(&mut self, scorer: &S, count: usize) {
-        self.entries.truncate(count);
+        let nearest = self.entries.iter().take(count);
+        self.rescored.clear();
+        self.rescored.extend(nearest.map(|entry| entry.slot()));
+        self.entries.clear();
         self.expanded.clear();
-        for entry in self.entries.iter().take(RESCORE_AHEAD) {
-            scorer.prefetch(entry.slot());
-        }
-        for at in (0..self.entries.len()).step_by(4) {
-            for entry in self.entries.iter().skip(at + RESCORE_AHEAD).take(4) {
-                scorer.prefetch(entry.slot());
-            }
-            match &mut self.entries[at..] {
-                [a, b, c, d, ..] => {
-                    let slots = [a.slot(), b.slot(), c.slot(), d.slot()];
-                    let scores = scorer.score4(slots);
-                    [*a, *b, *c, *d] =
-                        std::array::from_fn(|at| Candidate::new(scores[at], slots[at]));
-                }
-                rest => {
-                    for entry in rest {
-                        *entry = Candidate::new(scorer.score(entry.slot()), entry.slot());
-                    }
-                }
-            }
-        }
+        scorer.score_all(&self.rescored, |slot, score| {
+            self.entries.push(Candidate::new(score, slot));
+        });
         self.entries.sort_unstable();
     }
 
@@ -139,7 +131,9 @@ mod tests {
             for at in 0..300u32 {
                 let random = value(2, trial, u64::from(at));
                 if random.is_multiple_of(3) {
-                    assert_eq!(pool.expand(), model.expand(), "trial {trial} step {at}");
+                    let next = pool.next();
+                    assert_eq!(pool.expand(), next);
+                    assert_eq!(next, model.expand(), "trial {trial} step {at}");
                 } else {
                     // Few distinct scores: ties are the hard part.
                     let score = match random >> 8 & 31 {

@@ -183,22 +183,13 @@ impl GrowingGraph {
         scorer: &S,
         pool: &mut Pool,
     ) {
-        let mut meet = |other: Slot, score: f32| {
+        // Levels are prefixes of the order.
+        let end = members.partition_point(|&other| self.draft.level(other) >= level);
+        scorer.score_all(&members[..end], |other, score| {
             if other != slot && self.draft.level(other) >= level {
                 pool.insert(Candidate::new(score, other));
             }
-        };
-        // Levels are prefixes of the order.
-        let end = members.partition_point(|&other| self.draft.level(other) >= level);
-        let (fours, rest) = members[..end].as_chunks::<4>();
-        for &four in fours {
-            for (other, score) in four.into_iter().zip(scorer.score4(four)) {
-                meet(other, score);
-            }
-        }
-        for &other in rest {
-            meet(other, scorer.score(other));
-        }
+        });
     }
 
     /// Gives the members their own links. Nobody links to them yet.

@@ -4,7 +4,7 @@
 use super::neon::{self, ColumnsNeon};
 use crate::kernels::products::{self, Products, table_of_codes};
 use crate::kernels::tiles::{self, Columns};
-use crate::kernels::{Isa, Kernels};
+use crate::kernels::{Ahead, Isa, Kernels};
 use std::arch::aarch64::{
     int8x16_t, int32x4_t, vaddvq_s32, vdupq_n_s32, vld1q_s8, vreinterpretq_s8_s32,
 };

@@ -5,7 +5,7 @@ use crate::kernels::lanes::{self, Lanes, table};
 use crate::kernels::nibbles::{self, nibble_entries};
 use crate::kernels::products::{self, Products};
 use crate::kernels::tiles::{self, Columns};
-use crate::kernels::{Isa, Kernels};
+use crate::kernels::{Ahead, Isa, Kernels};
 use std::arch::aarch64::{
     float32x4_t, int8x16_t, int32x4_t, vadd_f32, vaddq_f32, vaddvq_s32, vdupq_n_f32, vdupq_n_s32,
     vfmaq_f32, vget_high_f32, vget_lane_f32, vget_low_f32, vget_low_s8, vld1q_f32, vld1q_s8,

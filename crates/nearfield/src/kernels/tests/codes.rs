@@ -2,7 +2,7 @@
 //! the largest products two of which must fit 16 bits.
 
 use super::values::Random;
-use super::{CODE_BLOCK, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP, replay};
+use super::{Ahead, CODE_BLOCK, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP, replay};
 use crate::ids::DIM_MAX;
 
 /// Blocks replayed one by one, past 1,100 codes.
@@ -23,7 +23,7 @@ fn assert_exact(table: &Kernels, query: &[u8], rows: [&[i8]; 4], what: &str) {
         let (mut turned, mut wanted) = (rows, expected);
         turned.rotate_left(turn);
         wanted.rotate_left(turn);
-        let four = (table.dot_u7i8_x4)(query, turned);
+        let four = (table.dot_u7i8_x4)(query, turned, Ahead::of(CODE_BLOCK, || turned));
         let ones = turned.map(|row| (table.dot_u7i8)(query, row));
         assert_eq!((four, ones), (wanted, wanted), "{:?} {what}", table.isa);
     }
@@ -161,7 +161,7 @@ fn lengths_that_differ_or_are_no_blocks_are_refused() {
             let mut rows: [&[i8]; 4] = [&long; 4];
             rows[at] = &short;
             assert!(
-                refused(&|| (table.dot_u7i8_x4)(&[1; 128], rows)[0]),
+                refused(&|| (table.dot_u7i8_x4)(&[1; 128], rows, Ahead::NONE)[0]),
                 "{name:?} row {at}"
             );
         }

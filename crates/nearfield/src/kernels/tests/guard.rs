@@ -1,7 +1,7 @@
 //! Slices that end, and slices that begin, exactly at memory nobody may touch: a kernel that reads
 //! one byte outside ends the test process.
 
-use super::{CODE_BLOCK, LEN_MAX, SUMS, replay, values::Random};
+use super::{Ahead, CODE_BLOCK, LEN_MAX, SUMS, replay, values::Random};
 
 /// Readable pages between two forbidden ones.
 struct Guarded {
@@ -93,7 +93,7 @@ fn nothing_outside_codes_is_read() {
                     .map(|pages| pages.place(data.next().unwrap(), at_end));
                 let query: &[u8] = bytemuck::cast_slice(query);
                 let rows = rows.map(bytemuck::cast_slice::<f32, i8>);
-                let four = (table.dot_u7i8_x4)(query, rows);
+                let four = (table.dot_u7i8_x4)(query, rows, Ahead::NONE);
                 assert_eq!(
                     rows.map(|row| (table.dot_u7i8)(query, row)),
                     four,
@@ -119,7 +119,7 @@ fn nothing_outside_codes_of_four_bits_is_read() {
                     .map(|pages| pages.place(data.next().unwrap(), at_end));
                 let query: &[u8] = bytemuck::cast_slice(query);
                 let rows = rows.map(bytemuck::cast_slice::<f32, u8>);
-                let four = (table.dot_u7u4_x4)(query, rows);
+                let four = (table.dot_u7u4_x4)(query, rows, Ahead::NONE);
                 assert_eq!(
                     rows.map(|row| (table.dot_u7u4)(query, row)),
                     four,

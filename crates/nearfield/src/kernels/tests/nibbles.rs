@@ -2,7 +2,7 @@
 //! alignment, and where sums of 16 bits are fullest.
 
 use super::values::Random;
-use super::{CODE_BLOCK, Kernels, replay};
+use super::{Ahead, CODE_BLOCK, Kernels, replay};
 use crate::ids::DIM_MAX;
 
 /// Blocks replayed one by one, past 2,200 codes.
@@ -23,9 +23,11 @@ fn assert_exact(table: &Kernels, query: &[u8], rows: [&[u8]; 4], what: &str) {
         let (mut turned, mut wanted) = (rows, expected);
         turned.rotate_left(turn);
         wanted.rotate_left(turn);
-        let four = (table.dot_u7u4_x4)(query, turned);
         let ones = turned.map(|row| (table.dot_u7u4)(query, row));
-        assert_eq!((four, ones), (wanted, wanted), "{:?} {what}", table.isa);
+        for ahead in [Ahead::NONE, Ahead::of(CODE_BLOCK, || turned)] {
+            let four = (table.dot_u7u4_x4)(query, turned, ahead);
+            assert_eq!((four, ones), (wanted, wanted), "{:?} {what}", table.isa);
+        }
     }
 }
 
@@ -91,7 +93,7 @@ fn lengths_that_do_not_fit_are_refused() {
             let mut rows: [&[u8]; 4] = [&long; 4];
             rows[at] = &short;
             assert!(
-                refused(&|| (table.dot_u7u4_x4)(&[1; 256], rows)[0]),
+                refused(&|| (table.dot_u7u4_x4)(&[1; 256], rows, Ahead::NONE)[0]),
                 "{name:?} row {at}"
             );
         }

@@ -9,7 +9,7 @@
 use super::simd128;
 use crate::kernels::products::{self, Products};
 use crate::kernels::tiles::{self, Columns};
-use crate::kernels::{Isa, Kernels};
+use crate::kernels::{Ahead, Isa, Kernels};
 use std::arch::wasm32::{
     i32x4_add, i32x4_extract_lane, i32x4_shuffle, i32x4_splat, v128, v128_load, v128_store,
 };
@@ -18,9 +18,13 @@ use std::arch::wasm32::{
 pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     isa: Isa::RelaxedSimd,
     // SAFETY: this file is compiled only into a module that needs relaxed SIMD to load.
-    dot_u7i8: |query, row| unsafe { products::dots::<CodesRelaxed, 1>(query, [row])[0] },
+    dot_u7i8: |query, row| unsafe {
+        products::dots::<CodesRelaxed, 1>(query, [row], Ahead::NONE)[0]
+    },
     // SAFETY: as above.
-    dot_u7i8_x4: |query, rows| unsafe { products::dots::<CodesRelaxed, 4>(query, rows) },
+    dot_u7i8_x4: |query, rows, ahead| unsafe {
+        products::dots::<CodesRelaxed, 4>(query, rows, ahead)
+    },
     // SAFETY: as above.
     tile_u7i8: |rows, panel, out| unsafe { tiles::tile::<ColumnsRelaxed, 2>(rows, panel, out) },
     ..simd128::KERNELS

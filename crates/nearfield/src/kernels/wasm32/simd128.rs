@@ -5,7 +5,7 @@ use super::simd128_nibbles::{dot_nibbles, dot_nibbles_x4};
 use crate::kernels::lanes::{self, Lanes};
 use crate::kernels::products::{self, Products};
 use crate::kernels::tiles::{self, Columns};
-use crate::kernels::{Isa, Kernels, nearest};
+use crate::kernels::{Ahead, Isa, Kernels, nearest};
 use std::arch::wasm32::{
     f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, f32x4_sub, i16x8_extend_low_u8x16,
     i16x8_load_extend_i8x8, i16x8_load_extend_u8x8, i32x4_add, i32x4_dot_i16x8, i32x4_extract_lane,
@@ -17,15 +17,19 @@ use std::arch::wasm32::{
 pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     isa: Isa::Simd128,
     // SAFETY: this file is compiled only where the module has simd128.
-    l2sq_f32: |query, row| unsafe { lanes::sums::<Simd128, lanes::L2sq, 1>(query, [row])[0] },
+    l2sq_f32: |query, row| unsafe {
+        lanes::sums::<Simd128, lanes::L2sq, 1>(query, [row], Ahead::NONE)[0]
+    },
     // SAFETY: as above.
-    dot_f32: |query, row| unsafe { lanes::sums::<Simd128, lanes::Dot, 1>(query, [row])[0] },
+    dot_f32: |query, row| unsafe {
+        lanes::sums::<Simd128, lanes::Dot, 1>(query, [row], Ahead::NONE)[0]
+    },
     l2sq_f32_x4: two_by_two::<lanes::L2sq>,
     dot_f32_x4: two_by_two::<lanes::Dot>,
     // SAFETY: as above.
-    dot_u7i8: |query, row| unsafe { products::dots::<Codes128, 1>(query, [row])[0] },
+    dot_u7i8: |query, row| unsafe { products::dots::<Codes128, 1>(query, [row], Ahead::NONE)[0] },
     // SAFETY: as above.
-    dot_u7i8_x4: |query, rows| unsafe { products::dots::<Codes128, 4>(query, rows) },
+    dot_u7i8_x4: |query, rows, ahead| unsafe { products::dots::<Codes128, 4>(query, rows, ahead) },
     // SAFETY: as above.
     tile_u7i8: |rows, panel, out| unsafe { tiles::tile::<Columns128, 1>(rows, panel, out) },
     tile_nearest: nearest::keep,
@@ -34,12 +38,12 @@ pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     dot_u7u4_x4: dot_nibbles_x4,
 };
 
-fn two_by_two<T: lanes::Term>(query: &[f32], [a, b, c, d]: [&[f32]; 4]) -> [f32; 4] {
+fn two_by_two<T: lanes::Term>(query: &[f32], [a, b, c, d]: [&[f32]; 4], ahead: Ahead) -> [f32; 4] {
     // SAFETY: this file is compiled only where the module has simd128.
     let ([a, b], [c, d]) = unsafe {
         (
-            lanes::sums::<Simd128, T, 2>(query, [a, b]),
-            lanes::sums::<Simd128, T, 2>(query, [c, d]),
+            lanes::sums::<Simd128, T, 2>(query, [a, b], ahead),
+            lanes::sums::<Simd128, T, 2>(query, [c, d], ahead),
         )
     };
     [a, b, c, d]

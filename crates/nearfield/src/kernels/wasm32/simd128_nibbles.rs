@@ -1,6 +1,7 @@
 //! Codes of four bits with simd128: 32 a step, in four sums. It multiplies no bytes: nibbles are taken
 //! out of 16 bits at a time, and the query is widened to them once for all rows.
 
+use crate::kernels::Ahead;
 use crate::kernels::nibbles::{self, Nibbles};
 use std::arch::wasm32::{
     i16x8_splat, i32x4_add, i32x4_dot_i16x8, i32x4_extract_lane, i32x4_shuffle, i32x4_splat,
@@ -9,12 +10,12 @@ use std::arch::wasm32::{
 
 pub(super) fn dot_nibbles(query: &[u8], row: &[u8]) -> i32 {
     // SAFETY: this file is compiled only where the module has simd128.
-    unsafe { nibbles::dots::<Nibbles128, 1>(query, [row])[0] }
+    unsafe { nibbles::dots::<Nibbles128, 1>(query, [row], Ahead::NONE)[0] }
 }
 
-pub(super) fn dot_nibbles_x4(query: &[u8], rows: [&[u8]; 4]) -> [i32; 4] {
+pub(super) fn dot_nibbles_x4(query: &[u8], rows: [&[u8]; 4], ahead: Ahead) -> [i32; 4] {
     // SAFETY: as above.
-    unsafe { nibbles::dots::<Nibbles128, 4>(query, rows) }
+    unsafe { nibbles::dots::<Nibbles128, 4>(query, rows, ahead) }
 }
 
 /// Four sums.

@@ -5,7 +5,7 @@ use crate::kernels::lanes::{self, Lanes, table};
 use crate::kernels::nibbles::{self, nibble_entries};
 use crate::kernels::products::{self, Products};
 use crate::kernels::tiles::{self, Columns};
-use crate::kernels::{Isa, Kernels};
+use crate::kernels::{Ahead, Isa, Kernels};
 use std::arch::x86_64::{
     __m256, __m256i, _mm_add_epi32, _mm_add_ps, _mm_add_ss, _mm_cvtsi128_si32, _mm_cvtss_f32,
     _mm_movehdup_ps, _mm_movehl_ps, _mm_shuffle_epi32, _mm256_add_epi32, _mm256_add_ps,

@@ -5,7 +5,7 @@ use super::avx2::{CodesAvx2, ColumnsAvx2, fold_eight};
 use super::avx2_nibbles::NibblesAvx2;
 use crate::kernels::lanes::{self, Lanes, table};
 use crate::kernels::nibbles::{self, nibble_entries};
-use crate::kernels::{Isa, Kernels, products, tiles};
+use crate::kernels::{Ahead, Isa, Kernels, products, tiles};
 use std::arch::x86_64::{
     __m512, _mm256_add_ps, _mm256_castpd_ps, _mm512_castps_pd, _mm512_castps512_ps256,
     _mm512_extractf64x4_pd, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_setzero_ps, _mm512_sub_ps,

@@ -4,7 +4,7 @@
 use super::avx512;
 use crate::kernels::products::{self, Products, table_of_codes};
 use crate::kernels::tiles::{self, Columns};
-use crate::kernels::{Isa, Kernels};
+use crate::kernels::{Ahead, Isa, Kernels};
 use std::arch::x86_64::{
     __m512i, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_reduce_add_epi32, _mm512_set1_epi32,
     _mm512_setzero_si512, _mm512_storeu_si512,
