@@ -15,7 +15,7 @@ use crate::index::codes::CodeSections;
 use crate::kernels::Kernels;
 use crate::matrix::{Rows, stride};
 use crate::metric::Metric;
-use crate::search::trial;
+use crate::search::trial::Trial;
 
 /// What codes must find of sampled rows' neighbours for codec `auto` to walk by them.
 pub(super) const AGREEMENT_MIN: f64 = 0.995;
@@ -36,6 +36,8 @@ pub(super) struct Coding {
     walks: Option<CodeSections>,
     /// What `auto` chose and why.
     why: Option<String>,
+    /// What the first codes were tried on, for the next.
+    trial: Option<Trial>,
 }
 
 impl Coding {
@@ -46,6 +48,7 @@ impl Coding {
             links: None,
             walks: None,
             why: None,
+            trial: None,
         }
     }
 
@@ -83,7 +86,9 @@ impl Coding {
         let codes = CodeSections::from(encoder);
         let form = codes.form;
         if self.asked.is_none() {
-            let found = trial::agreement(rows, codes.view(), metric, kernels, exec);
+            let found = self
+                .trial(rows, metric, kernels, exec)
+                .agreement(rows, codes.view(), exec);
             let good = found >= AGREEMENT_MIN;
             let kept = match form {
                 _ if good => form.codec(),
@@ -100,7 +105,9 @@ impl Coding {
             }
         }
         if self.chosen_alone {
-            let found = trial::agreement_alone(rows, codes.view(), metric, kernels, exec);
+            let found =
+                self.trial(rows, metric, kernels, exec)
+                    .agreement_alone(rows, codes.view(), exec);
             self.why = Some(format!(
                 "{}: these codes alone find {found:.3} of sampled rows' ten nearest",
                 form.codec().name(),
@@ -115,6 +122,17 @@ impl Coding {
             && Form::Sq4.stride(rows.dim()) < Form::Sq8.stride(rows.dim());
         let wanted = self.asked.map_or(gains, |codec| codec == Codec::Sq4);
         wanted.then_some(Form::Sq4)
+    }
+
+    fn trial(
+        &mut self,
+        rows: Rows<'_>,
+        metric: Metric,
+        kernels: &'static Kernels,
+        exec: Exec<'_>,
+    ) -> &Trial {
+        let trial = || Trial::new(rows, metric, kernels, exec);
+        self.trial.get_or_insert_with(trial)
     }
 
     /// What rows are linked by.

@@ -4,7 +4,7 @@
 //! or one number much larger than all others. No bound on the data would tell; neighbours do.
 
 use super::{Candidate, Top};
-use crate::codec::{Codes, F32Scorer, QueryCode, Scorer, by_code};
+use crate::codec::{Codes, F32Scorer, Form, QueryCode, Scorer, Sq4Scorer, Sq8Scorer};
 use crate::exec::Exec;
 use crate::ids::{Slot, spread};
 use crate::kernels::Kernels;
@@ -18,94 +18,144 @@ const QUERIES_MAX: usize = 64;
 const K: usize = 10;
 const WITHIN: usize = 40;
 
-/// The share, 0 to 1, of sampled rows' ten nearest that are among the forty nearest by code. Ties
-/// count: a row as near as the tenth is as good.
-pub fn agreement(
-    rows: Rows<'_>,
-    codes: Codes<'_>,
+/// Asking rows that look at a sampled one together: it is read once for all of them.
+const TOGETHER: usize = 8;
+
+/// Sampled rows and how near their neighbours are by the vectors, to be asked of any form of codes.
+#[derive(Debug)]
+pub struct Trial {
     metric: Metric,
     kernels: &'static Kernels,
-    exec: Exec<'_>,
-) -> f64 {
-    share(WITHIN, rows, codes, metric, kernels, exec)
+    sample: Vec<Slot>,
+    asks: Vec<Ask>,
 }
 
-/// As [`agreement`], among the ten nearest by code: what is right of answers that nothing judges again.
-pub fn agreement_alone(
-    rows: Rows<'_>,
-    codes: Codes<'_>,
-    metric: Metric,
-    kernels: &'static Kernels,
-    exec: Exec<'_>,
-) -> f64 {
-    share(K, rows, codes, metric, kernels, exec)
+/// A row that asks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ask {
+    slot: Slot,
+    /// Neighbours it has, [`K`] unless there are fewer rows.
+    near: usize,
+    /// The score of the last.
+    farthest: f32,
+    /// The share of them that codes find.
+    share: f64,
 }
 
-fn share(
-    within: usize,
-    rows: Rows<'_>,
-    codes: Codes<'_>,
-    metric: Metric,
-    kernels: &'static Kernels,
-    exec: Exec<'_>,
-) -> f64 {
-    let sample = spread(rows.len(), SAMPLE_MAX);
-    let queries = spread(sample.len(), QUERIES_MAX);
-    let pair = metric.score_pair(kernels);
-    let mut shares = vec![0.0; queries.len()];
-    exec.fill(&mut shares, 1, QueryCode::default, |code, at, share| {
-        let asks = sample[queries[at] as usize];
-        let exact = F32Scorer::of_row(rows, asks, pair);
-        code.set(metric, rows.row(asks), codes);
-        *share = by_code!(codes, code, kernels, |coded| found(
-            &exact, &coded, asks, &sample, within
-        ));
-    });
-    #[allow(clippy::cast_precision_loss)] // at most QUERIES_MAX
-    let count = shares.len().max(1) as f64;
-    if shares.is_empty() {
-        1.0
-    } else {
-        shares.iter().sum::<f64>() / count
-    }
-}
-
-/// The share of one row's nearest.
-fn found<E: Scorer, C: Scorer>(
-    exact: &E,
-    coded: &C,
-    asks: Slot,
-    sample: &[Slot],
-    within: usize,
-) -> f64 {
-    let (mut near, mut by_code) = (Vec::new(), Vec::new());
-    nearest(exact, asks, sample, K, &mut near);
-    nearest(coded, asks, sample, within, &mut by_code);
-    let Some(farthest) = near.last() else {
-        return 1.0;
-    };
-    let good = |candidate: &&Candidate| exact.score(candidate.slot()) <= farthest.score();
-    let good = by_code.iter().filter(good).count();
-    #[allow(clippy::cast_precision_loss)] // at most K
-    let share = good.min(near.len()) as f64 / near.len() as f64;
-    share
-}
-
-fn nearest<S: Scorer>(scorer: &S, asks: Slot, sample: &[Slot], k: usize, out: &mut Vec<Candidate>) {
-    let mut top = Top::new(k, out);
-    let mut push = |score, slot| {
-        if slot != asks {
-            top.push(Candidate::new(score, slot));
-        }
-    };
-    let (fours, rest) = sample.as_chunks::<4>();
-    for &four in fours {
-        for (slot, score) in four.into_iter().zip(scorer.score4(four)) {
-            push(score, slot);
+impl Trial {
+    /// Looks for the neighbours of sampled rows.
+    pub fn new(rows: Rows<'_>, metric: Metric, kernels: &'static Kernels, exec: Exec<'_>) -> Self {
+        let sample = spread(rows.len(), SAMPLE_MAX);
+        let asks = spread(sample.len(), QUERIES_MAX).into_iter().map(|at| Ask {
+            slot: sample[at as usize],
+            ..Ask::default()
+        });
+        let mut asks: Vec<_> = asks.collect();
+        let pair = metric.score_pair(kernels);
+        let mut out: Vec<_> = asks.chunks_mut(TOGETHER).collect();
+        exec.fill(
+            &mut out,
+            1,
+            || (),
+            |(), _, asks| {
+                let scorer = |ask: &Ask| (ask.slot, F32Scorer::of_row(rows, ask.slot, pair));
+                let scorers: Vec<_> = asks.iter().map(scorer).collect();
+                for (ask, near) in asks.iter_mut().zip(nearest(&scorers, &sample, K)) {
+                    ask.near = near.len();
+                    ask.farthest = near.last().map_or(0.0, |last| last.score());
+                }
+            },
+        );
+        Self {
+            metric,
+            kernels,
+            sample,
+            asks,
         }
     }
-    for &slot in rest {
-        push(scorer.score(slot), slot);
+
+    /// The share, 0 to 1, of sampled rows' ten nearest that are among the forty nearest by code. Ties
+    /// count: a row as near as the tenth is as good. The rows are those of [`new`](Self::new).
+    pub fn agreement(&self, rows: Rows<'_>, codes: Codes<'_>, exec: Exec<'_>) -> f64 {
+        self.share(WITHIN, rows, codes, exec)
     }
-    top.finish();
+
+    /// As [`agreement`](Self::agreement), among the ten nearest by code: what is right of answers that
+    /// nothing judges again.
+    pub fn agreement_alone(&self, rows: Rows<'_>, codes: Codes<'_>, exec: Exec<'_>) -> f64 {
+        self.share(K, rows, codes, exec)
+    }
+
+    fn share(&self, within: usize, rows: Rows<'_>, codes: Codes<'_>, exec: Exec<'_>) -> f64 {
+        let mut asks = self.asks.clone();
+        let mut out: Vec<_> = asks.chunks_mut(TOGETHER).collect();
+        exec.fill(
+            &mut out,
+            1,
+            || (),
+            |(), _, asks| {
+                let queries: Vec<_> = asks
+                    .iter()
+                    .map(|ask| {
+                        let mut code = QueryCode::default();
+                        code.set(self.metric, rows.row(ask.slot), codes);
+                        code
+                    })
+                    .collect();
+                let slots = asks.iter().map(|ask| ask.slot);
+                let found = match codes.form() {
+                    Form::Sq8 => {
+                        let scorer = |code| Sq8Scorer::new(codes, code, self.kernels);
+                        let scorers: Vec<_> = slots.zip(queries.iter().map(scorer)).collect();
+                        nearest(&scorers, &self.sample, within)
+                    }
+                    Form::Sq4 => {
+                        let scorer = |code| Sq4Scorer::new(codes, code, self.kernels);
+                        let scorers: Vec<_> = slots.zip(queries.iter().map(scorer)).collect();
+                        nearest(&scorers, &self.sample, within)
+                    }
+                };
+                for (ask, found) in asks.iter_mut().zip(found) {
+                    ask.share = self.right(rows, *ask, &found);
+                }
+            },
+        );
+        #[allow(clippy::cast_precision_loss)] // at most QUERIES_MAX
+        let count = asks.len().max(1) as f64;
+        if asks.is_empty() {
+            1.0
+        } else {
+            asks.iter().map(|ask| ask.share).sum::<f64>() / count
+        }
+    }
+
+    /// The share of one row's neighbours that are among what codes found.
+    fn right(&self, rows: Rows<'_>, ask: Ask, found: &[Candidate]) -> f64 {
+        if ask.near == 0 {
+            return 1.0;
+        }
+        let exact = F32Scorer::of_row(rows, ask.slot, self.metric.score_pair(self.kernels));
+        let good = |found: &&Candidate| exact.score(found.slot()) <= ask.farthest;
+        let good = found.iter().filter(good).count();
+        #[allow(clippy::cast_precision_loss)] // at most K
+        let share = good.min(ask.near) as f64 / ask.near as f64;
+        share
+    }
+}
+
+/// The `k` nearest of the sample to each row that asks, itself left out, nearest first.
+fn nearest<S: Scorer>(asks: &[(Slot, S)], sample: &[Slot], k: usize) -> Vec<Vec<Candidate>> {
+    let mut kept = vec![Vec::new(); asks.len()];
+    let mut tops: Vec<_> = kept.iter_mut().map(|kept| Top::new(k, kept)).collect();
+    for some in sample.chunks(4) {
+        for ((asks, scorer), top) in asks.iter().zip(&mut tops) {
+            scorer.score_all(some, |slot, score| {
+                if slot != *asks {
+                    top.push(Candidate::new(score, slot));
+                }
+            });
+        }
+    }
+    tops.into_iter().for_each(Top::finish);
+    kept
 }

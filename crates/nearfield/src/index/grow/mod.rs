@@ -29,7 +29,8 @@ use crate::ids::{KeyColumn, ROWS_MAX, Slot};
 use crate::kernels::{Isa, Kernels, kernels};
 use crate::matrix::{Matrix, Rows, stride};
 use crate::metric::ScorePair;
-use crate::search::{ScratchPool, trial};
+use crate::search::ScratchPool;
+use crate::search::trial::Trial;
 use keys::GrowingKeys;
 use std::sync::Arc;
 
@@ -406,7 +407,8 @@ impl Growing {
             return (Encoded(Some(codes)), None);
         }
         let (rows, metric) = (self.vectors.rows(), self.params.metric);
-        let found = trial::agreement(rows, codes.view(), metric, self.kernels, exec);
+        let found =
+            Trial::new(rows, metric, self.kernels, exec).agreement(rows, codes.view(), exec);
         let good = found >= self.plan.agreement_min;
         let note = format!(
             "{}: codes of {} find {found:.3} of sampled rows' neighbours, {} are enough",
