@@ -28,6 +28,8 @@ pub const TERMS_BYTES: usize = 12;
 /// The largest step of a query either way, and what stands for zero.
 const QUERY_MAX: f32 = 63.0;
 const QUERY_ZERO: i32 = 64;
+/// Numbers looked at together, without a branch.
+const LANES: usize = 16;
 
 /// What a code takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,12 +204,29 @@ impl<'a> Codes<'a> {
 /// The largest difference; 0 where differences overflow, so that such a row has a code like any
 /// other (a poor one: the trial of codes will tell).
 pub(super) fn largest(vector: &[f32], centre: &[f32]) -> f32 {
-    let differences = vector
-        .iter()
-        .zip(centre)
-        .map(|(x, centre)| (x - centre).abs());
-    let largest = differences.fold(0.0, f32::max);
+    let mut lanes = [0.0; LANES];
+    let (vectors, vector_tail) = vector[..centre.len()].as_chunks::<LANES>();
+    let (centres, centre_tail) = centre.as_chunks::<LANES>();
+    for (x, centre) in vectors.iter().zip(centres) {
+        for lane in 0..LANES {
+            lanes[lane] = larger(lanes[lane], x[lane] - centre[lane]);
+        }
+    }
+    for ((x, centre), lane) in vector_tail.iter().zip(centre_tail).zip(&mut lanes) {
+        *lane = larger(*lane, x - centre);
+    }
+    let largest = lanes.into_iter().fold(0.0, f32::max);
     if largest.is_finite() { largest } else { 0.0 }
+}
+
+/// The larger magnitude; what is not a number has none.
+#[inline]
+fn larger(magnitude: f32, x: f32) -> f32 {
+    if x.abs() > magnitude {
+        x.abs()
+    } else {
+        magnitude
+    }
 }
 
 /// The nearest integer within ± `most`, halves away from zero; 0 for what is not a number.
@@ -226,6 +245,8 @@ pub struct QueryCode {
     /// Their sum.
     pub(super) sum: i32,
     pub(super) factor: f32,
+    /// What it is the code of.
+    numbers: Vec<f32>,
 }
 
 impl QueryCode {
@@ -233,16 +254,22 @@ impl QueryCode {
     /// to grow.
     pub fn set(&mut self, metric: Metric, query: &[f32], codes: Codes<'_>) {
         let centre = codes.centre();
-        let from_centre = metric != Metric::Ip;
-        let at = |column: usize| {
-            if from_centre {
-                query[column] - centre[column]
-            } else {
-                query[column]
-            }
-        };
         let dim = centre.len();
-        let largest = (0..dim).map(|column| at(column).abs()).fold(0.0, f32::max);
+        let from_centre = metric != Metric::Ip;
+        self.numbers.clear();
+        if from_centre {
+            let differences = query.iter().zip(centre).map(|(x, centre)| x - centre);
+            self.numbers.extend(differences);
+        } else {
+            self.numbers.extend_from_slice(&query[..dim]);
+        }
+        let mut lanes = [0.0; LANES];
+        for some in self.numbers.chunks(LANES) {
+            for (lane, &x) in lanes.iter_mut().zip(some) {
+                *lane = larger(*lane, x);
+            }
+        }
+        let largest = lanes.into_iter().fold(0.0, f32::max);
         let inverse = QUERY_MAX / largest;
         let (len, second) = match codes.form() {
             Form::Sq8 => (sq8::width(dim), dim),
@@ -250,16 +277,18 @@ impl QueryCode {
         };
         self.codes.clear();
         self.codes.resize(len, 0);
-        self.sum = 0;
         let (first, rest) = self
             .codes
             .split_at_mut(if second < dim { len / 2 } else { len });
-        let places = first[..second].iter_mut().chain(rest);
-        for (column, code) in (0..dim).zip(places) {
-            let step = rounded(at(column) * inverse, QUERY_MAX);
-            self.sum += step + QUERY_ZERO;
-            // Within 1 … 127: the low byte is the code.
-            *code = (step + QUERY_ZERO).to_le_bytes()[0];
+        let (low, high) = self.numbers.split_at(second);
+        self.sum = 0;
+        for (numbers, places) in [(low, first), (high, rest)] {
+            for (&x, code) in numbers.iter().zip(places) {
+                let step = rounded(x * inverse, QUERY_MAX) + QUERY_ZERO;
+                self.sum += step;
+                // Within 1 … 127: the low byte is the code.
+                *code = step.to_le_bytes()[0];
+            }
         }
         let step = largest / QUERY_MAX;
         self.factor = if from_centre { 2.0 * step } else { step };
