@@ -109,6 +109,29 @@ fn batches_of_any_size_search_as_well_as_a_build() {
 }
 
 #[test]
+fn a_grown_graph_finds_as_much_with_a_short_pool_as_a_built_one() {
+    // A pool of 10 for 10 neighbours: what the graph does not lead to is missed.
+    let (rows, dim) = (6000, 96);
+    let all = data::clustered(rows + 500, dim, 1, 5);
+    let (base, queries) = all.split_at(rows * dim);
+    let options = format!(r#"{{"dim":{dim},"kind":"hnsw","codec":"sq8"}}"#);
+    let best = recall(&built(&options, base), base, queries, dim, 10);
+    let (first, rest) = base.split_at(rows / 2 * dim);
+    let half = Arc::new(built(&options, first));
+    for chunk in rest.chunks(500 * dim) {
+        add(&half, chunk, Exec::Serial);
+    }
+    let by_500 = grown(&options, base, dim, 500, Exec::Serial);
+    for (what, index) in [("by 500", by_500), ("half of it built", half)] {
+        let found = recall(&index, base, queries, dim, 10);
+        assert!(
+            found >= best - 0.015,
+            "{what}: recall@10 {found}, of a build {best}"
+        );
+    }
+}
+
+#[test]
 fn rows_that_come_in_order_are_found_after_every_batch() {
     // The hardest order: each batch is far from all before it, or just beside.
     let (rows, dim) = (3000, 12);

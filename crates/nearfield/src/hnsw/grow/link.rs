@@ -42,6 +42,9 @@ impl GrowingGraph {
             row,
             lost,
         } = change;
+        if row.is_none() && gained.is_empty() {
+            return;
+        }
         self.keep_before(target, level);
         match row {
             Some(row) => self.draft.set(target, level, &row),
@@ -87,7 +90,8 @@ impl GrowingGraph {
         }
         if !self.draft.links(slot, 0).contains(&old) {
             let scorer = F32Scorer::of_row(stored.rows, slot, self.pair);
-            self.gains(slot, Candidate::new(scorer.score(old), old));
+            let taken = self.give(Candidate::new(scorer.score(old), slot), old, |_, _| true);
+            assert!(taken, "nobody hangs on a newcomer");
         }
         self.parent[old as usize] = slot;
     }

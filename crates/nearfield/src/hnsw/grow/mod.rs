@@ -17,6 +17,7 @@
 //! Inserting as in Malkov & Yashunin (2016); rounds by doubling as in Manohar et al. (`ParlayANN`, 2024).
 
 mod before;
+mod choose;
 mod copies;
 mod link;
 mod round;

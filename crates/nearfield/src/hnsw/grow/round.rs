@@ -2,6 +2,7 @@
 //! of their neighbours. [`link`](super::link) does it.
 
 use super::GrowingGraph;
+use super::choose::Choice;
 use crate::codec::{F32Scorer, Scorer, Stored, by_code};
 use crate::error::Result;
 use crate::exec::Exec;
@@ -17,12 +18,12 @@ use crate::search::{Buffers, Candidate, Pool, Scratch};
 /// Members of the largest round: their scores against each other are a small part of their walks,
 /// and a step of the host waits for one.
 const ROUND_MAX: usize = 512;
-/// Of `ef_construction`, what a newcomer's walk keeps, but no less than a row of links. A round's members
-/// meet each other without walking, and places go to whom few link to: so a quarter leads to a graph
-/// that is searched better than one built by single insertions with all of it (bench/README.md).
-const WALK_SHARE: usize = 4;
+/// Of `ef_construction`, what a newcomer's walk keeps, but no less than a row of links: two fifths. A round's
+/// members meet each other without walking, and places go to whom few link to, so that a graph is as good as one
+/// that is built at once, nearly (bench/README.md).
+const WALK_SHARE: [usize; 2] = [2, 5];
 /// Nearest found nodes that a newcomer chooses its links from.
-const CONTENDERS_MAX: usize = 100;
+const CONTENDERS_MAX: usize = 64;
 /// Neighbouring members that share a lease.
 const GRAIN: usize = 8;
 /// Neighbouring targets of links that share a list.
@@ -37,7 +38,7 @@ pub struct Round {
     crowded: bool,
 }
 
-/// One level of one member: the neighbours it chose, and the nearest it met.
+/// One level of one member: the neighbours it chose, and on level 0 the nearest it met.
 #[derive(Clone, Debug)]
 pub(super) struct Proposal {
     level: u32,
@@ -52,7 +53,7 @@ pub(super) struct Change {
     pub(super) target: Slot,
     /// Newcomers it links to now.
     pub(super) gained: Vec<Contender>,
-    /// Where it was full: all it links to now, and whom no longer.
+    /// Where it is full: all it links to now, and whom no longer.
     pub(super) row: Option<Vec<Contender>>,
     pub(super) lost: Vec<Slot>,
 }
@@ -77,11 +78,12 @@ impl GrowingGraph {
             exec.fill(
                 &mut out,
                 GRAIN.min(len.div_ceil(2 * exec.threads())),
-                || self.scratch.lease(),
-                |lease, at, out| {
+                || (self.scratch.lease(), Choice::default()),
+                |(lease, choice), at, out| {
+                    let member = (&members[..], members[at]);
                     *out = lease
                         .as_mut()
-                        .map(|scratch| self.propose_one(stored, &members, members[at], scratch))
+                        .map(|scratch| self.propose_one(stored, member, scratch, choice))
                         .map_err(|error| error.clone());
                 },
             );
@@ -104,14 +106,15 @@ impl GrowingGraph {
     fn propose_one(
         &self,
         stored: Stored<'_>,
-        members: &[Slot],
-        slot: Slot,
+        (members, slot): (&[Slot], Slot),
         scratch: &mut Scratch,
+        choice: &mut Choice,
     ) -> (Vec<Proposal>, bool) {
         let Scratch { code, buffers, .. } = scratch;
         let exact = F32Scorer::of_row(stored.rows, slot, self.pair);
         let Some(codes) = stored.codes else {
-            let proposals = self.propose_by(stored, members, slot, &exact, |_| {}, buffers);
+            let proposals =
+                self.propose_by(stored, (members, slot), &exact, |_| {}, buffers, choice);
             return (proposals, false);
         };
         code.set(self.metric, stored.rows.row(slot), codes);
@@ -122,7 +125,7 @@ impl GrowingGraph {
                 crowded = pool.within(own) >= CROWD_MIN;
                 pool.rescore(&exact, self.contenders_max());
             };
-            self.propose_by(stored, members, slot, &coded, judge, buffers)
+            self.propose_by(stored, (members, slot), &coded, judge, buffers, choice)
         });
         // The nearest by inner product need not be the row itself: there is nothing to find.
         (proposals, crowded && self.metric != Metric::Ip)
@@ -136,19 +139,21 @@ impl GrowingGraph {
     fn propose_by<S: Scorer>(
         &self,
         stored: Stored<'_>,
-        members: &[Slot],
-        slot: Slot,
+        (members, slot): (&[Slot], Slot),
         scorer: &S,
         mut judge: impl FnMut(&mut Pool),
         buffers: &mut Buffers,
+        choice: &mut Choice,
     ) -> Vec<Proposal> {
         let (entry, top) = (self.entry, self.level_of_entry());
         let level = self.draft.level(slot);
         let start = Candidate::new(scorer.score(entry), entry);
         let mut starts = vec![walk::descend(&self.draft, scorer, start, top, level)];
         let mut out = Vec::new();
-        let mut contenders = Vec::new();
-        let ef = (self.params.ef_construction / WALK_SHARE).max(self.draft.width(0));
+        let [part, of] = WALK_SHARE;
+        // A file may ask for more than can be multiplied.
+        let ef = self.params.ef_construction.saturating_mul(part) / of;
+        let ef = ef.max(self.draft.width(0));
         // A file may ask for more than there is: room for all nodes is room enough.
         let ef = ef.min(self.nodes + members.len());
         for level in (0..=level.min(top)).rev() {
@@ -158,15 +163,16 @@ impl GrowingGraph {
             self.meet(members, slot, level, scorer, &mut buffers.pool);
             judge(&mut buffers.pool);
             let met = buffers.pool.entries();
-            contenders.clear();
-            let nearest = met.iter().take(self.contenders_max());
-            contenders.extend(nearest.map(|&candidate| unsettled(candidate)));
+            let met = &met[..met.len().min(self.contenders_max())];
+            choice.compared.clear();
+            choice.compared.extend(met.iter().copied().map(unsettled));
             let mut kept = Vec::new();
-            self.rule
-                .select(stored.rows, &contenders, self.draft.width(1), &mut kept);
-            settle(&mut kept);
+            self.settle(stored, self.draft.width(level), choice, &mut kept);
             let near = match level {
-                0 => met[..met.len().min(self.draft.width(0))].to_vec(),
+                0 => {
+                    self.share(&choice.compared, self.draft.width(0), &mut kept);
+                    met.to_vec()
+                }
                 _ => Vec::new(),
             };
             out.push(Proposal { level, kept, near });
@@ -211,8 +217,15 @@ impl GrowingGraph {
     pub fn weigh(&self, stored: Stored<'_>, round: &mut Round, exec: Exec<'_>) {
         let mut reverse = Vec::new();
         for (&slot, proposals) in round.members.iter().zip(&round.proposals) {
-            for Proposal { level, kept, .. } in proposals {
-                reverse.extend(Reverse::of(slot, *level, kept));
+            for Proposal { level, kept, near } in proposals {
+                if *level > 0 {
+                    reverse.extend(Reverse::of(slot, *level, kept));
+                    continue;
+                }
+                // All that are near learn of a newcomer, whether it chose them or not.
+                let near = near.iter().take(self.draft.width(0));
+                let near: Vec<_> = near.copied().map(unsettled).collect();
+                reverse.extend(Reverse::of(slot, 0, &near));
             }
         }
         let groups = Reverse::grouped(&mut reverse);
@@ -220,9 +233,9 @@ impl GrowingGraph {
         exec.fill(
             &mut changes,
             TARGETS_GRAIN,
-            Vec::new,
-            |contenders, at, change| {
-                self.weigh_one(stored, groups[at], contenders, change);
+            Choice::default,
+            |choice, at, change| {
+                self.weigh_one(stored, groups[at], choice, change);
             },
         );
         round.changes = changes;
@@ -232,7 +245,7 @@ impl GrowingGraph {
         &self,
         stored: Stored<'_>,
         group: &[Reverse],
-        contenders: &mut Vec<Contender>,
+        choice: &mut Choice,
         change: &mut Change,
     ) {
         let (target, level) = (group[0].target, group[0].level);
@@ -245,23 +258,35 @@ impl GrowingGraph {
             .filter(|candidate| !links.contains(&candidate.slot()));
         change.gained = gained.map(unsettled).collect();
         let width = self.draft.width(level);
-        if links.len() + change.gained.len() <= width {
+        if change.gained.is_empty() || links.len() + change.gained.len() < width {
             return;
         }
-        contenders.clear();
-        contenders.extend(self.draft.contenders(target, level));
-        contenders.extend(&change.gained);
-        contenders.sort_unstable();
+        choice.met.clear();
+        choice.met.extend(self.draft.contenders(target, level));
+        // The shared places of a full row were judged before; none is where it came from a file.
+        let settled = choice.met.iter().take_while(|link| link.settled).count();
+        let judged = if settled > 0 && links.len() == width {
+            settled
+        } else {
+            links.len()
+        };
+        choice.compared.clear();
+        choice.compared.extend_from_slice(&choice.met[..judged]);
+        for list in [&mut choice.met, &mut choice.compared] {
+            list.extend_from_slice(&change.gained);
+            list.sort_unstable();
+        }
         let mut row = Vec::new();
-        self.rule.select(stored.rows, contenders, width, &mut row);
-        settle(&mut row);
+        self.settle(stored, width, choice, &mut row);
         if level == 0 {
-            self.keep_children(target, contenders, width, &mut row);
+            self.share(&choice.met, width, &mut row);
+            self.keep_children(target, &choice.met, width, &mut row);
         }
         let stays = |slot: Slot| row.iter().any(|link| link.candidate.slot() == slot);
         change.lost = links.iter().copied().filter(|&slot| !stays(slot)).collect();
         change.gained.retain(|link| stays(link.candidate.slot()));
-        change.row = Some(row);
+        let as_before = settled > 0 && change.lost.is_empty() && change.gained.is_empty();
+        change.row = (!as_before).then_some(row);
     }
 
     /// Whether a link is a way from the entry that nothing may cut.
@@ -299,12 +324,5 @@ pub(super) fn unsettled(candidate: Candidate) -> Contender {
     Contender {
         candidate,
         settled: false,
-    }
-}
-
-/// Marks what passed the rule together.
-fn settle(kept: &mut [Contender]) {
-    for contender in kept {
-        contender.settled = true;
     }
 }
