@@ -118,7 +118,8 @@ fn padded(tail: &[f32]) -> [f32; 16] {
 }
 
 /// The entries and the table of one instruction set; those over codes of four bits come from
-/// [`nibble_entries`](super::nibbles::nibble_entries). `#[target_feature]` code cannot be pointed to
+/// [`nibble_entries`](super::nibbles::nibble_entries), the one over strips from
+/// [`lookup_entry`](super::lookups::lookup_entry). `#[target_feature]` code cannot be pointed to
 /// by a safe `fn`, so each entry has a thin safe door, sound because only detection leads to it. simd128 needs none of this: its module either has the
 /// instructions throughout or does not load.
 #[cfg(not(target_arch = "wasm32"))]
@@ -153,6 +154,12 @@ macro_rules! table {
             dot_u7u4: |query, row| unsafe { dot_nibbles(query, row) },
             // SAFETY: as above.
             dot_u7u4_x4: |query, rows, ahead| unsafe { dot_nibbles_x4(query, rows, ahead) },
+            // SAFETY: as above.
+            tile_f32: |rows, panel, out| unsafe { tile_floats(rows, panel, out) },
+            // SAFETY: as above.
+            scan_u6u4: |tables, strip, terms, scores| unsafe {
+                scan_strip(tables, strip, terms, scores)
+            },
         };
 
         #[target_feature(enable = $features)]
@@ -199,6 +206,17 @@ macro_rules! table {
             by_column: &mut [crate::kernels::Keys],
         ) {
             crate::kernels::nearest::keep_scores(scores, rows, at, by_row, by_column);
+        }
+
+        #[target_feature(enable = $features)]
+        fn tile_floats(
+            rows: &[f32],
+            panel: &[f32],
+            out: &mut [f32; crate::kernels::TILE_ROWS * crate::kernels::TILE_COLUMNS],
+        ) {
+            // Eight sums at once hide an addition's latency: a register of sixteen lanes is one.
+            const ROWS: usize = if matches!($isa, Isa::Avx512) { 8 } else { 4 };
+            crate::kernels::floats::tile::<ROWS>(rows, panel, out);
         }
 
         products::code_entries!($products, $columns, $features);

@@ -11,6 +11,8 @@
 //! lanes             the one SIMD body over floats, on a trait of sixteen lanes
 //! products          the one SIMD body over codes, on a trait of products added in pairs
 //! nibbles           the one over codes of four bits, two a byte
+//! lookups           the one over strips: 32 entries whose codes are looked up in tables
+//! floats            tiles of products of floats: plain Rust, compiled for each set
 //! x86_64/avx2 …     one file a set: its lanes and products, its #[target_feature] entries, its table
 //! tiles             the one body over tiles of codes, on a trait of a few of its columns
 //! nearest           sorted lists of a tile's scores: plain Rust, compiled for each set
@@ -29,6 +31,7 @@
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 pub mod draws;
+mod floats;
 // Without a SIMD set (32-bit x86, plain wasm) nothing instantiates the shared body.
 #[cfg(any(
     target_arch = "x86_64",
@@ -36,6 +39,15 @@ pub mod draws;
     all(target_arch = "wasm32", target_feature = "simd128"),
 ))]
 mod lanes;
+#[cfg_attr(
+    not(any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        all(target_arch = "wasm32", target_feature = "simd128"),
+    )),
+    allow(dead_code, reason = "the scalar definition takes its checks alone")
+)]
+mod lookups;
 mod nearest;
 #[cfg(any(
     target_arch = "x86_64",
@@ -162,6 +174,38 @@ pub type NibblePair = fn(&[u8], &[u8]) -> i32;
 /// A kernel over one query and four rows of four-bit codes; the same sums as [`NibblePair`].
 pub type NibbleQuad = fn(&[u8], [&[u8]; 4], Ahead) -> [i32; 4];
 
+/// A kernel over [`TILE_ROWS`] rows of floats, one after the other, and a panel of [`TILE_COLUMNS`] rows,
+/// side by side, all of one length (asserted): the product of the two, row after row. Products and sums
+/// are rounded one by one in the order of the numbers, on every set.
+pub type FloatTile = fn(&[f32], &[f32], &mut [f32; TILE_ROWS * TILE_COLUMNS]);
+
+/// Entries of a strip, whose codes lie side by side.
+pub const STRIP_ENTRIES: usize = 32;
+/// Bytes of the table of one position, and of the codes that a strip has there.
+pub const TABLE_BYTES: usize = 16;
+/// The largest number in a table: six bits.
+pub const TABLE_MAX: u8 = 63;
+/// Bytes of what a strip's entries add and are multiplied by, which follow its codes.
+pub const STRIP_TERMS_BYTES: usize = STRIP_ENTRIES * 8;
+
+/// What a scan knows beside tables and strips.
+#[derive(Clone, Copy, Debug)]
+pub struct ScanTerms {
+    /// What every score has: that of the zone's centre.
+    pub base: f32,
+    /// What the tables left out.
+    pub low: f32,
+    /// What one in a table stands for.
+    pub step: f32,
+    /// Scores below this are told.
+    pub bound: f32,
+}
+
+/// A kernel over the tables of a query ([`TABLE_BYTES`] a position, an even number of positions, each
+/// number at most [`TABLE_MAX`]) and a strip of as many codes and its terms (asserted). It writes the score
+/// `(base + add) + scale · (low + step · Σ)` of every entry and returns a bit for each below the bound.
+pub type StripScan = fn(&[u8], &[u8], ScanTerms, &mut [f32; STRIP_ENTRIES]) -> u32;
+
 /// Bytes a row of codes has a multiple of: one cache line, the widest register of any set.
 pub const CODE_BLOCK: usize = 64;
 
@@ -255,6 +299,10 @@ pub struct Kernels {
     pub dot_u7u4: NibblePair,
     /// Four inner products of codes of four bits.
     pub dot_u7u4_x4: NibbleQuad,
+    /// A tile of inner products of floats.
+    pub tile_f32: FloatTile,
+    /// The scores of a strip: six bits of a table looked up by four bits of a code.
+    pub scan_u6u4: StripScan,
 }
 
 /// The best table this machine can run, or the best not above `limit`. A limit of another

@@ -1,7 +1,10 @@
 //! The definition: what every other table is replayed against. Whole chunks of sixteen let the
 //! compiler use whatever the target's baseline has; each lane still adds its terms one by one.
 
-use super::{CODE_BLOCK, Isa, Kernels, TILE_COLUMNS, TILE_ROWS, TILE_STEP, nearest};
+use super::{
+    CODE_BLOCK, Isa, Kernels, STRIP_ENTRIES, ScanTerms, TABLE_BYTES, TILE_COLUMNS, TILE_ROWS,
+    TILE_STEP, floats, lookups, nearest,
+};
 
 pub static KERNELS: Kernels = Kernels {
     isa: Isa::Scalar,
@@ -16,6 +19,8 @@ pub static KERNELS: Kernels = Kernels {
     scores_nearest: nearest::keep_scores,
     dot_u7u4,
     dot_u7u4_x4: |query, rows, _| rows.map(|row| dot_u7u4(query, row)),
+    tile_f32: floats::tile::<2>,
+    scan_u6u4,
 };
 
 fn l2sq_f32(query: &[f32], row: &[f32]) -> f32 {
@@ -72,6 +77,27 @@ fn dot_u7u4(query: &[u8], row: &[u8]) -> i32 {
         i32::from(low) * i32::from(row & 15) + i32::from(high) * i32::from(row >> 4)
     });
     products.sum()
+}
+
+fn scan_u6u4(
+    tables: &[u8],
+    strip: &[u8],
+    terms: ScanTerms,
+    scores: &mut [f32; STRIP_ENTRIES],
+) -> u32 {
+    lookups::check(tables, strip);
+    let (codes, factors) = strip.split_at(tables.len());
+    let tables = tables.as_chunks::<TABLE_BYTES>().0;
+    let mut sums = [0; STRIP_ENTRIES];
+    for (table, codes) in tables.iter().zip(codes.as_chunks::<TABLE_BYTES>().0) {
+        let (low, high) = sums.split_at_mut(TABLE_BYTES);
+        for ((low, high), code) in low.iter_mut().zip(high).zip(codes) {
+            *low += i32::from(table[usize::from(code & 15)]);
+            *high += i32::from(table[usize::from(code >> 4)]);
+        }
+    }
+    lookups::score(&sums, factors, terms, scores);
+    lookups::below(scores, terms.bound)
 }
 
 #[inline]

@@ -11,8 +11,10 @@
 )]
 
 mod codes;
+mod floats;
 #[cfg(unix)]
 mod guard;
+mod lookups;
 mod nearest;
 mod nibbles;
 mod values;

@@ -2,6 +2,7 @@
 
 pub(super) mod dotprod;
 pub(super) mod neon;
+mod neon_lookups;
 mod neon_nibbles;
 
 use super::Kernels;

@@ -1,7 +1,9 @@
 //! NEON: sixteen lanes in four registers, fused; codes 16 a step.
 
+use super::neon_lookups::LookupsNeon;
 use super::neon_nibbles::NibblesNeon;
 use crate::kernels::lanes::{self, Lanes, table};
+use crate::kernels::lookups::{self, lookup_entry};
 use crate::kernels::nibbles::{self, nibble_entries};
 use crate::kernels::products::{self, Products};
 use crate::kernels::tiles::{self, Columns};
@@ -15,6 +17,7 @@ use std::arch::aarch64::{
 
 table!(Isa::Neon, Neon, CodesNeon, ColumnsNeon, "neon");
 nibble_entries!(NibblesNeon, "neon");
+lookup_entry!(LookupsNeon, "neon");
 
 /// Lanes 0 … 3, 4 … 7, 8 … 11 and 12 … 15.
 #[derive(Clone, Copy)]

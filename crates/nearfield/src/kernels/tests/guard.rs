@@ -2,6 +2,7 @@
 //! one byte outside ends the test process.
 
 use super::{Ahead, CODE_BLOCK, LEN_MAX, SUMS, replay, values::Random};
+use crate::kernels::{STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES};
 
 /// Readable pages between two forbidden ones.
 struct Guarded {
@@ -125,6 +126,31 @@ fn nothing_outside_codes_of_four_bits_is_read() {
                     four,
                     "{floats}"
                 );
+            }
+        }
+    });
+}
+
+#[test]
+fn nothing_outside_strips_is_read() {
+    replay(|table| {
+        let mut random = Random(10);
+        let mut pages = [(); 2].map(|()| Guarded::new(LEN_MAX));
+        for floats in (0..=LEN_MAX - STRIP_TERMS_BYTES / 4).step_by(2 * TABLE_BYTES / 4) {
+            let data = [floats, floats + STRIP_TERMS_BYTES / 4].map(|len| random.ordinary(len));
+            for at_end in [true, false] {
+                let mut data = data.iter();
+                let [tables, strip]: [&[u8]; 2] = pages
+                    .each_mut()
+                    .map(|pages| bytemuck::cast_slice(pages.place(data.next().unwrap(), at_end)));
+                let terms = ScanTerms {
+                    base: 0.0,
+                    low: 0.0,
+                    step: 1.0,
+                    bound: f32::INFINITY,
+                };
+                let mut scores = [f32::NAN; STRIP_ENTRIES];
+                (table.scan_u6u4)(tables, strip, terms, &mut scores);
             }
         }
     });

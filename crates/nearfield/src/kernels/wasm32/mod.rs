@@ -7,6 +7,8 @@ pub(super) mod relaxed;
 #[cfg(target_feature = "simd128")]
 pub(super) mod simd128;
 #[cfg(target_feature = "simd128")]
+mod simd128_lookups;
+#[cfg(target_feature = "simd128")]
 mod simd128_nibbles;
 
 use super::Kernels;

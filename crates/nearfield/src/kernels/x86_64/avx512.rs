@@ -2,8 +2,10 @@
 //! codes go as with AVX2, and with VNNI in a set of their own.
 
 use super::avx2::{CodesAvx2, ColumnsAvx2, fold_eight};
+use super::avx2_lookups::LookupsAvx2;
 use super::avx2_nibbles::NibblesAvx2;
 use crate::kernels::lanes::{self, Lanes, table};
+use crate::kernels::lookups::{self, lookup_entry};
 use crate::kernels::nibbles::{self, nibble_entries};
 use crate::kernels::{Ahead, Isa, Kernels, products, tiles};
 use std::arch::x86_64::{
@@ -19,6 +21,7 @@ table!(
     "avx512f,avx2,fma"
 );
 nibble_entries!(NibblesAvx2, "avx512f,avx2,fma");
+lookup_entry!(LookupsAvx2, "avx512f,avx2,fma");
 
 /// All sixteen.
 #[derive(Clone, Copy)]

@@ -1,6 +1,7 @@
 //! x86-64: AVX2 with FMA, AVX-512, and AVX-512 with VNNI.
 
 pub(super) mod avx2;
+mod avx2_lookups;
 mod avx2_nibbles;
 pub(super) mod avx512;
 pub(super) mod avx512vnni;

@@ -1,0 +1,190 @@
+//! Strips against sums in 64 bits, written out entry by entry: equal in every bit on every set, at every
+//! length and alignment, and where sums of bytes and of 16 bits are fullest.
+
+use super::values::Random;
+use super::{replay, same};
+use crate::ids::DIM_MAX;
+use crate::kernels::{
+    Kernels, STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, TABLE_MAX,
+};
+
+const TERMS: ScanTerms = ScanTerms {
+    base: 0.75,
+    low: -3.5,
+    step: 0.015_625_1,
+    bound: 0.5,
+};
+
+fn bytes(random: &mut Random, len: usize, end: u32) -> Vec<u8> {
+    let bits = random.any_bits(len).into_iter().map(f32::to_bits);
+    bits.map(|bits| u8::try_from((bits >> 3) % end).expect("at most 256"))
+        .collect()
+}
+
+fn tables(random: &mut Random, positions: usize) -> Vec<u8> {
+    bytes(random, positions * TABLE_BYTES, u32::from(TABLE_MAX) + 1)
+}
+
+/// A strip of these codes and these adds and scales.
+fn strip(codes: &[u8], factors: &[f32]) -> Vec<u8> {
+    assert_eq!(factors.len(), 2 * STRIP_ENTRIES);
+    let factors = factors.iter().flat_map(|x| x.to_le_bytes());
+    codes.iter().copied().chain(factors).collect()
+}
+
+/// The definition, written a second time.
+fn expected(tables: &[u8], strip: &[u8], terms: ScanTerms) -> ([f32; STRIP_ENTRIES], u32) {
+    let (mut scores, mut below) = ([0.0; STRIP_ENTRIES], 0);
+    for (entry, score) in scores.iter_mut().enumerate() {
+        let sum: u64 = (0..tables.len() / TABLE_BYTES)
+            .map(|position| {
+                let byte = strip[position * TABLE_BYTES + entry % 16];
+                let code = if entry < 16 { byte % 16 } else { byte / 16 };
+                u64::from(tables[position * TABLE_BYTES + usize::from(code)])
+            })
+            .sum();
+        let factor = |at: usize| {
+            let at = tables.len() + 4 * at;
+            f32::from_le_bytes(strip[at..at + 4].try_into().expect("four bytes"))
+        };
+        let product = terms.low + terms.step * sum as f32;
+        *score = (terms.base + factor(entry)) + factor(STRIP_ENTRIES + entry) * product;
+        below |= u32::from(*score < terms.bound) << entry;
+    }
+    (scores, below)
+}
+
+fn assert_expected(table: &Kernels, tables: &[u8], strip: &[u8], terms: ScanTerms, what: &str) {
+    let mut scores = [f32::NAN; STRIP_ENTRIES];
+    let below = (table.scan_u6u4)(tables, strip, terms, &mut scores);
+    let (wanted, wanted_below) = expected(tables, strip, terms);
+    for (entry, (score, wanted)) in scores.into_iter().zip(wanted).enumerate() {
+        assert!(
+            same(score, wanted),
+            "{:?} {what}: entry {entry} is {score:e}, expected {wanted:e}",
+            table.isa
+        );
+    }
+    assert_eq!(below, wanted_below, "{:?} {what}", table.isa);
+}
+
+#[test]
+fn scores_are_the_definitions_at_every_length_and_alignment() {
+    replay(|table| {
+        let mut random = Random(21);
+        for positions in (0..=66).step_by(2).chain([510, 512, 514, 1024, 1030]) {
+            let tables = tables(&mut random, positions);
+            let codes = bytes(&mut random, tables.len(), 256);
+            let strip = strip(&codes, &random.ordinary(2 * STRIP_ENTRIES));
+            for offset in (0..64).step_by(if positions < 20 { 1 } else { 21 }) {
+                // What lies around the slices is large: one position too many shows in the sum.
+                let place = |bytes: &[u8], at: usize| {
+                    let mut around = vec![255_u8; bytes.len() + 128];
+                    around[at..at + bytes.len()].copy_from_slice(bytes);
+                    around
+                };
+                let other = (offset * 3 + 1) % 64;
+                let (around, beside) = (place(&tables, offset), place(&strip, other));
+                assert_expected(
+                    table,
+                    &around[offset..][..tables.len()],
+                    &beside[other..][..strip.len()],
+                    TERMS,
+                    &format!("{positions} at {offset}"),
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn the_largest_sums_neither_saturate_nor_wrap() {
+    replay(|table| {
+        for positions in [2, 4, 8, 512, 1022, 1024, 1026, 4096, DIM_MAX as usize / 2] {
+            let tables = vec![TABLE_MAX; positions * TABLE_BYTES];
+            for byte in [0, 0x0f, 0xf0, 0xff] {
+                let strip = strip(&vec![byte; tables.len()], &[1.0; 2 * STRIP_ENTRIES]);
+                let whole = ScanTerms {
+                    base: 0.0,
+                    low: -1.0,
+                    step: 1.0,
+                    bound: f32::INFINITY,
+                };
+                let mut scores = [0.0; STRIP_ENTRIES];
+                (table.scan_u6u4)(&tables, &strip, whole, &mut scores);
+                let sum = (positions * usize::from(TABLE_MAX)) as f32;
+                assert_eq!(scores, [sum; STRIP_ENTRIES], "{:?} {positions}", table.isa);
+            }
+        }
+    });
+}
+
+#[test]
+fn each_entry_reads_its_own_code_and_factors() {
+    replay(|table| {
+        // One position whose table counts, one entry whose code differs.
+        let mut tables = vec![0; 6 * TABLE_BYTES];
+        tables[4 * TABLE_BYTES..5 * TABLE_BYTES]
+            .copy_from_slice(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+        for entry in 0..STRIP_ENTRIES {
+            let mut codes = vec![0; tables.len()];
+            codes[4 * TABLE_BYTES + entry % 16] = if entry < 16 { 9 } else { 9 << 4 };
+            let mut factors = [0.0; 2 * STRIP_ENTRIES];
+            factors[entry] = 100.0;
+            factors[STRIP_ENTRIES + entry] = 2.0;
+            let terms = ScanTerms {
+                base: 1000.0,
+                low: 0.5,
+                step: 1.0,
+                bound: 1000.5,
+            };
+            let mut scores = [0.0; STRIP_ENTRIES];
+            let below = (table.scan_u6u4)(&tables, &strip(&codes, &factors), terms, &mut scores);
+            let mut wanted = [1000.0; STRIP_ENTRIES];
+            wanted[entry] = 1119.0;
+            assert_eq!(scores, wanted, "{:?}", table.isa);
+            assert_eq!(below, !(1 << entry), "{:?}", table.isa);
+        }
+    });
+}
+
+#[test]
+fn what_is_no_number_is_never_below() {
+    replay(|table| {
+        let mut random = Random(22);
+        for round in 0..500 {
+            let tables = tables(&mut random, 2 * (round % 9));
+            let codes = bytes(&mut random, tables.len(), 256);
+            let strip = strip(&codes, &random.any_bits(2 * STRIP_ENTRIES));
+            assert_expected(table, &tables, &strip, TERMS, &format!("round {round}"));
+            for bound in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let terms = ScanTerms { bound, ..TERMS };
+                assert_expected(table, &tables, &strip, terms, &format!("{bound}"));
+            }
+        }
+    });
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let refused = |table: &Kernels, tables: usize, strip: usize| {
+        let call = || {
+            let mut scores = [0.0; STRIP_ENTRIES];
+            (table.scan_u6u4)(&vec![0; tables], &vec![0; strip], TERMS, &mut scores)
+        };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err()
+    };
+    replay(|table| {
+        for (tables, strip) in [
+            (16, 16 + STRIP_TERMS_BYTES),
+            (33, 33 + STRIP_TERMS_BYTES),
+            (32, 31 + STRIP_TERMS_BYTES),
+            (32, 33 + STRIP_TERMS_BYTES),
+            (64, 32 + STRIP_TERMS_BYTES),
+            (0, STRIP_TERMS_BYTES - 1),
+        ] {
+            assert!(refused(table, tables, strip), "{:?} {tables}", table.isa);
+        }
+        assert!(!refused(table, 32, 32 + STRIP_TERMS_BYTES));
+    });
+}
