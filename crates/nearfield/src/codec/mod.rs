@@ -9,22 +9,29 @@
 //! Codes           codes     what both have in common: rows with terms, a query's code; Encoder makes them
 //! Estimate        estimate  a score by code as a distance
 //! pairs           rows against each other, in tiles: of sq8 codes, or of vectors (vectors)
+//! bits            one or two bits a number of rotated vectors, and the tables that score them
+//! strips          such codes, 32 entries side by side: what scans of zones read
+//! Rotation        rotation  spreads what vectors hold over all their numbers
 //! Stored          all that is kept of the vectors: rows, and codes where there are any
 //! ```
 
+pub mod bits;
 pub mod codes;
 mod encoder;
 mod estimate;
 mod float;
 pub mod pairs;
+mod rotation;
 pub mod sq4;
 pub mod sq8;
+pub mod strips;
 mod vectors;
 
 pub use codes::{Codes, Form, QueryCode};
 pub use encoder::Encoder;
 pub use estimate::Estimate;
 pub use float::F32Scorer;
+pub use rotation::Rotation;
 pub use sq4::Sq4Scorer;
 pub use sq8::Sq8Scorer;
 pub use vectors::Vectors;

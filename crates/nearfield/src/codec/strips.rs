@@ -1,0 +1,159 @@
+//! Strips: the codes of 32 entries side by side with what each adds and is multiplied by, the unit that
+//! scans score.
+//!
+//! ```text
+//! strip    position 0 | position 1 | … | add × 32 | scale × 32      whole multiples of 32 bytes
+//! position 16 bytes: entry i in the low four bits of byte i, entry 16 + i in the high ones
+//! ```
+//! Invariant: a place without an entry adds +∞, so no scan ever tells it.
+
+use super::bits::{Bits, EntryCode};
+use crate::bytes::region::AlignedBytes;
+use crate::error::Result;
+use crate::kernels::{STRIP_ENTRIES, TABLE_BYTES};
+
+/// Borrowed strips. Indexing is checked, and any bits are safe to scan.
+#[derive(Clone, Copy, Debug)]
+pub struct Strips<'a> {
+    bits: Bits,
+    dim: usize,
+    bytes: &'a [u8],
+}
+
+impl<'a> Strips<'a> {
+    /// The strips in `bytes`, of vectors of `dim` numbers.
+    ///
+    /// # Panics
+    /// Where `bytes` ends inside a strip: the caller has checked the file by now.
+    pub fn new(bits: Bits, dim: usize, bytes: &'a [u8]) -> Self {
+        let stride = bits.strip_bytes(dim);
+        assert!(
+            bytes.len().is_multiple_of(stride),
+            "{} bytes are no whole number of strips of {stride}",
+            bytes.len(),
+        );
+        Self { bits, dim, bytes }
+    }
+
+    /// Bits a number.
+    pub const fn bits(&self) -> Bits {
+        self.bits
+    }
+
+    /// Numbers a vector.
+    pub const fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// How many strips there are.
+    pub const fn len(&self) -> usize {
+        self.bytes.len() / self.bits.strip_bytes(self.dim)
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Neighbouring strips, one after the other.
+    ///
+    /// # Panics
+    /// Where there are not so many.
+    #[inline]
+    pub fn range(&self, strips: std::ops::Range<usize>) -> std::slice::ChunksExact<'a, u8> {
+        let stride = self.bits.strip_bytes(self.dim);
+        assert!(
+            strips.start <= strips.end && strips.end <= self.len(),
+            "strips {strips:?} of {}",
+            self.len()
+        );
+        self.bytes[strips.start * stride..strips.end * stride].chunks_exact(stride)
+    }
+
+    /// What an entry adds and is multiplied by.
+    ///
+    /// # Panics
+    /// Where there is no such entry.
+    pub fn terms(&self, entry: usize) -> (f32, f32) {
+        let (at, place) = (entry / STRIP_ENTRIES, entry % STRIP_ENTRIES);
+        let strip = self.range(at..at + 1).next().expect("one");
+        let terms = strip[self.bits.positions(self.dim) * TABLE_BYTES..]
+            .as_chunks::<4>()
+            .0;
+        (
+            f32::from_le_bytes(terms[place]),
+            f32::from_le_bytes(terms[STRIP_ENTRIES + place]),
+        )
+    }
+}
+
+/// Strips to be written.
+#[derive(Debug)]
+pub struct StripMemory {
+    bits: Bits,
+    dim: usize,
+    bytes: AlignedBytes,
+}
+
+impl StripMemory {
+    /// So many strips without entries.
+    pub fn try_new(bits: Bits, dim: usize, strips: usize) -> Result<Self> {
+        let bytes = (strips as u64).saturating_mul(bits.strip_bytes(dim) as u64);
+        Ok(Self {
+            bits,
+            dim,
+            bytes: AlignedBytes::try_new(bytes)?,
+        })
+    }
+
+    /// The bytes of all strips, of [`Bits::strip_bytes`] each, to be cut up for [`write()`].
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        self.bytes.as_mut_slice()
+    }
+
+    /// The strips.
+    pub fn strips(&self) -> Strips<'_> {
+        Strips::new(self.bits, self.dim, self.bytes.as_ref())
+    }
+
+    /// The bytes: a file's section to be.
+    pub fn into_bytes(self) -> AlignedBytes {
+        self.bytes
+    }
+}
+
+/// Writes an entry into its place of a zeroed strip.
+///
+/// # Panics
+/// Where the strip is of other codes, or has no such place.
+pub fn write(strip: &mut [u8], place: usize, entry: &EntryCode) {
+    assert!(place < STRIP_ENTRIES, "place {place} of a strip");
+    let (codes, terms) = strip.split_at_mut(entry.codes.len() * TABLE_BYTES);
+    let shift = 4 * (place / TABLE_BYTES);
+    let places = codes
+        .iter_mut()
+        .skip(place % TABLE_BYTES)
+        .step_by(TABLE_BYTES);
+    for (byte, code) in places.zip(&entry.codes) {
+        *byte |= code << shift;
+    }
+    write_terms(terms, place, entry.add, entry.scale);
+}
+
+/// Marks the places from `from` on as without an entry.
+///
+/// # Panics
+/// Where the strip is shorter than its terms.
+pub fn close(strip: &mut [u8], from: usize) {
+    let terms = strip.len() - crate::kernels::STRIP_TERMS_BYTES;
+    for place in from..STRIP_ENTRIES {
+        write_terms(&mut strip[terms..], place, f32::INFINITY, 0.0);
+    }
+}
+
+fn write_terms(terms: &mut [u8], place: usize, add: f32, scale: f32) {
+    let words = terms.as_chunks_mut::<4>().0;
+    assert_eq!(words.len(), 2 * STRIP_ENTRIES, "a strip of other codes");
+    words[place] = add.to_le_bytes();
+    words[STRIP_ENTRIES + place] = scale.to_le_bytes();
+}
