@@ -46,6 +46,7 @@ pub mod matrix;
 pub mod metric;
 
 pub mod codec;
+pub mod kmeans;
 pub mod search;
 
 pub mod datagen;

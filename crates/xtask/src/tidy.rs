@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 6] = [
     &["error", "ids", "exec", "rng"],
     &["kernels", "metric", "bytes", "matrix"],
-    &["codec", "search"],
+    &["kmeans", "codec", "search"],
     &["hnsw", "datagen"],
     &["index"],
     &["boundary"],

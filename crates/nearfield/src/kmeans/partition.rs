@@ -1,0 +1,147 @@
+//! All centroids, and whom rows belong to.
+
+use super::panels::{self, BLOCK_ROWS, Panels, RowTiles};
+use crate::error::Result;
+use crate::exec::Exec;
+use crate::ids::Slot;
+use crate::kernels::Kernels;
+use crate::matrix::{Matrix, Rows};
+
+/// Cells a row looks through.
+const CELLS_TRIED: usize = 3;
+/// Rows one thread takes at a time: enough for every cell to have some.
+const GRAIN_ROWS: usize = 2048;
+
+/// The centroids of one cell, or of all.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    centroids: Matrix,
+    panels: Panels,
+}
+
+impl Group {
+    pub(super) fn new(centroids: Matrix) -> Self {
+        Self {
+            panels: Panels::new(&centroids, &[]),
+            centroids,
+        }
+    }
+}
+
+/// Centroids, less a common centre, and the way to the nearest of them.
+#[derive(Debug)]
+pub struct Partition {
+    centre: Vec<f32>,
+    cells: Option<Panels>,
+    groups: Vec<Group>,
+    /// The number of the first centroid of each group.
+    firsts: Vec<u32>,
+}
+
+impl Partition {
+    pub(super) fn new(centre: Vec<f32>, cells: Option<Panels>, groups: Vec<Group>) -> Self {
+        let mut next = 0;
+        let firsts = groups.iter().map(|group| {
+            let first = next;
+            #[allow(clippy::cast_possible_truncation)] // at most as many as rows
+            let count = group.centroids.len() as u32;
+            next += count;
+            first
+        });
+        Self {
+            firsts: firsts.collect(),
+            centre,
+            cells,
+            groups,
+        }
+    }
+
+    /// What all centroids are less.
+    pub fn centre(&self) -> &[f32] {
+        &self.centre
+    }
+
+    /// How many zones there are, some of them perhaps without rows.
+    pub fn zones(&self) -> usize {
+        self.groups.iter().map(|group| group.centroids.len()).sum()
+    }
+
+    /// The centroids, less the centre, one a zone. Those of one cell are neighbours.
+    pub fn centroids(&self) -> Result<Matrix> {
+        let mut all = Matrix::try_new(0, self.centre.len())?;
+        for group in &self.groups {
+            all.try_append(group.centroids.rows())?;
+        }
+        Ok(all)
+    }
+
+    /// The zones of the rows from `from` on, as many as `owners` has places.
+    ///
+    /// # Panics
+    /// Where there are not so many rows.
+    pub fn assign(
+        &self,
+        rows: Rows<'_>,
+        from: usize,
+        owners: &mut [u32],
+        kernels: &Kernels,
+        exec: Exec<'_>,
+    ) {
+        #[allow(clippy::cast_possible_truncation)] // slots
+        let slots: Vec<Slot> = (from as Slot..).take(owners.len()).collect();
+        let Some(cells) = &self.cells else {
+            let panels = &self.groups[0].panels;
+            panels::assign(panels, rows, &self.centre, &slots, kernels, exec, owners);
+            return;
+        };
+        exec.parts(owners, GRAIN_ROWS, |part, owners| {
+            let slots = &slots[part * GRAIN_ROWS..][..owners.len()];
+            self.assign_by_cells(cells, rows, slots, kernels, owners);
+        });
+    }
+
+    /// Looks through the nearest few cells of every row, cell after cell.
+    fn assign_by_cells(
+        &self,
+        cells: &Panels,
+        rows: Rows<'_>,
+        slots: &[Slot],
+        kernels: &Kernels,
+        owners: &mut [u32],
+    ) {
+        let mut tiles = RowTiles::default();
+        let mut visits = Vec::with_capacity(slots.len() * CELLS_TRIED);
+        for (block, slots) in slots.chunks(BLOCK_ROWS).enumerate() {
+            let mut nearest = [[(0.0, 0); CELLS_TRIED]; BLOCK_ROWS];
+            let nearest = &mut nearest[..slots.len()];
+            cells.nearest(kernels, tiles.gather(rows, &self.centre, slots), nearest);
+            for (at, near) in nearest.iter().enumerate() {
+                visits.extend(near.map(|(_, cell)| (cell, block * BLOCK_ROWS + at)));
+            }
+        }
+        visits.sort_unstable();
+        visits.dedup();
+        let mut best = vec![(f32::INFINITY, 0); slots.len()];
+        let mut gathered = Vec::with_capacity(BLOCK_ROWS);
+        for visits in visits.chunk_by(|a, b| a.0 == b.0) {
+            let cell = visits[0].0 as usize;
+            for visits in visits.chunks(BLOCK_ROWS) {
+                gathered.clear();
+                gathered.extend(visits.iter().map(|&(_, at)| slots[at]));
+                let mut nearest = [[(0.0, 0); 1]; BLOCK_ROWS];
+                let nearest = &mut nearest[..visits.len()];
+                let block = tiles.gather(rows, &self.centre, &gathered);
+                self.groups[cell].panels.nearest(kernels, block, nearest);
+                for (&(_, at), &[(score, centroid)]) in visits.iter().zip(&*nearest) {
+                    // Cells come in order: of equals the first stays.
+                    if score < best[at].0 {
+                        best[at] = (score, self.firsts[cell] + centroid);
+                    }
+                }
+            }
+        }
+        for (owner, (_, zone)) in owners.iter_mut().zip(best) {
+            *owner = zone;
+        }
+    }
+}
