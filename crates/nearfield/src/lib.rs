@@ -51,6 +51,7 @@ pub mod search;
 
 pub mod datagen;
 pub mod hnsw;
+pub mod zones;
 
 pub mod index;
 

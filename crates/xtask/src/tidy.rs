@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 6] = [
     &["error", "ids", "exec", "rng"],
     &["kernels", "metric", "bytes", "matrix"],
     &["kmeans", "codec", "search"],
-    &["hnsw", "datagen"],
+    &["hnsw", "zones", "datagen"],
     &["index"],
     &["boundary"],
 ];
@@ -169,8 +169,12 @@ fn imports_point_left_or_down() {
                         source.name
                     ));
                 }
-                if module == "hnsw" && imported == "bytes" {
-                    breaches.push(format!("{}:{line}: the graph knows no bytes", source.name));
+                let kind = ["hnsw", "zones"].contains(&module);
+                if kind && (imported == "bytes" || imported == "hnsw" && module != "hnsw") {
+                    breaches.push(format!(
+                        "{}:{line}: {module} knows no {imported}",
+                        source.name
+                    ));
                 }
             }
         }

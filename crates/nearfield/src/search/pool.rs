@@ -98,6 +98,30 @@ impl Pool {
     }
 }
 
+/// Scores candidates again, without ordering them.
+pub fn rescore<S: Scorer>(entries: &mut [Candidate], scorer: &S) {
+    for entry in entries.iter().take(RESCORE_AHEAD) {
+        scorer.prefetch(entry.slot());
+    }
+    for at in (0..entries.len()).step_by(4) {
+        for entry in entries.iter().skip(at + RESCORE_AHEAD).take(4) {
+            scorer.prefetch(entry.slot());
+        }
+        match &mut entries[at..] {
+            [a, b, c, d, ..] => {
+                let slots = [a.slot(), b.slot(), c.slot(), d.slot()];
+                let scores = scorer.score4(slots);
+                [*a, *b, *c, *d] = std::array::from_fn(|at| Candidate::new(scores[at], slots[at]));
+            }
+            rest => {
+                for entry in rest {
+                    *entry = Candidate::new(scorer.score(entry.slot()), entry.slot());
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -49,6 +49,21 @@ impl<'a> Top<'a> {
         }
     }
 
+    /// The score from which on everything is too far.
+    #[inline]
+    pub fn limit(&self) -> f32 {
+        if self.bound < Candidate::FARTHEST {
+            self.bound.score()
+        } else {
+            f32::INFINITY
+        }
+    }
+
+    /// Leaves the nearest in the list, in no order: for who scores them again.
+    pub fn close(mut self) {
+        self.halve();
+    }
+
     /// Leaves the nearest in the list, nearest first.
     pub fn finish(mut self) {
         self.halve();

@@ -1,0 +1,261 @@
+//! A search: nearest zones, their strips, then the vectors.
+//!
+//! ```text
+//! query ─ less the centre, rotated ─ tables ─┬─ route: coded centroids ─ a shortlist by its vectors
+//!                                            └─ scan: strips of the nearest zones ─► the nearest `keep`
+//!         ─ sq8 codes, where there are any ─► the nearest `judge` ─ vectors ─► k
+//! ```
+//! Nothing is allocated once a scratch has grown to its work.
+
+use super::view::{Zone, ZonesView};
+use crate::codec::bits::{Bits, Tables};
+use crate::codec::{Codes, F32Scorer, QueryCode, Stored, by_code};
+use crate::ids::NO_SLOT;
+use crate::kernels::{Kernels, STRIP_ENTRIES, ScanTerms};
+use crate::metric::Metric;
+use crate::search::{Candidate, Top, exact, rescore};
+
+/// Centroids beyond a quarter more than the probes that a shortlist has.
+const ROUTES_MORE: usize = 16;
+
+/// How much a search looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// Answers.
+    pub k: usize,
+    /// Zones scanned; more where these hold fewer than `k` rows.
+    pub probes: usize,
+    /// Rows kept by the codes of a scan.
+    pub keep: usize,
+    /// Rows of these judged by their vectors; all where there are no codes between.
+    pub judge: usize,
+}
+
+impl Effort {
+    /// Rows to keep and to judge for `k` answers, so that codes miss about a hundredth of them.
+    pub fn new(k: usize, probes: usize, bits: Bits, dim: usize) -> Self {
+        // What a code leaves unknown falls with the root of the dimension; from 128 numbers this is
+        // what was measured to be enough.
+        let times = match bits {
+            Bits::One => 24_usize,
+            Bits::Two => 5,
+        };
+        let times = (times * times * 128 / dim.max(1)).isqrt().max(2);
+        Self {
+            k,
+            probes,
+            keep: k.saturating_mul(times).saturating_add(16),
+            judge: k.saturating_mul(2).saturating_add(4),
+        }
+    }
+}
+
+/// What one thread needs to search.
+#[derive(Debug, Default)]
+pub struct ProbeScratch {
+    /// The rotated query, then zeros to a whole row.
+    turned: Vec<f32>,
+    /// The query less a zone's centroid.
+    beside: Vec<f32>,
+    tables: Tables,
+    code: QueryCode,
+    zones: Vec<Candidate>,
+    /// The answer, nearest first.
+    pub results: Vec<Candidate>,
+}
+
+/// Leaves the `k` nearest rows it finds in the scratch's results. The query is prepared and padded as
+/// the rows are. Codes of rows, where `stored` has them, stand between the scan and the vectors.
+pub fn search(
+    view: &ZonesView<'_>,
+    stored: Stored<'_>,
+    query: &[f32],
+    kernels: &'static Kernels,
+    effort: Effort,
+    scratch: &mut ProbeScratch,
+) {
+    let rows = stored.rows.len();
+    let Effort {
+        k,
+        mut probes,
+        keep,
+        judge,
+    } = effort;
+    scratch.turn(view, query);
+    if !view.apart {
+        let turned = &scratch.turned[..view.centre.len()];
+        scratch.tables.set(view.strips.bits(), turned);
+    }
+    probes = probes.clamp(1, view.zones().max(1));
+    loop {
+        route(view, kernels, probes, scratch);
+        scan(view, kernels, keep.max(k), scratch);
+        if scratch.results.len() >= k.min(rows) || probes >= view.zones() {
+            break;
+        }
+        probes = probes.saturating_mul(4);
+    }
+    let exact = F32Scorer::new(stored.rows, query, view.metric.score_pair(kernels));
+    let results = &mut scratch.results;
+    if results.len() < k.min(rows) {
+        // Numbers so large that no code has a score.
+        exact::search(&exact, rows, k, results);
+        return;
+    }
+    if let Some(codes) = stored.codes {
+        by_codes(
+            codes,
+            view.metric,
+            query,
+            kernels,
+            judge.max(k),
+            &mut scratch.code,
+            results,
+        );
+    }
+    rescore(results, &exact);
+    nearest(results, k);
+    results.sort_unstable();
+}
+
+impl ProbeScratch {
+    /// Takes the query less the centre, rotated; by inner product it stays where it is.
+    fn turn(&mut self, view: &ZonesView<'_>, query: &[f32]) {
+        let pairs = query.iter().zip(view.centre);
+        self.turned.clear();
+        if view.metric == Metric::Ip {
+            self.turned.extend(pairs.map(|(x, _)| *x));
+        } else {
+            self.turned.extend(pairs.map(|(x, centre)| x - centre));
+        }
+        view.rotation.turn(&mut self.turned);
+        self.turned.resize(view.centroids.stride(), 0.0);
+    }
+}
+
+/// Leaves the nearest zones in the scratch, nearest first.
+fn route(
+    view: &ZonesView<'_>,
+    kernels: &'static Kernels,
+    probes: usize,
+    scratch: &mut ProbeScratch,
+) {
+    // Rows of one length are as near by distance as by angle.
+    let metric = if view.metric == Metric::Ip {
+        Metric::Ip
+    } else {
+        Metric::L2
+    };
+    let scorer = F32Scorer::new(view.centroids, &scratch.turned, metric.score_pair(kernels));
+    let zones = &mut scratch.zones;
+    let shortlist = probes + probes / 4 + ROUTES_MORE;
+    if view.routes.is_empty() || shortlist >= view.zones() {
+        exact::search(&scorer, view.zones(), probes, zones);
+        return;
+    }
+    let (low, step) = scratch.tables.low_and_step();
+    let mut terms = ScanTerms {
+        base: 0.0,
+        low,
+        step,
+        bound: f32::INFINITY,
+    };
+    let mut top = Top::new(shortlist, zones);
+    let mut scores = [0.0; STRIP_ENTRIES];
+    for (first, strip) in (0..)
+        .step_by(STRIP_ENTRIES)
+        .zip(view.routes.range(0..view.routes.len()))
+    {
+        let mut below = (kernels.scan_u6u4)(scratch.tables.bytes(), strip, terms, &mut scores);
+        while below != 0 {
+            let place = below.trailing_zeros();
+            below &= below - 1;
+            top.push(Candidate::new(scores[place as usize], first + place));
+        }
+        terms.bound = top.limit();
+    }
+    top.close();
+    rescore(zones, &scorer);
+    nearest(zones, probes);
+    zones.sort_unstable();
+}
+
+/// Leaves the nearest rows by code of the routed zones in the results, in no order.
+fn scan(view: &ZonesView<'_>, kernels: &'static Kernels, keep: usize, scratch: &mut ProbeScratch) {
+    let ProbeScratch {
+        turned,
+        beside,
+        tables,
+        zones,
+        results,
+        ..
+    } = scratch;
+    let mut top = Top::new(keep, results);
+    let mut scores = [0.0; STRIP_ENTRIES];
+    for zone in zones.iter() {
+        if view.apart {
+            between(view, zone.slot(), turned, beside);
+            tables.set(view.strips.bits(), beside);
+        }
+        let (low, step) = tables.low_and_step();
+        let mut terms = ScanTerms {
+            base: zone.score(),
+            low,
+            step,
+            bound: top.limit(),
+        };
+        let groups = view.places(zone.slot()).chunks_exact(STRIP_ENTRIES);
+        for (strip, slots) in view.strips.range(view.range(zone.slot())).zip(groups) {
+            let mut below = (kernels.scan_u6u4)(tables.bytes(), strip, terms, &mut scores);
+            if below == 0 {
+                continue;
+            }
+            while below != 0 {
+                let place = below.trailing_zeros() as usize;
+                below &= below - 1;
+                // A place without a slot is told only where a file lies.
+                if slots[place] != NO_SLOT {
+                    top.push(Candidate::new(scores[place], slots[place]));
+                }
+            }
+            terms.bound = top.limit();
+        }
+    }
+    top.close();
+}
+
+/// The rotated query less a zone's centroid.
+fn between(view: &ZonesView<'_>, zone: Zone, turned: &[f32], beside: &mut Vec<f32>) {
+    let pairs = turned
+        .iter()
+        .zip(view.centroids.row(zone))
+        .take(view.centre.len());
+    beside.clear();
+    beside.extend(pairs.map(|(x, centroid)| x - centroid));
+}
+
+/// Leaves the nearest by sq8 or sq4 codes.
+fn by_codes(
+    codes: Codes<'_>,
+    metric: Metric,
+    query: &[f32],
+    kernels: &'static Kernels,
+    judge: usize,
+    code: &mut QueryCode,
+    results: &mut Vec<Candidate>,
+) {
+    if results.len() <= judge {
+        return;
+    }
+    code.set(metric, query, codes);
+    by_code!(codes, code, kernels, |coded| rescore(results, &coded));
+    nearest(results, judge);
+}
+
+/// Leaves the nearest `count`, in no order.
+fn nearest(candidates: &mut Vec<Candidate>, count: usize) {
+    if count < candidates.len() {
+        candidates.select_nth_unstable(count);
+        candidates.truncate(count);
+    }
+}

@@ -1,0 +1,125 @@
+//! The frozen form.
+//!
+//! | array | of |
+//! |---|---|
+//! | `centre` | what rows, centroids and queries are less, before they are rotated |
+//! | `centroids` | rotated, a row a zone |
+//! | `starts` | the first strip of each zone, then how many strips there are |
+//! | `slots` | 32 a strip |
+//! | `strips` | codes of rows less their centroid, rotated, with their terms |
+//! | `routes` | centroids as entries of strips, where there are enough of them to pay |
+
+use crate::codec::Rotation;
+use crate::codec::bits::Bits;
+use crate::codec::strips::{StripMemory, Strips};
+use crate::error::Result;
+use crate::ids::Slot;
+use crate::kernels::STRIP_ENTRIES;
+use crate::matrix::{Matrix, Rows};
+use crate::metric::Metric;
+
+/// A zone's number, `0 … zones − 1`.
+pub type Zone = u32;
+
+/// The arrays, owned.
+#[derive(Debug)]
+pub struct ZoneArrays {
+    /// How rows are compared.
+    pub metric: Metric,
+    /// Numbers of one centre.
+    pub centre: Vec<f32>,
+    /// Rotated centroids.
+    pub centroids: Matrix,
+    /// First strips, one more than there are zones.
+    pub starts: Vec<u32>,
+    /// The slots of all strips' entries.
+    pub slots: Vec<Slot>,
+    /// The strips of all zones.
+    pub strips: StripMemory,
+    /// The strips of the centroids; none where all of them are compared.
+    pub routes: StripMemory,
+    /// Whether zones lie so far apart that each takes tables of its own.
+    pub apart: bool,
+    /// Turns what is less the centre.
+    pub rotation: Rotation,
+}
+
+impl ZoneArrays {
+    /// The arrays, borrowed.
+    pub fn view(&self) -> ZonesView<'_> {
+        ZonesView {
+            metric: self.metric,
+            centre: &self.centre,
+            centroids: self.centroids.rows(),
+            starts: &self.starts,
+            slots: &self.slots,
+            strips: self.strips.strips(),
+            routes: self.routes.strips(),
+            apart: self.apart,
+            rotation: &self.rotation,
+        }
+    }
+
+    /// Zones of no rows.
+    pub fn empty(metric: Metric, dim: usize, bits: Bits, seed: u64) -> Result<Self> {
+        Ok(Self {
+            metric,
+            centre: vec![0.0; dim],
+            centroids: Matrix::try_new(0, dim)?,
+            starts: vec![0],
+            slots: Vec::new(),
+            strips: StripMemory::try_new(bits, dim, 0)?,
+            routes: StripMemory::try_new(bits, dim, 0)?,
+            apart: false,
+            rotation: Rotation::new(dim, seed),
+        })
+    }
+}
+
+/// The arrays, borrowed from wherever they lie.
+#[derive(Clone, Copy, Debug)]
+pub struct ZonesView<'a> {
+    /// How rows are compared.
+    pub metric: Metric,
+    /// Numbers of one centre.
+    pub centre: &'a [f32],
+    /// Rotated centroids.
+    pub centroids: Rows<'a>,
+    /// First strips, one more than there are zones.
+    pub starts: &'a [u32],
+    /// The slots of all strips' entries.
+    pub slots: &'a [Slot],
+    /// The strips of all zones.
+    pub strips: Strips<'a>,
+    /// The strips of the centroids; none where all of them are compared.
+    pub routes: Strips<'a>,
+    /// Whether zones lie so far apart that each takes tables of its own.
+    pub apart: bool,
+    /// Turns what is less the centre.
+    pub rotation: &'a Rotation,
+}
+
+impl<'a> ZonesView<'a> {
+    /// How many zones there are.
+    pub const fn zones(&self) -> usize {
+        self.centroids.len()
+    }
+
+    /// The strips of a zone.
+    ///
+    /// # Panics
+    /// Where there is no such zone.
+    #[inline]
+    pub fn range(&self, zone: Zone) -> std::ops::Range<usize> {
+        self.starts[zone as usize] as usize..self.starts[zone as usize + 1] as usize
+    }
+
+    /// The slots of a zone's places, its free ones included.
+    ///
+    /// # Panics
+    /// Where there is no such zone.
+    pub fn places(&self, zone: Zone) -> &'a [Slot] {
+        let range = self.range(zone);
+        &self.slots[range.start * STRIP_ENTRIES..range.end * STRIP_ENTRIES]
+    }
+}

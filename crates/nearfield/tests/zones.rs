@@ -1,0 +1,534 @@
+//! Zones against an independent oracle: recall by every metric and number of bits, the same bytes for any
+//! number of threads and any instruction set, whole answers on data made to break partitions, and forged
+//! arrays refused.
+
+use nearfield::codec::bits::Bits;
+use nearfield::codec::{Codes, Encoder, Form, Stored};
+use nearfield::error::Code;
+use nearfield::exec::Exec;
+use nearfield::ids::NO_SLOT;
+use nearfield::kernels::{Kernels, available, kernels};
+use nearfield::matrix::Matrix;
+use nearfield::metric::Metric;
+use nearfield::zones::{
+    Effort, ProbeScratch, ZoneArrays, ZonesBuilder, ZonesParams, ZonesPhase, check, probe,
+};
+use testkit::data;
+use testkit::oracle::{self, Measure};
+use testkit::random::Random;
+
+const MEASURES: [(Metric, Measure); 3] = [
+    (Metric::L2, Measure::L2),
+    (Metric::Ip, Measure::Ip),
+    (Metric::Cosine, Measure::Cosine),
+];
+
+fn matrix(data: &[f32], dim: usize, metric: Metric) -> Matrix {
+    let mut matrix = Matrix::try_new(data.len() / dim, dim).unwrap();
+    for (slot, row) in (0..).zip(data.chunks_exact(dim)) {
+        matrix.row_mut(slot).copy_from_slice(row);
+        metric.prepare(matrix.row_mut(slot));
+    }
+    matrix
+}
+
+fn params(zones: usize, bits: Bits) -> ZonesParams {
+    ZonesParams {
+        zones,
+        bits,
+        seed: 7,
+    }
+}
+
+fn build_with(
+    matrix: &Matrix,
+    metric: Metric,
+    params: ZonesParams,
+    kernels: &'static Kernels,
+    exec: Exec<'_>,
+) -> ZoneArrays {
+    let rows = matrix.rows();
+    let mut builder = ZonesBuilder::new(rows, metric, kernels, params, exec).unwrap();
+    let mut before = (ZonesPhase::Part, 0);
+    loop {
+        let report = builder.step(rows, exec).unwrap();
+        assert!(report.done <= report.total, "{report:?}");
+        if report.phase == before.0 {
+            assert!(report.done >= before.1, "{report:?} after {before:?}");
+        }
+        before = (report.phase, report.done);
+        if report.phase == ZonesPhase::Done {
+            break;
+        }
+    }
+    let arrays = builder.finish();
+    check::validate(&arrays.view(), matrix.len()).unwrap();
+    arrays
+}
+
+fn build(matrix: &Matrix, metric: Metric, params: ZonesParams) -> ZoneArrays {
+    build_with(matrix, metric, params, kernels(None), Exec::Serial)
+}
+
+/// Rows with their zones, asked for slots and distances.
+struct Zoned {
+    metric: Metric,
+    matrix: Matrix,
+    arrays: ZoneArrays,
+    codes: Option<(Vec<u8>, Vec<f32>)>,
+}
+
+impl Zoned {
+    fn new(data: &[f32], dim: usize, metric: Metric, params: ZonesParams) -> Self {
+        let matrix = matrix(data, dim, metric);
+        let arrays = build(&matrix, metric, params);
+        Self {
+            metric,
+            matrix,
+            arrays,
+            codes: None,
+        }
+    }
+
+    /// The same with sq8 codes between scan and vectors.
+    fn coded(mut self) -> Self {
+        let rows = self.matrix.rows();
+        let mut encoder = Encoder::new(Form::Sq8, rows, self.metric, Exec::Serial).unwrap();
+        while encoder.step(rows, Exec::Serial) < rows.len() {}
+        let (_, bytes, centre) = encoder.finish();
+        self.codes = Some((bytes.as_ref().to_vec(), centre));
+        self
+    }
+
+    fn effort(&self, k: usize, share: f64) -> Effort {
+        let view = self.arrays.view();
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss
+        )]
+        let probes = (view.zones() as f64 * share).ceil() as usize;
+        Effort::new(k, probes, view.strips.bits(), self.matrix.dim())
+    }
+
+    fn ask(&self, query: &[f32], effort: Effort) -> Vec<(u32, f32)> {
+        let query = matrix(query, query.len(), self.metric);
+        let codes = self.codes.as_ref();
+        let stored = Stored {
+            rows: self.matrix.rows(),
+            codes: codes.map(|(bytes, centre)| Codes::new(Form::Sq8, bytes, centre)),
+        };
+        let mut scratch = ProbeScratch::default();
+        let view = self.arrays.view();
+        probe::search(
+            &view,
+            stored,
+            query.row(0),
+            kernels(None),
+            effort,
+            &mut scratch,
+        );
+        let results = scratch.results.iter();
+        results
+            .map(|found| (found.slot(), self.metric.distance(found.score())))
+            .collect()
+    }
+
+    /// Of these questions, with distances checked on the way.
+    #[allow(clippy::cast_precision_loss)] // hundreds
+    fn recall(&self, base: &[f32], asked: &[f32], effort: Effort) -> f64 {
+        let dim = self.matrix.dim();
+        let measure = MEASURES.iter().find(|(metric, _)| *metric == self.metric);
+        let measure = measure.expect("each has one").1;
+        let shares = asked.chunks_exact(dim).map(|query| {
+            let found = self.ask(query, effort);
+            assert_eq!(found.len(), effort.k.min(self.matrix.len()));
+            for pair in found.windows(2) {
+                assert!(pair[0].1 < pair[1].1 || pair[0].1 <= pair[1].1 && pair[0].0 < pair[1].0);
+            }
+            for &(slot, distance) in &found {
+                let truth = oracle::distance(measure, query, &base[slot as usize * dim..][..dim]);
+                let error = (f64::from(distance) - truth).abs();
+                assert!(
+                    error <= 1e-4 * truth.abs().max(1.0),
+                    "{distance} for {truth}"
+                );
+            }
+            let truth = oracle::nearest(measure, base, query, effort.k);
+            let slots: Vec<u32> = found.iter().map(|&(slot, _)| slot).collect();
+            oracle::recall(measure, base, query, &truth, &slots)
+        });
+        shares.sum::<f64>() / (asked.len() / dim) as f64
+    }
+}
+
+#[test]
+fn recall_by_every_metric_and_number_of_bits() {
+    let (rows, dim, queries) = (10_000, 128, 100);
+    let all = data::clustered(rows + queries, dim, 100, 5);
+    let (base, asked) = all.split_at(rows * dim);
+    for (metric, _) in MEASURES {
+        for bits in Bits::ALL {
+            let zoned = Zoned::new(base, dim, metric, params(0, bits));
+            let what = format!("{metric:?} {bits:?}");
+            let some = zoned.recall(base, asked, zoned.effort(10, 0.4));
+            let every = zoned.recall(base, asked, zoned.effort(10, 1.0));
+            assert!(every >= 0.99, "{what}, every zone: {every}");
+            assert!(some >= 0.93, "{what}, four tenths of the zones: {some}");
+            let coded = zoned.coded();
+            let judged = coded.recall(base, asked, coded.effort(10, 1.0));
+            assert!(judged >= 0.985, "{what}, sq8 between: {judged}");
+        }
+    }
+}
+
+#[test]
+fn many_zones_are_parted_by_cells_and_routed_by_codes() {
+    let (rows, dim, queries) = (30_000, 24, 100);
+    let all = data::clustered(rows + queries, dim, 300, 8);
+    let (base, asked) = all.split_at(rows * dim);
+    for (metric, _) in MEASURES {
+        let zoned = Zoned::new(base, dim, metric, params(400, Bits::Two));
+        let view = zoned.arrays.view();
+        assert!(
+            view.zones() > 300 && !view.routes.is_empty(),
+            "{}",
+            view.zones()
+        );
+        let share = zoned.recall(base, asked, zoned.effort(10, 0.2));
+        assert!(share >= 0.95, "{metric:?}: {share}");
+    }
+}
+
+#[test]
+fn one_zone_is_a_scan_of_every_row() {
+    let (rows, dim) = (3000, 100);
+    let all = data::clustered(rows + 50, dim, 40, 2);
+    let (base, asked) = all.split_at(rows * dim);
+    for bits in Bits::ALL {
+        let zoned = Zoned::new(base, dim, Metric::L2, params(1, bits));
+        let view = zoned.arrays.view();
+        assert_eq!((view.zones(), view.strips.len()), (1, rows.div_ceil(32)));
+        let share = zoned.recall(base, asked, zoned.effort(10, 1.0));
+        assert!(share >= 0.99, "{bits:?}: {share}");
+    }
+}
+
+/// All arrays as bytes.
+fn bytes(arrays: &ZoneArrays) -> Vec<u8> {
+    let view = arrays.view();
+    let words = |words: &[u32]| {
+        words
+            .iter()
+            .flat_map(|x| x.to_le_bytes())
+            .collect::<Vec<_>>()
+    };
+    let floats = |floats: &[f32]| {
+        floats
+            .iter()
+            .flat_map(|x| x.to_le_bytes())
+            .collect::<Vec<_>>()
+    };
+    let strips: [Vec<u8>; 2] = [view.strips, view.routes]
+        .map(|strips| strips.range(0..strips.len()).flatten().copied().collect());
+    [
+        floats(view.centre),
+        floats(view.centroids.as_floats()),
+        words(view.starts),
+        words(view.slots),
+        strips[0].clone(),
+        strips[1].clone(),
+        vec![u8::from(view.apart)],
+    ]
+    .concat()
+}
+
+#[test]
+fn the_same_bytes_for_any_threads_and_any_instructions() {
+    let (rows, dim) = (6000, 40);
+    let base = data::clustered(rows, dim, 30, 9);
+    let pools = [2, 8].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.expect("pool")
+    });
+    for (metric, _) in MEASURES {
+        let matrix = matrix(&base, dim, metric);
+        // By one sample, and by cells.
+        for (zones, bits) in [(40, Bits::One), (300, Bits::Two)] {
+            let params = params(zones, bits);
+            let expected = bytes(&build(&matrix, metric, params));
+            for pool in &pools {
+                let found = build_with(&matrix, metric, params, kernels(None), Exec::Pool(pool));
+                assert!(
+                    bytes(&found) == expected,
+                    "{metric:?}, {zones} zones, threads"
+                );
+            }
+            for kernels in available() {
+                let found = build_with(&matrix, metric, params, kernels, Exec::Serial);
+                assert!(
+                    bytes(&found) == expected,
+                    "{metric:?}, {zones} zones, {:?}",
+                    kernels.isa
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn fewer_rows_than_zones_than_answers_and_none_at_all() {
+    for rows in [0, 1, 2, 5, 31, 32, 33, 100] {
+        let base = data::clustered(rows, 6, 3, 4);
+        for (metric, _) in MEASURES {
+            let zoned = Zoned::new(&base, 6, metric, params(64, Bits::Two));
+            assert!(zoned.arrays.view().zones() <= rows);
+            let asked = data::clustered(5, 6, 3, 40);
+            for share in [0.0, 1.0] {
+                let share = zoned.recall(&base, &asked, zoned.effort(40, share));
+                assert!(
+                    (share - 1.0).abs() < 1e-9 || rows > 40,
+                    "{rows} rows: {share}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_that_are_all_alike_make_one_zone() {
+    let base = [0.5, -2.0, 3.0].repeat(2000);
+    for (metric, _) in MEASURES {
+        let zoned = Zoned::new(&base, 3, metric, params(20, Bits::One));
+        assert_eq!(zoned.arrays.view().zones(), 1, "{metric:?}");
+        let found = zoned.ask(&[0.5, -2.0, 3.0], zoned.effort(10, 0.1));
+        let slots: Vec<_> = found.iter().map(|found| found.0).collect();
+        assert_eq!(
+            slots,
+            (0..10).collect::<Vec<_>>(),
+            "{metric:?}: ties go by slot"
+        );
+    }
+}
+
+#[test]
+fn one_dimension_and_zeros() {
+    let mut random = Random::new(3);
+    #[allow(clippy::cast_possible_truncation)]
+    let line: Vec<f32> = (0..3000).map(|_| random.normal() as f32 * 100.0).collect();
+    for bits in Bits::ALL {
+        let zoned = Zoned::new(&line, 1, Metric::L2, params(20, bits));
+        let asked: Vec<f32> = line.iter().step_by(60).map(|x| x + 0.01).collect();
+        let share = zoned.recall(&line, &asked, zoned.effort(10, 0.3));
+        assert!(share >= 0.99, "{bits:?}: {share}");
+    }
+    // A tenth of the rows are zeros, at distance 1 from everything: never before what is nearer.
+    let (rows, dim) = (2000, 16);
+    let mut base = data::clustered(rows, dim, 10, 6);
+    for row in base.chunks_exact_mut(dim).step_by(10) {
+        row.fill(0.0);
+    }
+    let zoned = Zoned::new(&base, dim, Metric::Cosine, params(12, Bits::Two));
+    let asked = data::clustered(30, dim, 10, 6);
+    let share = zoned.recall(&base, &asked, zoned.effort(10, 1.0));
+    assert!(share >= 0.99, "{share}");
+    // Zeros are as near to every row as to zeros.
+    for (_, distance) in zoned.ask(&[0.0; 16], zoned.effort(10, 0.5)) {
+        assert!((distance - 1.0).abs() < 1e-6, "{distance}");
+    }
+}
+
+/// The share of rows whose nearest, asked for themselves, is as near as they are.
+#[allow(clippy::cast_precision_loss)] // thousands of rows
+fn self_recall(zoned: &Zoned, base: &[f32], dim: usize, share: f64) -> f64 {
+    let effort = zoned.effort(10, share);
+    let every = base.chunks_exact(dim).step_by(7);
+    let count = every.len();
+    let found = every.filter(|row| {
+        let first = zoned.ask(row, effort)[0].0 as usize;
+        base[first * dim..][..dim] == **row
+    });
+    found.count() as f64 / count as f64
+}
+
+#[test]
+fn rows_find_themselves_in_data_made_to_break_partitions() {
+    let (rows, dim) = (4000, 32);
+    let mut heavy = data::clustered(rows, dim, 30, 5);
+    for (at, row) in heavy.chunks_exact_mut(dim).enumerate() {
+        let scale = [1.0, 1.0, 1.0, 100.0][at % 4];
+        for x in row {
+            *x *= scale;
+        }
+    }
+    let mut offset = data::clustered(rows, dim, 30, 6);
+    for x in &mut offset {
+        *x += 300.0;
+    }
+    let mut outlier = data::clustered(rows, dim, 30, 7);
+    outlier[5 * dim] = 1e18;
+    let sets = [
+        ("heavy tails", heavy),
+        ("far from zero", offset),
+        ("an outlier", outlier),
+        ("far clusters", data::far_clusters(rows, dim, 20, 3)),
+        ("a curve", data::curve(rows, dim)),
+        ("a grid", data::grid(rows, dim, 3, 4)),
+    ];
+    for (name, base) in sets {
+        for bits in Bits::ALL {
+            let zoned = Zoned::new(&base, dim, Metric::L2, params(0, bits));
+            let share = self_recall(&zoned, &base, dim, 0.3);
+            assert!(
+                (share - 1.0).abs() < f64::EPSILON,
+                "{name} {bits:?}: {share}"
+            );
+        }
+    }
+}
+
+#[test]
+fn far_clusters_are_searched_with_tables_of_their_own() {
+    let (rows, dim, queries) = (5000, 32, 50);
+    let base = data::far_clusters(rows, dim, 20, 3);
+    let zoned = Zoned::new(&base, dim, Metric::L2, params(0, Bits::Two));
+    assert!(zoned.arrays.view().apart);
+    // Between rows of one cluster, where the neighbours are those of the cluster.
+    let mut random = Random::new(1);
+    let asked: Vec<f32> = (0..queries)
+        .flat_map(|_| {
+            let cluster = random.below(20);
+            let rows = [(); 2].map(|()| cluster * (rows / 20) + random.below(rows / 20));
+            let [a, b] = rows.map(|row| &base[row * dim..][..dim]);
+            let middle = a.iter().zip(b).map(|(a, b)| 0.5 * (a + b));
+            middle.collect::<Vec<_>>()
+        })
+        .collect();
+    let share = zoned.recall(&base, &asked, zoned.effort(10, 0.3));
+    assert!(share >= 0.99, "{share}");
+}
+
+#[test]
+fn inner_products_with_heavy_tails() {
+    let (rows, dim, queries) = (8000, 48, 60);
+    let mut all = data::clustered(rows + queries, dim, 60, 3);
+    let mut random = Random::new(9);
+    for row in all.chunks_exact_mut(dim).take(rows) {
+        #[allow(clippy::cast_possible_truncation)]
+        let scale = (1.0 / (0.01 + random.unit())) as f32;
+        for x in row {
+            *x *= scale;
+        }
+    }
+    let (base, asked) = all.split_at(rows * dim);
+    for bits in Bits::ALL {
+        let zoned = Zoned::new(base, dim, Metric::Ip, params(0, bits));
+        let some = zoned.recall(base, asked, zoned.effort(10, 0.5));
+        let every = zoned.recall(base, asked, zoned.effort(10, 1.0));
+        assert!(some >= 0.9 && every >= 0.98, "{bits:?}: {some}, {every}");
+    }
+}
+
+#[test]
+fn enormous_numbers_end_in_whole_answers() {
+    let (rows, dim) = (600, 8);
+    let mut base = data::clustered(rows, dim, 6, 3);
+    for (at, row) in base.chunks_exact_mut(dim).enumerate() {
+        let scale = [1.0, 1e18, 1e30, f32::MAX / 32.0][at % 4];
+        for x in row {
+            *x *= scale;
+        }
+    }
+    for (metric, _) in MEASURES {
+        let zoned = Zoned::new(&base, dim, metric, params(10, Bits::Two));
+        for row in base.chunks_exact(dim).step_by(50) {
+            for share in [0.1, 1.0] {
+                let mut slots: Vec<_> = zoned.ask(row, zoned.effort(20, share));
+                slots.sort_by_key(|found| found.0);
+                slots.dedup_by_key(|found| found.0);
+                assert_eq!(slots.len(), 20, "{metric:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn more_answers_than_the_probed_zones_hold() {
+    let base = data::clustered(2000, 12, 20, 3);
+    let zoned = Zoned::new(&base, 12, Metric::L2, params(40, Bits::Two));
+    for k in [1, 100, 500, 2000, 5000] {
+        let found = zoned.ask(&base[..12], zoned.effort(k, 0.0));
+        assert_eq!(found.len(), k.min(2000));
+    }
+}
+
+#[test]
+fn a_build_may_be_given_up_at_any_step() {
+    let base = matrix(&data::clustered(4000, 20, 30, 1), 20, Metric::L2);
+    let start = || {
+        let params = params(300, Bits::One);
+        ZonesBuilder::new(base.rows(), Metric::L2, kernels(None), params, Exec::Serial).unwrap()
+    };
+    for steps in 0..60 {
+        let mut builder = start();
+        for _ in 0..steps {
+            builder.step(base.rows(), Exec::Serial).unwrap();
+        }
+    }
+}
+
+/// A name, what the refusal says, and what is done to the arrays.
+type Forge = (&'static str, &'static str, fn(&mut ZoneArrays));
+
+#[test]
+fn forged_arrays_are_refused_and_say_why() {
+    let base = matrix(&data::clustered(500, 10, 5, 1), 10, Metric::L2);
+    let whole = || build(&base, Metric::L2, params(5, Bits::Two));
+    let slot_of = |arrays: &ZoneArrays, place: usize| arrays.slots[place];
+    let forged: [Forge; 9] = [
+        ("a slot twice", "twice", |arrays| {
+            arrays.slots[1] = arrays.slots[0];
+        }),
+        ("slots out of order", "out of order", |arrays| {
+            arrays.slots.swap(0, 1);
+        }),
+        ("a slot of no row", "slot 500", |arrays| {
+            arrays.slots[0] = 500;
+        }),
+        ("a hole", "after a free place", |arrays| {
+            arrays.slots[0] = NO_SLOT;
+        }),
+        ("a slot less", "free place", |arrays| {
+            let end = arrays.starts[1] as usize * 32;
+            let last = arrays.slots[..end]
+                .iter()
+                .rposition(|&slot| slot != NO_SLOT);
+            arrays.slots[last.expect("a row")] = NO_SLOT;
+        }),
+        ("a zone of nothing", "ends where it starts", |arrays| {
+            arrays.starts[1] = 0;
+        }),
+        ("a start beyond", "starts", |arrays| {
+            *arrays.starts.last_mut().expect("one") += 1;
+        }),
+        ("a place less", "places", |arrays| {
+            arrays.slots.pop();
+        }),
+        ("a number less", "numbers", |arrays| {
+            arrays.centre.pop();
+        }),
+    ];
+    for (name, says, forge) in forged {
+        let mut arrays = whole();
+        assert_ne!(slot_of(&arrays, 0), NO_SLOT);
+        forge(&mut arrays);
+        let error = check::validate(&arrays.view(), 500).expect_err(name);
+        assert_eq!(error.code(), Code::Corrupt, "{name}");
+        assert!(error.message().contains(says), "{name}: {error}");
+    }
+    let error = check::validate(&whole().view(), 501).expect_err("a row more");
+    assert!(
+        error.message().contains("slot 500 is in no zone"),
+        "{error}"
+    );
+}
