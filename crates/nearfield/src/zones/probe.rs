@@ -11,7 +11,7 @@ use super::view::{Zone, ZonesView};
 use crate::codec::bits::{Bits, Tables};
 use crate::codec::{Codes, F32Scorer, QueryCode, Stored, by_code};
 use crate::ids::NO_SLOT;
-use crate::kernels::{Kernels, STRIP_ENTRIES, ScanTerms};
+use crate::kernels::{Kernels, STRIP_ENTRIES, ScanTerms, prefetch_row};
 use crate::metric::Metric;
 use crate::search::{Candidate, Top, exact, rescore};
 
@@ -192,7 +192,11 @@ fn scan(view: &ZonesView<'_>, kernels: &'static Kernels, keep: usize, scratch: &
     } = scratch;
     let mut top = Top::new(keep, results);
     let mut scores = [0.0; STRIP_ENTRIES];
-    for zone in zones.iter() {
+    for (at, zone) in zones.iter().enumerate() {
+        if let Some(next) = zones.get(at + 1) {
+            let first = view.range(next.slot()).start;
+            view.strips.range(first..first + 1).for_each(prefetch_row);
+        }
         if view.apart {
             between(view, zone.slot(), turned, beside);
             tables.set(view.strips.bits(), beside);
