@@ -11,7 +11,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type EngineSpec, METRICS } from '../harness/contract.ts'
-import { EFS } from './efforts.ts'
+import { EFS, PROBES } from './efforts.ts'
 
 const run = promisify(execFile)
 
@@ -21,6 +21,7 @@ const EFS_FEW = [10, 25, 63, 160, 400] as const
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
 
 const graph = { kind: 'graph', host: 'node', metrics: METRICS, knob: 'ef', efforts: EFS } as const
+const zones = { kind: 'partition', host: 'node', metrics: METRICS, knob: 'probes', efforts: PROBES } as const
 const exact = { kind: 'exact', host: 'node', knob: 'none', efforts: [0] } as const
 const ours = { family: 'nearfield', module: 'nearfield', packages: [] } as const
 
@@ -55,6 +56,22 @@ export const NODE_ENGINES: readonly EngineSpec[] = [
     name: 'nearfield hnsw wasm',
     variant: { kind: 'hnsw', backend: 'wasm' },
     rowsMax: 250_000,
+    short: false,
+  },
+  {
+    ...zones,
+    ...ours,
+    name: 'nearfield zones',
+    variant: { kind: 'zones', backend: 'native' },
+    rowsMax: NO_LIMIT,
+    short: true,
+  },
+  {
+    ...zones,
+    ...ours,
+    name: 'nearfield zones wasm-threads',
+    variant: { kind: 'zones', backend: 'wasm-threads' },
+    rowsMax: 500_000,
     short: false,
   },
   {

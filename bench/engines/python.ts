@@ -13,13 +13,11 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type EngineSpec, METRICS } from '../harness/contract.ts'
-import { EFS } from './efforts.ts'
+import { EFS, PROBES } from './efforts.ts'
 
 const run = promisify(execFile)
 
 /** Partitions looked into; there are some 4 √rows of them. */
-const PROBES = [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256] as const
-
 const MILLIONS = 5_000_000
 const NUMPY = 'numpy==2.4.6'
 

@@ -1,7 +1,7 @@
 /**
  * nearfield, as the workspace has it.
  *
- * variant: kind `flat` | `hnsw`, backend `native` | `wasm-threads` | `wasm`, codec `f32` | `sq8` | `sq4` | `auto`,
+ * variant: kind `flat` | `hnsw` | `zones`, backend `native` | `wasm-threads` | `wasm`, codec as the kind has them,
  * call `searchInto` (unless told otherwise) | `search`.
  */
 
@@ -28,7 +28,7 @@ class Nearfield implements Engine<Float32Array, Answer, BatchHits> {
   readonly #setting: Setting
   readonly #place: Place
   /** Built once: a caller in a hurry does not make an object a query either. */
-  #options: { ef?: number } = {}
+  #options: { ef?: number; probes?: number } = {}
   #index: Index | undefined
   #slots = new Uint32Array(0)
   #distances = new Float32Array(0)
@@ -60,9 +60,9 @@ class Nearfield implements Engine<Float32Array, Answer, BatchHits> {
 
   #indexOptions({ threads, M, efConstruction }: BuildSetting) {
     const { variant } = this.#setting
-    const graph =
-      variant['kind'] === 'hnsw' ? { M, efConstruction, codec: (variant['codec'] as 'auto') ?? 'auto' } : {}
-    return { ...common(this.#setting, this.#place), ...graph, threads }
+    const graph = variant['kind'] === 'hnsw' ? { M, efConstruction } : {}
+    const codec = (variant['codec'] as 'auto') ?? 'auto'
+    return { ...common(this.#setting, this.#place), ...graph, codec, threads }
   }
 
   queryOf(query: Float32Array): Float32Array {
@@ -70,7 +70,8 @@ class Nearfield implements Engine<Float32Array, Answer, BatchHits> {
   }
 
   setEffort(effort: number): void {
-    this.#options = this.#setting.variant['kind'] === 'hnsw' ? { ef: effort } : {}
+    const { kind } = this.#setting.variant
+    this.#options = kind === 'hnsw' ? { ef: effort } : kind === 'zones' ? { probes: effort } : {}
   }
 
   #searchInto(query: Float32Array, k: number): Uint32Array {
@@ -114,8 +115,8 @@ class Nearfield implements Engine<Float32Array, Answer, BatchHits> {
 
 function common({ dim, metric, variant }: Setting, place: Place) {
   const kind = variant['kind']
-  if (kind !== 'flat' && kind !== 'hnsw')
-    throw new Error(`variant.kind: expected flat or hnsw, received ${JSON.stringify(kind)}`)
+  if (kind !== 'flat' && kind !== 'hnsw' && kind !== 'zones')
+    throw new Error(`variant.kind: expected flat, hnsw or zones, received ${JSON.stringify(kind)}`)
   return { dim, metric, kind, ...place } as const
 }
 

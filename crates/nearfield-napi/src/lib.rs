@@ -35,10 +35,10 @@ fn narrow(found: usize) -> u32 {
     u32::try_from(found).unwrap_or(u32::MAX)
 }
 
-fn params(k: f64, ef: f64, exact: bool, rerank: bool) -> Result<SearchParams> {
+fn params(k: f64, effort: f64, exact: bool, rerank: bool) -> Result<SearchParams> {
     Ok(SearchParams {
         k: count("k", k)?,
-        ef: count("ef", ef)?,
+        effort: count("effort", effort)?,
         exact,
         rerank,
     })
@@ -110,7 +110,7 @@ impl Index {
         &self,
         query: &[f32],
         k: f64,
-        ef: f64,
+        effort: f64,
         exact: bool,
         rerank: bool,
         mut slots: Uint32ArraySlice,
@@ -118,7 +118,7 @@ impl Index {
     ) -> Result<u32> {
         guard(|| {
             disjoint(query, &slots, &distances)?;
-            let params = params(k, ef, exact, rerank)?;
+            let params = params(k, effort, exact, rerank)?;
             // SAFETY: the three ranges were just found disjoint, and JavaScript's thread is inside
             // this call, so nothing detaches or resizes them. Memory another worker shares may
             // change under us: both types accept every bit pattern.
@@ -134,11 +134,15 @@ impl Index {
         &self,
         query: &[f32],
         k: f64,
-        ef: f64,
+        effort: f64,
         exact: bool,
         rerank: bool,
     ) -> Result<Promised<Hits>> {
-        let (index, query, params) = (self.0.get()?, query.to_vec(), params(k, ef, exact, rerank)?);
+        let (index, query, params) = (
+            self.0.get()?,
+            query.to_vec(),
+            params(k, effort, exact, rerank)?,
+        );
         Ok(promise(move || {
             let width = params.k.min(index.size().max(1)); // rows may come meanwhile
             let (mut slots, mut distances) = (room(width, 1)?, room(width, 1)?);
@@ -158,7 +162,7 @@ impl Index {
         env: Env,
         queries: &[f32],
         k: f64,
-        ef: f64,
+        effort: f64,
         exact: bool,
         rerank: bool,
         threads: f64,
@@ -166,7 +170,7 @@ impl Index {
         let (index, queries, params) = (
             self.0.get()?,
             queries.to_vec(),
-            params(k, ef, exact, rerank)?,
+            params(k, effort, exact, rerank)?,
         );
         let pool = pool(env, threads)?;
         Ok(promise(move || {
@@ -193,11 +197,15 @@ impl Index {
         &self,
         query: &[f32],
         k: f64,
-        ef: f64,
+        effort: f64,
         exact: bool,
         rerank: bool,
     ) -> Result<Promised<String>> {
-        let (index, query, params) = (self.0.get()?, query.to_vec(), params(k, ef, exact, rerank)?);
+        let (index, query, params) = (
+            self.0.get()?,
+            query.to_vec(),
+            params(k, effort, exact, rerank)?,
+        );
         Ok(promise(move || {
             index.explain(&query, params).map_err(refuse)
         }))

@@ -139,10 +139,16 @@ impl Index {
     }
 
     /// Answers the staged query, returns how many.
-    pub fn search(&mut self, k: u32, ef: u32, exact: bool, rerank: bool) -> Result<usize, JsError> {
+    pub fn search(
+        &mut self,
+        k: u32,
+        effort: u32,
+        exact: bool,
+        rerank: bool,
+    ) -> Result<usize, JsError> {
         let params = boundary::SearchParams {
             k,
-            ef,
+            effort,
             exact,
             rerank,
         };
@@ -158,14 +164,14 @@ impl Index {
         queries: Floats,
         rows: usize,
         k: u32,
-        ef: u32,
+        effort: u32,
         exact: bool,
         rerank: bool,
         threads: u32,
     ) -> Result<Hits, JsError> {
         let params = boundary::SearchParams {
             k,
-            ef,
+            effort,
             exact,
             rerank,
         };
@@ -190,10 +196,16 @@ impl Index {
     }
 
     /// What a search for the staged query does, as JSON.
-    pub fn explain(&self, k: u32, ef: u32, exact: bool, rerank: bool) -> Result<String, JsError> {
+    pub fn explain(
+        &self,
+        k: u32,
+        effort: u32,
+        exact: bool,
+        rerank: bool,
+    ) -> Result<String, JsError> {
         let params = boundary::SearchParams {
             k,
-            ef,
+            effort,
             exact,
             rerank,
         };

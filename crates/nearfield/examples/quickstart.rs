@@ -34,7 +34,7 @@ fn nearest(index: &Index, query: &[f32]) -> Result<Vec<(u32, f32)>, Error> {
     let (mut slots, mut distances) = ([0; 3], [0.0; 3]);
     let params = SearchParams {
         k: 3,
-        ef: 0,
+        effort: 0,
         exact: false,
         rerank: true,
     };

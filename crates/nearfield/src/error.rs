@@ -125,3 +125,25 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+/// What is wrong, and with which element of which section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The section's name in FORMAT.md, or `header`.
+    pub section: &'static str,
+    /// The element, counted from 0.
+    pub element: u64,
+    /// What was expected and received.
+    pub what: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} element {}: {}",
+            self.section, self.element, self.what
+        )
+    }
+}
+
+impl std::error::Error for Fault {}

@@ -13,7 +13,7 @@
 //! let index = builder.finish()?;
 //!
 //! let (mut slots, mut distances) = ([0; 2], [0.0; 2]);
-//! let params = SearchParams { k: 2, ef: 0, exact: false, rerank: true };
+//! let params = SearchParams { k: 2, effort: 0, exact: false, rerank: true };
 //! let found = index.search_into(&[3.0, 3.0], params, &mut slots, &mut distances)?;
 //! assert_eq!((found, slots, distances), (2, [1, 0], [1.0, 18.0]));
 //! # Ok::<(), nearfield::Error>(())

@@ -10,7 +10,7 @@ use testkit::oracle::{Measure, nearest};
 
 const TEN: SearchParams = SearchParams {
     k: 10,
-    ef: 0,
+    effort: 0,
     exact: false,
     rerank: true,
 };
@@ -220,9 +220,10 @@ fn steps_go_forward_phase_by_phase() {
     let rank = |phase| match phase {
         Phase::Prepare => 0,
         Phase::Encode => 1,
-        Phase::Link => 2,
-        Phase::Repair => 3,
-        Phase::Done => 4,
+        Phase::Part => 2,
+        Phase::Link => 3,
+        Phase::Repair => 4,
+        Phase::Done => 5,
     };
     for pair in reports.windows(2) {
         let [before, after] = [rank(pair[0].phase), rank(pair[1].phase)];

@@ -187,7 +187,7 @@ fn searches_allocate_nothing(index: &Index) {
     for exact in [false, true] {
         let params = SearchParams {
             k: 10,
-            ef: 50,
+            effort: 50,
             exact,
             rerank: true,
         };

@@ -44,7 +44,7 @@ fn search(index: &Index, query: &[f32], ef: u32) -> Vec<u32> {
     let (mut slots, mut distances) = ([0; 10], [0.0; 10]);
     let params = SearchParams {
         k: 10,
-        ef,
+        effort: ef,
         exact: false,
         rerank: true,
     };

@@ -48,7 +48,7 @@ fn options(dim: usize, metric: Metric, codec: &str) -> String {
 fn search(index: &Index, query: &[f32], k: u32, ef: u32) -> Vec<u32> {
     let params = SearchParams {
         k,
-        ef,
+        effort: ef,
         exact: false,
         rerank: true,
     };

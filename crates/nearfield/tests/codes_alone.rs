@@ -37,7 +37,7 @@ fn build(vectors: &[f32], dim: usize, more: &str) -> Index {
 fn by_codes(k: u32, exact: bool) -> SearchParams {
     SearchParams {
         k,
-        ef: 100,
+        effort: 100,
         exact,
         rerank: false,
     }
@@ -349,11 +349,11 @@ fn options_that_do_not_go_together_are_refused() {
     };
     assert_eq!(
         refusal(r#"{"dim":2,"keepVectors":false,"codec":"f32"}"#),
-        "OPTION: option codec must be one of 'auto', 'sq8', 'sq4' where keepVectors is false, got 'f32'"
+        "OPTION: option codec must be one of 'auto', 'sq8', 'sq4' for kind 'hnsw' where keepVectors is false, got 'f32'"
     );
     assert_eq!(
         refusal(r#"{"dim":2,"keepVectors":false,"kind":"flat"}"#),
-        "OPTION: option keepVectors belongs to kind 'hnsw', but kind is 'flat'"
+        "OPTION: option codec must be one of 'sq8', 'sq4', 'bits1', 'bits2' for kind 'flat' where keepVectors is false, got 'auto'"
     );
     assert_eq!(
         refusal(r#"{"dim":2,"keepVectors":0}"#),
@@ -379,7 +379,7 @@ fn auto_without_vectors_takes_a_graph_and_the_finer_codes() {
         (&"hnsw".into(), &"sq8".into())
     );
     let chosen = told["chosen"].as_str().expect("a reason");
-    let wanted = "hnsw: without vectors only graphs answer; sq8: these codes alone find ";
+    let wanted = "hnsw: without vectors only graphs and zones answer; sq8: these codes alone find ";
     assert!(chosen.starts_with(wanted), "{chosen}");
 }
 

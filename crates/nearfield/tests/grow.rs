@@ -53,7 +53,7 @@ fn ask(index: &Index, query: &[f32], k: u32, ef: u32) -> (Vec<u32>, Vec<f32>) {
     let (mut slots, mut distances) = (vec![0; k as usize], vec![0.0; k as usize]);
     let params = SearchParams {
         k,
-        ef,
+        effort: ef,
         exact: false,
         rerank: true,
     };

@@ -70,7 +70,7 @@ fn options() -> String {
     );
     alias(
         &mut text,
-        "What walks compare.",
+        "What walks and scans compare.",
         "Codec",
         &words("codec")[1..],
     );
@@ -82,6 +82,7 @@ fn options() -> String {
     );
     let common = |spec: &&OptionSpec| spec.kinds == Kinds::Every && spec.name != "kind";
     let graph = |spec: &&OptionSpec| spec.kinds == Kinds::Graph;
+    let zones = |spec: &&OptionSpec| spec.kinds == Kinds::Zones;
     let kind = *find("kind");
     interface(
         &mut text,
@@ -105,6 +106,13 @@ fn options() -> String {
     text.push_str("export interface HnswOptions extends CommonOptions, GraphOptions {\n");
     text.push_str(&narrowed("hnsw"));
     text.push_str("}\n\n");
+    text.push_str("/** An index that scans the zones near to a query. */\n");
+    text.push_str("export interface ZonesOptions extends CommonOptions {\n");
+    text.push_str(&narrowed("zones"));
+    for spec in BUILD.iter().filter(zones) {
+        property(&mut text, spec);
+    }
+    text.push_str("}\n\n");
     let _ = writeln!(
         text,
         "/** `flat` up to {AUTO_FLAT_ROWS_MAX} rows, else `hnsw`; `stats()` says which. */"
@@ -116,7 +124,9 @@ fn options() -> String {
         kind.doc
     );
     text.push_str("/** What the core takes to build an index. */\n");
-    text.push_str("export type CoreIndexOptions = FlatOptions | HnswOptions | AutoOptions\n\n");
+    text.push_str(
+        "export type CoreIndexOptions = FlatOptions | HnswOptions | ZonesOptions | AutoOptions\n\n",
+    );
     let calls = [
         (
             "What the core takes to open a file.",

@@ -10,6 +10,7 @@ import { hnswlibCases } from './hnswlib.ts'
 import { measureCases } from './measure.ts'
 import { searchCases } from './search.ts'
 import { setCases } from './sets.ts'
+import { zonesCases } from './zones.ts'
 
 /** `write` first in every runtime, then `read` in every runtime, when all files are there. */
 export const passes: Readonly<Record<'write' | 'read', readonly Case[]>> = {
@@ -20,6 +21,7 @@ export const passes: Readonly<Record<'write' | 'read', readonly Case[]>> = {
     ...setCases,
     ...measureCases,
     ...codesAloneCases,
+    ...zonesCases,
     ...addCases,
     ...generateCases,
     ...errorCases,

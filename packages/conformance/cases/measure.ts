@@ -16,18 +16,19 @@ const tuned: Case = {
       const found = await index.tune(queries, { recall, k: 10 })
       ok(found.reached && found.recall >= recall, `${recall}: received ${JSON.stringify(found)}`)
       equal(await index.recall(queries, { k: 10, ef: found.ef }), found.recall, 'recall, measured again')
-      ok(found.ef >= 10 && found.ef <= ROWS, `ef ${found.ef}`)
-      if (found.ef > 10) {
-        const before = await index.recall(queries, { k: 10, ef: found.ef - 1 })
-        ok(before < recall, `${recall}: ef ${found.ef - 1} reaches ${before} too`)
+      const ef = found.ef!
+      ok(ef >= 10 && ef <= ROWS, `ef ${ef}`)
+      if (ef > 10) {
+        const before = await index.recall(queries, { k: 10, ef: ef - 1 })
+        ok(before < recall, `${recall}: ef ${ef - 1} reaches ${before} too`)
       }
-      const order = found.tried.map(({ ef }) => ef)
+      const order = found.tried.map((tried) => tried.ef!)
       sameList(
         order,
         [...new Set(order)].sort((a, b) => a - b),
         'tried, ascending',
       )
-      ok(order.includes(found.ef), 'what is given was tried')
+      ok(order.includes(ef), 'what is given was tried')
     }
     const last: number[] = []
     const onProgress = ({ done, total }: { done: number; total: number }) =>

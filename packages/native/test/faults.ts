@@ -57,7 +57,8 @@ async function refusals(): Promise<void> {
   const index = await build(vectors, 1)
   const query = vectors.slice(0, dim)
   const [slots, distances] = [new Uint32Array(10), new Float32Array(10)]
-  const into = (k: number, ef: number) => () => index.searchInto(query, k, ef, false, true, slots, distances)
+  const into = (k: number, effort: number) => () =>
+    index.searchInto(query, k, effort, false, true, slots, distances)
   for (const wrong of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 32]) {
     await fails(into(wrong, 0), /^OPTION: k: expected an integer/)
     await fails(into(10, wrong), /^OPTION: ef: expected an integer/)

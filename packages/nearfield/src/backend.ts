@@ -25,7 +25,7 @@ export type IndexHandle = number
 export type GeneratorHandle = number
 export type DatasetHandle = number
 
-export type Phase = 'prepare' | 'encode' | 'link' | 'repair' | 'done'
+export type Phase = 'prepare' | 'encode' | 'part' | 'link' | 'repair' | 'done'
 export interface StepReport {
   readonly phase: Phase
   readonly done: number
@@ -35,10 +35,10 @@ export interface StepReport {
 /** Keys as columns: safe integers, or UTF-8 bytes with `rows + 1` offsets. */
 export type KeyColumn = Float64Array | { readonly bytes: Uint8Array; readonly offsets: Float64Array }
 
-/** `ef` 0 means the index's default; `threads` 0 means all. */
+/** `effort` is `ef` of a graph and `probes` of zones, 0 the index's default; `threads` 0 means all. */
 export interface SearchParams {
   readonly k: number
-  readonly ef: number
+  readonly effort: number
   readonly exact: boolean
   /** Answer by the vectors; false answers by the codes, where there are any. */
   readonly rerank: boolean
@@ -175,7 +175,7 @@ export interface SyncCalls {
     index: IndexHandle,
     query: Float32Array,
     k: number,
-    ef: number,
+    effort: number,
     exact: boolean,
     rerank: boolean,
     slots: Uint32Array,

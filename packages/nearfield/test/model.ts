@@ -262,13 +262,13 @@ function nearest({ rows }: Stored, query: Float32Array, k: number): [distance: n
 }
 
 /** An `ef` of 1 makes the model forget the nearest row, so that recall has something to see. */
-function batch(stored: Stored, queries: Float32Array, { k, ef, exact }: SearchParams): RawHits {
+function batch(stored: Stored, queries: Float32Array, { k, effort, exact }: SearchParams): RawHits {
   const rows = rowsOf(queries, stored.dim, 'query')
   const slots = new Uint32Array(rows.length * k)
   const distances = new Float32Array(rows.length * k)
   const counts = new Uint32Array(rows.length)
   rows.forEach((query, i) => {
-    const skip = ef === 1 && !exact ? 1 : 0
+    const skip = effort === 1 && !exact ? 1 : 0
     const found = nearest(stored, Float32Array.from(query), k + skip).slice(skip)
     counts[i] = found.length
     found.forEach(([distance, slot], j) => {

@@ -1,21 +1,22 @@
 /** The search for the least `ef`, over answers whose recall is known in advance. */
 import { expect, test } from 'vitest'
 import { Meter } from '../src/api/progress.ts'
-import { type Answer, tune } from '../src/api/tune.ts'
+import { type Answer, effortOf, tune } from '../src/api/tune.ts'
 
 const K = 10
 
 /** One query whose answers are right in `share(ef)` of ten places. */
 function answering(share: (ef: number) => number, asked: number[]): Answer {
-  return async ({ ef, exact }) => {
-    if (!exact) asked.push(ef)
-    const right = exact ? K : Math.round(share(ef) * K)
+  return async ({ effort, exact }) => {
+    if (!exact) asked.push(effort)
+    const right = exact ? K : Math.round(share(effort) * K)
     const distances = Float32Array.from({ length: K }, (_, i) => (i < right ? 1 : 9))
     return [{ slots: new Uint32Array(K), distances, counts: Uint32Array.of(K) }]
   }
 }
 
-const wish = { k: K, rerank: true, walks: true, size: 5000 }
+const graph = { kind: 'hnsw', codec: 'sq8', size: 5000, zones: null } as const
+const wish = { k: K, rerank: true, effort: effortOf(graph, K) }
 
 test.each([10, 11, 19, 20, 21, 333, 4999, 5000])(
   'an ef of %i is found where it is the least',
@@ -43,11 +44,32 @@ test('an index that scans is measured once and found exact', async () => {
   const asked: number[] = []
   const found = await tune(
     answering(() => 0, asked),
-    { ...wish, walks: false, wanted: 1 },
+    { ...wish, effort: effortOf({ ...graph, kind: 'flat', codec: 'f32' }, K), wanted: 1 },
     new Meter({}),
   )
   expect(found).toMatchObject({ ef: K, recall: 1, reached: true })
   expect(asked).toEqual([])
+})
+
+test('a scan of codes is measured once, for it is not exact', async () => {
+  const asked: number[] = []
+  const found = await tune(
+    answering(() => 0.7, asked),
+    { ...wish, effort: effortOf({ ...graph, kind: 'flat' }, K), wanted: 0.9 },
+    new Meter({}),
+  )
+  expect(found).toMatchObject({ ef: K, recall: 0.7, reached: false })
+  expect(asked).toEqual([K])
+})
+
+test.each([1, 2, 7, 64, 90])('of zones the fewest probes are found: %i', async (least) => {
+  const asked: number[] = []
+  const zones = { ...graph, kind: 'zones', codec: 'bits2', zones: 90 } as const
+  const answer = answering((probes) => (probes >= least ? 1 : 0.5), asked)
+  const found = await tune(answer, { ...wish, effort: effortOf(zones, K), wanted: 0.9 }, new Meter({}))
+  expect(found).toMatchObject({ probes: least, recall: 1, reached: true })
+  expect(found.ef).toBeUndefined()
+  expect(Math.max(...asked)).toBeLessThanOrEqual(90)
 })
 
 test('answers by codes are counted by row, for their distances are approximate', async () => {
@@ -59,7 +81,7 @@ test('answers by codes are counted by row, for their distances are approximate',
     const distances = new Float32Array(4).fill(exact ? 1 : 0.5)
     return [{ slots: Uint32Array.from(slots), distances, counts: Uint32Array.of(4) }]
   }
-  const by = { k: 4, walks: true, size: 4, wanted: 0.6 }
+  const by = { k: 4, effort: effortOf({ ...graph, size: 4 }, 4), wanted: 0.6 }
   const found = await tune(answer, { ...by, rerank: false }, new Meter({}))
   expect(found).toMatchObject({ recall: 0.5, reached: false })
   expect(asked).toEqual([true, false])

@@ -1,15 +1,15 @@
 //! A batch on its way into an index, in steps.
 //!
 //! ```text
-//! new ─► Prepare ─► Append ─► Encode ─► Plan ─► Link … ─► Repair … ─► Done ─► finish: shown
-//!        own rows   thaws     reads     writes  reads, then writes
+//! new ─► Prepare ─► Append ─► Encode ─► Plan ─┬─► Link … ─► Repair … ─► Done ─► finish: shown
+//!        own rows   thaws     reads     writes └─► Part … ────────────┘   reads, then writes
 //! ```
 //!
 //! Invariants: searches go on meanwhile and see nothing of the batch before `finish`; long parts of a
 //! step read beside them, only short ones shut them out. An adder that is dropped before `finish`, or
 //! whose step failed, leaves the index as it was. A batch is refused as a whole.
 
-use super::builder::{prepare_rows, rows_of};
+use super::builder::{parted, prepare_rows, rows_of};
 use super::query::{Form, Index};
 use super::{Phase, Progress};
 use crate::codec::Encoder;
@@ -19,6 +19,7 @@ use crate::ids::KeyColumn;
 use crate::index::grow::Growing;
 use crate::index::keys::Keys;
 use crate::matrix::Matrix;
+use crate::zones::{ZonesBuilder, ZonesPhase};
 use std::sync::Arc;
 
 /// What became of a batch.
@@ -50,6 +51,10 @@ enum Stage {
     Appended,
     /// The rows from this slot on are being coded.
     Encode(Box<Encoder>, usize),
+    /// Appended and coded; links or zones come next.
+    Coded,
+    /// All rows are being parted.
+    Part(Box<ZonesBuilder>),
     Link,
     Repair,
     Done,
@@ -132,7 +137,7 @@ impl Adder {
                     )
                 } else {
                     self.change(|growing| growing.plan(None))??;
-                    (Stage::Link, Phase::Link, 0, rows)
+                    (Stage::Coded, Phase::Encode, rows, rows)
                 }
             }
             Stage::Encode(mut encoder, from) => {
@@ -145,7 +150,20 @@ impl Adder {
                 }
                 let encoded = self.look(|growing| growing.try_codes(*encoder, exec))?;
                 self.change(|growing| growing.plan(Some(encoded)))??;
-                (Stage::Link, Phase::Link, 0, rows)
+                (Stage::Coded, Phase::Encode, done, total)
+            }
+            Stage::Coded => match self.look(|growing| growing.parting(exec))?? {
+                Some(zones) => (Stage::Part(Box::new(zones)), Phase::Part, 0, rows),
+                None => (Stage::Link, Phase::Link, 0, rows),
+            },
+            Stage::Part(mut zones) => {
+                let report = self.look(|growing| zones.step(growing.rows_from(0), exec))??;
+                if report.phase == ZonesPhase::Done {
+                    self.change(|growing| growing.take_zones(zones.finish()))?;
+                    return Ok((Stage::Done, Phase::Done, rows, rows));
+                }
+                let done = parted(report, rows);
+                (Stage::Part(zones), Phase::Part, done, rows)
             }
             Stage::Link => self.link(exec)?,
             Stage::Repair => self.repair(exec)?,

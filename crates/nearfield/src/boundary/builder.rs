@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! new ─► Prepare ─┬─► Encode … ─┬─► Plan ─► Link … ─► Recode ─► Repair ─► Done ─► finish      hnsw
-//!                 ├─────────────┘  codec f32
-//!                 └──────────────────────────────► Done ─► finish                            flat
+//!                 └─────────────┤  no codes
+//!                               ├─► Part … ───────────────────────────────► Done               zones, and
+//!                               │                                                   flat with strips
+//!                               └───────────────────────────────────────► Done               flat
 //! Recode                          codes that only walks go by: linking needs the memory
 //! Repair ─► Relink ─► Repair      where codes are given up by which rows were linked
 //! ```
@@ -11,22 +13,24 @@
 //! Invariant: a step is bounded by rows, not by the size of the data, and cut the same way for any
 //! number of threads. A step that panics leaves its builder poisoned; nothing of it is used again.
 
-use super::coding::{AGREEMENT_MIN, Coding};
+use super::coding::Coding;
 use super::generator::Dataset;
-use super::options::{self, AUTO_FLAT_ROWS_MAX, BUILD, Values};
+use super::kinds::Choice;
+use super::options::{self, BUILD, Values};
 use super::query::Index;
 use super::{Phase, Progress, isa_limit};
-use crate::codec::{Codec, Codes, Encoder, Form, Stored};
+use crate::codec::{Codes, Encoder, Form, Stored};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::hnsw::{BuildPhase, FrozenArrays, HnswBuilder, HnswParams, StepReport};
 use crate::ids::{KeyColumn, ROWS_MAX};
 use crate::index::grow::Plan;
 use crate::index::keys::Keys;
-use crate::index::{self, Params, Parts};
+use crate::index::{self, Kind, Params, Parts};
 use crate::kernels::{Isa, kernels};
 use crate::matrix::Matrix;
 use crate::metric::Metric;
+use crate::zones::{ZoneArrays, ZonesBuilder, ZonesParams, ZonesPhase, ZonesReport};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -40,14 +44,15 @@ const ROWS_GRAIN: usize = 64;
 pub struct Builder {
     params: Params,
     isa: Option<Isa>,
-    /// The kind that `auto` chose and why.
-    chosen: Option<String>,
+    /// What `auto` chose and why.
+    chosen: Vec<String>,
     /// For rows that are added later.
     plan: Plan,
     vectors: Matrix,
     /// Whether the index keeps them.
     keeps_vectors: bool,
     coding: Coding,
+    zones: Option<ZonesParams>,
     keys: Keys,
     stage: Stage,
     /// The codes to make once rows are linked.
@@ -72,7 +77,18 @@ enum Stage {
     Repair(Box<HnswBuilder>),
     /// Links are made again, for codes were given up while repairing: a part of that to who looks on.
     Relink(Box<HnswBuilder>),
-    Done(Option<Box<FrozenArrays>>),
+    /// Rows are given to zones and coded in strips.
+    Part(Box<ZonesBuilder>),
+    Done(Made),
+}
+
+/// What finds rows, once it is made.
+#[derive(Debug)]
+enum Made {
+    /// Nothing but the rows and their codes.
+    Rows,
+    Graph(Box<FrozenArrays>),
+    Zones(Box<ZoneArrays>),
 }
 
 impl Builder {
@@ -120,16 +136,18 @@ impl Builder {
         vectors: impl FnOnce() -> Result<Matrix>,
     ) -> Result<Self> {
         let dim = u32::try_from(values.integer("dim")).expect("the table's limit");
-        let keeps_vectors = values.flag("keepVectors");
-        let (graph, chosen) = kind(values.word("kind"), rows, keeps_vectors);
-        let codec = Codec::parse(values.word("codec"));
-        let coding = if keeps_vectors {
-            Coding::new(codec)
-        } else {
-            Coding::alone(codec)?
-        };
+        let choice = Choice::new(values, Some(rows))?;
+        let plan = choice.growth(values);
+        let Choice {
+            kind,
+            chosen,
+            coding,
+            zones,
+        } = choice;
+        let graph = kind == Kind::Hnsw;
         let setting = |name| u32::try_from(values.integer(name)).expect("the table's limit");
         let params = Params {
+            kind,
             rows,
             dim,
             metric: Metric::parse(values.word("metric")).expect("the table's words"),
@@ -145,17 +163,11 @@ impl Builder {
             params,
             isa,
             chosen,
-            plan: growth(
-                values,
-                if values.word("kind") == "auto" {
-                    AUTO_FLAT_ROWS_MAX
-                } else {
-                    0
-                },
-            ),
+            plan,
             vectors,
             coding,
-            keeps_vectors,
+            zones,
+            keeps_vectors: values.flag("keepVectors"),
             keys,
             stage,
             later: None,
@@ -185,17 +197,23 @@ impl Builder {
             let message = format!("builder is poisoned by an earlier panic: {why}");
             return Err(Error::new(Code::Closed, message));
         }
-        let Stage::Done(arrays) = self.stage else {
+        let Stage::Done(made) = self.stage else {
             return Err(Error::new(
                 Code::Closed,
                 "the build is not done: steps are left",
             ));
         };
         let (codes, codec) = self.coding.finish();
+        let (graph, zones) = match made {
+            Made::Rows => (None, None),
+            Made::Graph(arrays) => (Some((*arrays).into()), None),
+            Made::Zones(arrays) => (None, Some((*arrays).into())),
+        };
         let parts = Parts {
             vectors: self.keeps_vectors.then(|| self.vectors.into_region()),
             codes,
-            graph: arrays.map(|arrays| (*arrays).into()),
+            graph,
+            zones,
             keys: self.keys,
         };
         let index = index::Index::new(self.params, parts, self.isa)?;
@@ -212,18 +230,32 @@ impl Builder {
                 let done = self.prepare(done, exec)?;
                 (Stage::Prepare(done), Phase::Prepare, done)
             }
-            Stage::Prepare(_) if self.params.m == 0 => (Stage::Done(None), Phase::Done, rows),
-            Stage::Prepare(_) => match self.coding.first(self.vectors.dim()) {
-                Some(form) => (Stage::Encode(self.encoder(form, exec)?), Phase::Encode, 0),
-                None => (Stage::Plan, Phase::Link, 0),
-            },
+            Stage::Prepare(_) => {
+                let form = match self.params.kind {
+                    Kind::Hnsw => self.coding.first(self.vectors.dim()),
+                    Kind::Flat | Kind::Zones => self.coding.only(),
+                };
+                match form {
+                    Some(form) => (Stage::Encode(self.encoder(form, exec)?), Phase::Encode, 0),
+                    None => self.coded(exec)?,
+                }
+            }
             Stage::Encode(mut encoder) => {
                 let done = encoder.step(self.vectors.rows(), exec);
                 if done < rows {
                     (Stage::Encode(encoder), Phase::Encode, done)
                 } else {
                     self.later = self.judge(*encoder, exec);
-                    (Stage::Plan, Phase::Link, 0)
+                    self.coded(exec)?
+                }
+            }
+            Stage::Part(mut zones) => {
+                let report = zones.step(self.vectors.rows(), exec)?;
+                if report.phase == ZonesPhase::Done {
+                    let made = Made::Zones(Box::new(zones.finish()));
+                    (Stage::Done(made), Phase::Done, rows)
+                } else {
+                    (Stage::Part(zones), Phase::Part, parted(report, rows))
                 }
             }
             Stage::Plan => (Stage::Link(Box::new(self.plan(exec))), Phase::Link, 0),
@@ -257,13 +289,27 @@ impl Builder {
                 }
             }
             Stage::Repair(graph) => self.repair(graph, exec)?,
-            Stage::Done(arrays) => (Stage::Done(arrays), Phase::Done, rows),
+            Stage::Done(made) => (Stage::Done(made), Phase::Done, rows),
         };
         self.stage = next;
         Ok(Progress {
             phase,
             done: done as u64,
             total: rows as u64,
+        })
+    }
+
+    /// What comes once rows are ready, and coded where they are to be.
+    fn coded(&self, exec: Exec<'_>) -> Result<(Stage, Phase, usize)> {
+        let rows = self.vectors.rows();
+        Ok(match (self.params.kind, self.zones) {
+            (Kind::Hnsw, _) => (Stage::Plan, Phase::Link, 0),
+            (_, None) => (Stage::Done(Made::Rows), Phase::Done, rows.len()),
+            (_, Some(params)) => {
+                let (metric, kernels) = (self.params.metric, kernels(self.isa));
+                let zones = ZonesBuilder::new(rows, metric, kernels, params, exec)?;
+                (Stage::Part(Box::new(zones)), Phase::Part, 0)
+            }
         })
     }
 
@@ -283,8 +329,8 @@ impl Builder {
             }
             graph.repair_again();
         } else if report.phase == BuildPhase::Done {
-            let arrays = Box::new(graph.finish());
-            return Ok((Stage::Done(Some(arrays)), Phase::Done, rows));
+            let made = Made::Graph(Box::new(graph.finish()));
+            return Ok((Stage::Done(made), Phase::Done, rows));
         }
         let done = self.repaired + share(rows - self.repaired, report);
         Ok((Stage::Repair(graph), Phase::Repair, done))
@@ -334,6 +380,21 @@ impl Builder {
         };
         let rows = self.vectors.rows();
         HnswBuilder::new(rows, self.params.metric, kernels(self.isa), params, exec)
+    }
+}
+
+/// Rows that are parted, to who looks on: the sample's turns are half of it, giving rows out and coding
+/// them a quarter each.
+pub(super) fn parted(report: ZonesReport, rows: usize) -> usize {
+    let share = |from: usize, to: usize| {
+        let (from, to) = (rows * from / 4, rows * to / 4);
+        from + (to - from) * report.done / report.total.max(1)
+    };
+    match report.phase {
+        ZonesPhase::Part => share(0, 2),
+        ZonesPhase::Assign => share(2, 3),
+        ZonesPhase::Code => share(3, 4),
+        ZonesPhase::Done => rows,
     }
 }
 
@@ -397,42 +458,6 @@ pub(super) fn rows_of(numbers: usize, dim: u32) -> Result<u32> {
     }
 }
 
-/// How rows that are added later are found; of kind `auto` there is a graph beyond `flat_rows_max`.
-pub(super) fn growth(values: &Values, flat_rows_max: u64) -> Plan {
-    let setting = |name| u32::try_from(values.integer(name)).expect("the table's limit");
-    let graph = values.word("kind") != "flat";
-    Plan {
-        graph: graph.then(|| (setting("M"), setting("efConstruction"))),
-        flat_rows_max,
-        codec: Codec::parse(values.word("codec")),
-        agreement_min: AGREEMENT_MIN,
-    }
-}
-
-/// Whether to build a graph, and why if nobody said.
-fn kind(word: &str, rows: u32, keeps_vectors: bool) -> (bool, Option<String>) {
-    match word {
-        "flat" => (false, None),
-        "hnsw" => (true, None),
-        _ if !keeps_vectors => (
-            true,
-            Some("hnsw: without vectors only graphs answer".into()),
-        ),
-        _ if u64::from(rows) <= AUTO_FLAT_ROWS_MAX => (
-            false,
-            Some(format!(
-                "flat: {rows} rows are at most {AUTO_FLAT_ROWS_MAX}"
-            )),
-        ),
-        _ => (
-            true,
-            Some(format!(
-                "hnsw: {rows} rows are more than {AUTO_FLAT_ROWS_MAX}"
-            )),
-        ),
-    }
-}
-
 /// What a panic said.
 pub(super) fn said(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
@@ -448,6 +473,7 @@ mod tests {
     fn a_builder_that_panicked_stays_closed() {
         let mut builder = Builder::new(&[1.0, 2.0], r#"{"dim":2}"#, None).expect("good");
         // Not reachable from outside: a stage that does not fit its parameters.
+        builder.params.kind = Kind::Hnsw;
         builder.params.m = 1;
         builder.stage = Stage::Plan;
         let first = builder.step(Exec::Serial).expect_err("panics").to_string();

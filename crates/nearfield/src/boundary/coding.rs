@@ -9,7 +9,6 @@
 //! judges what codes answer, so there `auto` is sq8, the finer, and is not given up.
 
 use crate::codec::{Codec, Codes, Encoder, Form};
-use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::index::codes::CodeSections;
 use crate::kernels::Kernels;
@@ -53,15 +52,18 @@ impl Coding {
     }
 
     /// Of an index that keeps no vectors: there are codes, whatever they find.
-    pub(super) fn alone(asked: Option<Codec>) -> Result<Self> {
-        if asked == Some(Codec::F32) {
-            let what = "option codec must be one of 'auto', 'sq8', 'sq4' where keepVectors is false, got 'f32'";
-            return Err(Error::new(Code::Option, what));
+    pub(super) const fn alone(asked: Option<Codec>) -> Self {
+        let mut coding = Self::new(asked);
+        if asked.is_none() {
+            coding.asked = Some(Codec::Sq8);
+            coding.chosen_alone = true;
         }
-        Ok(Self {
-            chosen_alone: asked.is_none(),
-            ..Self::new(asked.or(Some(Codec::Sq8)))
-        })
+        coding
+    }
+
+    /// The codec that was asked for, or that stands for it; `None` for `auto`.
+    pub(super) const fn asked(&self) -> Option<Codec> {
+        self.asked
     }
 
     /// The codes to begin with: those that are asked for, or that `auto` has something to gain by.
@@ -72,6 +74,11 @@ impl Coding {
         }
         let wanted = self.asked.map_or(gains, |codec| codec != Codec::F32);
         wanted.then_some(Form::Sq8)
+    }
+
+    /// The codes of an index without links, where it is to have any.
+    pub(super) fn only(&self) -> Option<Form> {
+        self.asked.and_then(Codec::form)
     }
 
     /// Keeps codes if they are asked for or good; the ones to make next.

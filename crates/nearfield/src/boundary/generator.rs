@@ -231,7 +231,7 @@ mod tests {
         let index = builder.finish().unwrap();
         let params = SearchParams {
             k: 3,
-            ef: 0,
+            effort: 0,
             exact: true,
             rerank: true,
         };

@@ -22,7 +22,7 @@ use crate::ids::{KeyColumn, NO_SLOT};
 use crate::index::graph::Graph;
 use crate::index::hnswlib::File;
 use crate::index::keys::{Keys, gather};
-use crate::index::{self, Params, Parts};
+use crate::index::{self, Kind, Params, Parts};
 use crate::kernels::{Isa, kernels};
 use crate::matrix::Matrix;
 use crate::metric::Metric;
@@ -159,6 +159,7 @@ impl Importer {
             ));
         };
         let params = Params {
+            kind: Kind::Hnsw,
             rows: u32::try_from(self.vectors.len()).expect("counted by u32 in the file"),
             dim: self.dim,
             metric: self.metric,
@@ -174,6 +175,7 @@ impl Importer {
             vectors: Some(self.vectors.into_region()),
             codes,
             graph: Some(graph),
+            zones: None,
             keys,
         };
         let index = index::Index::new(params, parts, self.isa)?;

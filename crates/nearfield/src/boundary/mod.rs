@@ -6,6 +6,7 @@
 //! builder   Builder: vectors ─ step, step, … ─► Index
 //! adder     Adder: vectors, an Index ─ step, step, … ─► the Index has them
 //! import    Importer: another library's file ─ step, step, … ─► Index; Making: either
+//! kinds     the kind an index becomes, and what its scans go by
 //! coding    the codes a builder or an importer makes and keeps
 //! loader    Loader: chunks ─► Index, and opening a map
 //! generator Generator: bytes by offset; Dataset: rows by number, kept for truth and Builder
@@ -23,6 +24,7 @@ mod builder;
 mod coding;
 mod generator;
 mod import;
+mod kinds;
 mod loader;
 pub mod options;
 mod query;
@@ -48,6 +50,8 @@ pub enum Phase {
     Prepare,
     /// Making codes of rows.
     Encode,
+    /// Giving rows to zones, and coding them there.
+    Part,
     /// Linking the graph.
     Link,
     /// Checking reachability and repairing.
@@ -72,9 +76,10 @@ pub struct Progress {
 pub struct SearchParams {
     /// Neighbours wanted, at least 1.
     pub k: u32,
-    /// Candidates kept while walking; 0 for the index's default, raised to `k` where smaller.
-    pub ef: u32,
-    /// Scan every row instead of walking the graph.
+    /// Candidates kept while walking a graph, raised to `k` where smaller, or zones scanned; 0 for the
+    /// index's default.
+    pub effort: u32,
+    /// Compare every vector instead of walking or going by codes.
     pub exact: bool,
     /// Answer by the vectors. Without it codes answer, where an index has any, and no vector is read:
     /// distances are then approximate. It must be false where an index keeps no vectors.

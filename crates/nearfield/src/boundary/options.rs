@@ -65,6 +65,27 @@ pub enum Kinds {
     Every,
     /// `hnsw`, and `auto`, which may choose it.
     Graph,
+    /// `zones`.
+    Zones,
+}
+
+impl Kinds {
+    /// Whether an option of these belongs to the kind of this name.
+    fn have(self, kind: &str) -> bool {
+        match self {
+            Self::Every => true,
+            Self::Graph => kind == "hnsw" || kind == "auto",
+            Self::Zones => kind == "zones",
+        }
+    }
+
+    /// The kind to name where an option does not belong.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Every | Self::Graph => "hnsw",
+            Self::Zones => "zones",
+        }
+    }
 }
 
 /// One option.
@@ -114,10 +135,10 @@ pub const BUILD: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "kind",
-        accepts: Accepts::Choice(&["auto", "flat", "hnsw"]),
+        accepts: Accepts::Choice(&["auto", "flat", "hnsw", "zones"]),
         default: Default::Word("auto"),
         kinds: Kinds::Every,
-        doc: "How rows are found: `flat` scans them all, `hnsw` walks a graph, `auto` chooses by size and says so.",
+        doc: "How rows are found: `flat` scans them all, `hnsw` walks a graph, `zones` scans codes of the parts nearest to a query, `auto` chooses by size and says so.",
     },
     OptionSpec {
         name: "metric",
@@ -145,17 +166,34 @@ pub const BUILD: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "codec",
-        accepts: Accepts::Choice(&["auto", "f32", "sq8", "sq4"]),
+        accepts: Accepts::Choice(&["auto", "f32", "sq8", "sq4", "bits1", "bits2"]),
         default: Default::Word("auto"),
-        kinds: Kinds::Graph,
-        doc: "What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.",
+        kinds: Kinds::Every,
+        doc: "What walks and scans compare before the vectors judge: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again (`flat`, `hnsw`), `bits2` and `bits1` so many bits of rotated numbers (`flat`, `zones`). `auto` tries codes on a sample for a graph, takes bits for zones and `f32` for `flat`, and says what it chose.",
+    },
+    OptionSpec {
+        name: "zones",
+        accepts: Accepts::Integer {
+            min: 0,
+            max: 1 << 24,
+        },
+        default: Default::Integer(0),
+        kinds: Kinds::Zones,
+        doc: "Parts of the rows at most; 0 for as many as suit the rows.",
+    },
+    OptionSpec {
+        name: "refine",
+        accepts: Accepts::Choice(&["auto", "none", "sq8"]),
+        default: Default::Word("auto"),
+        kinds: Kinds::Zones,
+        doc: "What judges the rows that a scan keeps before the vectors do: `sq8` a byte a number, `none` nothing; `auto` is `sq8` with `bits1` and where no vectors are kept.",
     },
     OptionSpec {
         name: "keepVectors",
         accepts: Accepts::Bool,
         default: Default::Bool(true),
-        kinds: Kinds::Graph,
-        doc: "Whether the index keeps the vectors beside their codes; `false` keeps codes and links only, in the file and in memory: answers and distances are then by the codes, and nothing can be added.",
+        kinds: Kinds::Every,
+        doc: "Whether the index keeps the vectors beside their codes; `false` keeps codes only, in the file and in memory: answers and distances are then by the codes, and nothing can be added.",
     },
     OptionSpec {
         name: "seed",
@@ -183,7 +221,11 @@ pub const IMPORT: &[OptionSpec] = &[
         kinds: Kinds::Every,
         doc: "hnswlib's space: the file does not say it.",
     },
-    BUILD[5], // codec
+    OptionSpec {
+        accepts: Accepts::Choice(&["auto", "f32", "sq8", "sq4"]),
+        doc: "What walks compare before the vectors judge: `f32` the vectors, `sq8` a byte a number, `sq4` four bits; `auto` tries codes on a sample and says what it chose.",
+        ..BUILD[5] // codec
+    },
     ISA,
 ];
 
@@ -215,7 +257,17 @@ pub const SEARCH: &[OptionSpec] = &[
         accepts: Accepts::Bool,
         default: Default::Bool(false),
         kinds: Kinds::Every,
-        doc: "Scan every row instead of walking the graph.",
+        doc: "Compare every vector instead of walking or going by codes.",
+    },
+    OptionSpec {
+        name: "probes",
+        accepts: Accepts::Integer {
+            min: 0,
+            max: 1 << 24,
+        },
+        default: Default::Integer(0),
+        kinds: Kinds::Zones,
+        doc: "Zones scanned, the nearest first: more find more and take longer; 0 for as many as suit the zones there are.",
     },
     OptionSpec {
         name: "rerank",
@@ -391,14 +443,14 @@ pub fn parse(table: &'static [OptionSpec], json: &str) -> Result<Values> {
     {
         return Err(refuse(unknown(table, name)));
     }
-    let kind = given.get("kind").and_then(Value::as_str);
+    let kind = given.get("kind").and_then(Value::as_str).unwrap_or("auto");
     let mut values = Vec::with_capacity(table.len());
     for spec in table {
         let value = given.get(spec.name);
-        if value.is_some() && spec.kinds == Kinds::Graph && kind == Some("flat") {
-            let name = spec.name;
+        if value.is_some() && !spec.kinds.have(kind) {
+            let (name, own) = (spec.name, spec.kinds.name());
             return Err(refuse(format!(
-                "option {name} belongs to kind 'hnsw', but kind is 'flat'"
+                "option {name} belongs to kind '{own}', but kind is '{kind}'"
             )));
         }
         values.push(match value {
@@ -575,12 +627,12 @@ mod tests {
         assert_eq!(
             refusal(r#"{"dim": 3, "efconstruct": 9}"#),
             "OPTION: unknown option 'efconstruct' (did you mean efConstruction?); known options \
-             are dim, kind, metric, M, efConstruction, codec, keepVectors, seed, isa"
+             are dim, kind, metric, M, efConstruction, codec, zones, refine, keepVectors, seed, isa"
         );
         assert_eq!(
             refusal(r#"{"dim": 3, "zzzzzzzz": 9}"#),
             "OPTION: unknown option 'zzzzzzzz'; known options are dim, kind, metric, M, \
-             efConstruction, codec, keepVectors, seed, isa"
+             efConstruction, codec, zones, refine, keepVectors, seed, isa"
         );
         assert_eq!(
             refusal("{}"),

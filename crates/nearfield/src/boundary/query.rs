@@ -9,16 +9,17 @@
 //! inside those leaves the index `CLOSED`.
 
 use super::SearchParams;
-use super::builder::growth;
 use super::coding::AGREEMENT_MIN;
+use super::kinds::Choice;
 use super::options::{self, BUILD, EF_DEFAULT};
 use crate::codec::Codec;
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
-use crate::hnsw::trace::Trace;
 use crate::ids::{KeyColumn, NO_SLOT, Slot};
+use crate::index::explain::Told;
 use crate::index::grow::{Growing, Plan};
 use crate::index::keys::Keys;
+use crate::index::zones::Zones;
 use crate::index::{self, How, Params, hnswlib};
 use crate::kernels::Isa;
 use crate::matrix::stride;
@@ -56,7 +57,7 @@ impl Form {
         }
     }
 
-    fn explain(&self, query: &[f32], how: How) -> Result<(Trace, usize)> {
+    fn explain(&self, query: &[f32], how: How) -> Result<Told> {
         match self {
             Self::Frozen(index) => index.explain(query, how),
             Self::Growing(growing) => growing.explain(query, how),
@@ -69,6 +70,15 @@ impl Form {
             Self::Frozen(index) => index.graph().map(|graph| graph.entry),
             Self::Growing(growing) => growing.entry(),
         }
+    }
+
+    /// The zones there are, and the codec between them and the vectors.
+    fn zones(&self) -> (Option<&Zones>, Option<Codec>) {
+        let (zones, codes) = match self {
+            Self::Frozen(index) => (index.zones(), index.refines()),
+            Self::Growing(growing) => (growing.zones(), growing.refines()),
+        };
+        (zones, codes.then_some(Codec::Sq8))
     }
 
     fn codec(&self) -> Codec {
@@ -150,6 +160,7 @@ impl Index {
             graph: None,
             flat_rows_max: 0,
             codec,
+            zones: None,
             agreement_min: AGREEMENT_MIN,
         };
         Self::new(index, chosen, plan)
@@ -178,9 +189,11 @@ impl Index {
             let what = "option keepVectors must be true for an index that takes rows, got false";
             return Err(Error::new(Code::Option, what));
         }
-        let plan = growth(&values, 0);
+        let choice = Choice::new(&values, None)?;
+        let plan = choice.growth(&values);
         let (m, ef_construction) = plan.graph.unwrap_or((0, 0));
         let params = Params {
+            kind: choice.kind,
             rows: 0,
             dim: u32::try_from(values.integer("dim")).expect("the table's limit"),
             metric: Metric::parse(values.word("metric")).expect("the table's words"),
@@ -188,7 +201,7 @@ impl Index {
             m,
             ef_construction,
         };
-        let chosen = (values.word("kind") == "auto").then(|| "hnsw: made to take rows".to_owned());
+        let chosen = (!choice.chosen.is_empty()).then(|| choice.chosen.join("; "));
         let growing = Growing::new(params, plan.clone(), super::isa_limit(&values))?;
         Ok(Self::of(Form::Growing(Box::new(growing)), chosen, plan))
     }
@@ -261,12 +274,14 @@ impl Index {
     }
 
     /// JSON: `{ size, dim, metric, kind, keys: "rows"|"numbers"|"text", codec, isa, bytes, vectors, vectorBytes,
-    /// M, efConstruction, levels, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
-    /// `M` and `efConstruction` are null for a flat index, `chosen` where nothing was left to choose.
+    /// M, efConstruction, levels, zones, refine, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
+    /// `M` and `efConstruction` are null without a graph, `zones` and `refine` (codes between a scan and
+    /// the vectors) without strips, `chosen` where nothing was left to choose.
     /// Where `vectors` is false there are codes only, and `vectorBytes` is what that saves.
     pub fn info(&self) -> String {
         let form = self.peek();
         let params = form.params();
+        let (zones, refine) = form.zones();
         let (levels, keys, layout) = match &*form {
             Form::Frozen(index) => {
                 let levels =
@@ -284,12 +299,15 @@ impl Index {
             "size": params.rows,
             "dim": params.dim,
             "metric": params.metric.name(),
-            "kind": if levels.is_some() { "hnsw" } else { "flat" },
+            "kind": params.kind.name(),
             "keys": keys,
             "M": levels.map(|_| params.m),
             "efConstruction": levels.map(|_| params.ef_construction),
             "seed": params.seed,
             "levels": levels.unwrap_or(0),
+            "zones": zones.map(Zones::len),
+            "probes": zones.map(|zones| zones.probes(params)),
+            "refine": refine.map(Codec::name),
             "codec": form.codec().name(),
             "isa": form.isa().name(),
             "bytes": layout.file_bytes(),
@@ -384,13 +402,18 @@ impl Index {
     }
 
     /// What a search for this query does, as JSON: `{ found, distances: { byCode, byVector },
-    /// expanded: [of level 0, 1, …], pool, entry, k, ef, exact, kind, codec, isa, chosen }`. `entry` is
-    /// a slot, null where nothing is walked; `ef` is the one that counts.
+    /// expanded: [of level 0, 1, …], pool, entry, k, ef, probes, scanned, kept, exact, rerank, kind, codec,
+    /// isa, chosen }`. `entry` is a slot, null where nothing is walked; `ef` is the one that counts. `probes`
+    /// zones had `scanned` rows, of which `kept` were judged; null where no strips are scanned.
     pub fn explain(&self, query: &[f32], params: SearchParams) -> Result<String> {
         let how = how(params)?;
         self.check_query(query)?;
         let form = self.read()?;
-        let (trace, found) = form.explain(query, how)?;
+        let Told {
+            trace,
+            probed,
+            found,
+        } = form.explain(query, how)?;
         let entry = form.entry();
         let walked = entry.filter(|&entry| !how.exact && entry != NO_SLOT);
         Ok(options::written(&json!({
@@ -401,9 +424,12 @@ impl Index {
             "entry": walked,
             "k": how.k,
             "ef": walked.map(|_| how.ef.max(how.k)),
-            "exact": walked.is_none(),
+            "probes": probed.map(|probed| probed.zones),
+            "scanned": probed.map(|probed| probed.scanned),
+            "kept": probed.map(|probed| probed.kept),
+            "exact": walked.is_none() && trace.by_code == 0,
             "rerank": trace.by_vector > 0,
-            "kind": if entry.is_some() { "hnsw" } else { "flat" },
+            "kind": form.params().kind.name(),
             "codec": form.codec().name(),
             "isa": form.isa().name(),
             "chosen": self.chosen(&form),
@@ -487,14 +513,15 @@ fn how(params: SearchParams) -> Result<How> {
             "option k must be at least 1, got 0",
         ));
     }
-    let ef = if params.ef == 0 {
+    let ef = if params.effort == 0 {
         EF_DEFAULT
     } else {
-        params.ef
+        params.effort
     };
     Ok(How {
         k: params.k as usize,
         ef: ef as usize,
+        probes: params.effort as usize,
         exact: params.exact,
         rerank: params.rerank,
     })

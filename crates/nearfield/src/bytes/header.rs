@@ -22,12 +22,15 @@ pub struct Header {
     pub codec: u8,
     pub keys: u8,
     pub vectors: u8,
+    pub apart: u8,
+    pub refine: u8,
     pub seed: u64,
     pub m: u32,
     pub ef_construction: u32,
     pub entry: u32,
     pub level: u32,
     pub links0: u32,
+    pub zones: u32,
 }
 
 impl Header {
@@ -44,7 +47,15 @@ impl Header {
         put(
             &mut out,
             40,
-            [self.kind, self.metric, self.codec, self.keys, self.vectors],
+            [
+                self.kind,
+                self.metric,
+                self.codec,
+                self.keys,
+                self.vectors,
+                self.apart,
+                self.refine,
+            ],
         );
         put(&mut out, 48, self.seed.to_le_bytes());
         put(&mut out, 56, self.m.to_le_bytes());
@@ -52,6 +63,7 @@ impl Header {
         put(&mut out, 64, self.entry.to_le_bytes());
         put(&mut out, 68, self.level.to_le_bytes());
         put(&mut out, 72, self.links0.to_le_bytes());
+        put(&mut out, 76, self.zones.to_le_bytes());
         out
     }
 
@@ -79,7 +91,7 @@ impl Header {
             return Err(Error::new(Code::Format, message));
         }
         Self::fields(file).ok_or_else(short).and_then(|header| {
-            let reserved = (45..48).chain(76..ROOT_AT);
+            let reserved = (47..48).chain(80..ROOT_AT);
             match reserved.into_iter().find(|at| file[*at] != 0) {
                 Some(at) => Err(corrupt(
                     "header",
@@ -104,12 +116,15 @@ impl Header {
             codec: file[42],
             keys: file[43],
             vectors: file[44],
+            apart: file[45],
+            refine: file[46],
             seed: u64_at(file, 48)?,
             m: u32_at(file, 56)?,
             ef_construction: u32_at(file, 60)?,
             entry: u32_at(file, 64)?,
             level: u32_at(file, 68)?,
             links0: u32_at(file, 72)?,
+            zones: u32_at(file, 76)?,
         })
     }
 }
@@ -129,12 +144,15 @@ mod tests {
         codec: 0x53,
         keys: 0x54,
         vectors: 0x55,
+        apart: 0x56,
+        refine: 0x57,
         seed: 0x6162_6364_6566_6768,
         m: 0x7172_7374,
         ef_construction: 0x8182_8384,
         entry: 0x9192_9394,
         level: 0xa1a2_a3a4,
         links0: 0xb1b2_b3b4,
+        zones: 0xc1c2_c3c4,
     };
 
     #[test]
@@ -163,7 +181,7 @@ mod tests {
 
     #[test]
     fn reserved_bytes_must_be_zero() {
-        for at in (45..48).chain(76..120) {
+        for at in (47..48).chain(80..120) {
             let mut bytes = HEADER.encode();
             bytes[at] = 1;
             let refusal = Header::decode(&bytes).expect_err("reserved").to_string();

@@ -41,11 +41,23 @@ pub enum Section {
     Codes = 9,
     /// What the codes are centred on.
     Centre = 10,
+    /// What zones are centred on.
+    ZoneCentre = 11,
+    /// Rotated centroids of the zones.
+    Centroids = 12,
+    /// Where each zone's strips begin.
+    ZoneStarts = 13,
+    /// The slots of the strips' places.
+    ZoneSlots = 14,
+    /// Codes of the rows, 32 side by side, zone after zone.
+    Strips = 15,
+    /// Codes of the centroids, 32 side by side.
+    Routes = 16,
 }
 
 impl Section {
     /// Every section, in the order of the file.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::Vectors,
         Self::Links0,
         Self::Levels,
@@ -56,6 +68,12 @@ impl Section {
         Self::KeyText,
         Self::Codes,
         Self::Centre,
+        Self::ZoneCentre,
+        Self::Centroids,
+        Self::ZoneStarts,
+        Self::ZoneSlots,
+        Self::Strips,
+        Self::Routes,
     ];
 
     /// The section of an id.
@@ -76,6 +94,12 @@ impl Section {
             Self::KeyText => "key-text",
             Self::Codes => "codes",
             Self::Centre => "centre",
+            Self::ZoneCentre => "zone-centre",
+            Self::Centroids => "centroids",
+            Self::ZoneStarts => "zone-starts",
+            Self::ZoneSlots => "zone-slots",
+            Self::Strips => "strips",
+            Self::Routes => "routes",
         }
     }
 
@@ -87,9 +111,13 @@ impl Section {
             | Self::Levels
             | Self::Links
             | Self::Twins
-            | Self::Centre => 4,
+            | Self::Centre
+            | Self::ZoneCentre
+            | Self::Centroids
+            | Self::ZoneStarts
+            | Self::ZoneSlots => 4,
             Self::Keys | Self::KeyOffsets => 8,
-            Self::KeyText | Self::Codes => 1,
+            Self::KeyText | Self::Codes | Self::Strips | Self::Routes => 1,
         }
     }
 }

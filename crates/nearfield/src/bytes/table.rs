@@ -343,12 +343,15 @@ mod tests {
             codec: 1,
             keys: 1,
             vectors: 0,
+            apart: 0,
+            refine: 0,
             seed: 9,
             m: 0,
             ef_construction: 0,
             entry: u32::MAX,
             level: 0,
             links0: 0,
+            zones: 0,
         };
         (layout, header, payloads)
     }

@@ -77,6 +77,14 @@ impl Bits {
         }
     }
 
+    /// The codec of these.
+    pub const fn codec(self) -> super::Codec {
+        match self {
+            Self::One => super::Codec::Bits1,
+            Self::Two => super::Codec::Bits2,
+        }
+    }
+
     /// Numbers of one code.
     const fn numbers(self) -> usize {
         self.values().len()

@@ -41,6 +41,13 @@ impl Estimate {
         Self { metric, rest }
     }
 
+    /// Of scores that leave nothing out, as scans of strips give them.
+    pub fn of_scan(metric: Metric, query: &[f32]) -> Self {
+        let zeros = metric == Metric::Cosine && query.iter().all(|x| *x == 0.0);
+        let rest = if zeros { 1.0 } else { 0.0 };
+        Self { metric, rest }
+    }
+
     /// The distance of a row with this score, approximately.
     pub fn distance(self, score: f32) -> f32 {
         let sum = score + self.rest;

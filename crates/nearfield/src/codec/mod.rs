@@ -27,6 +27,7 @@ pub mod sq8;
 pub mod strips;
 mod vectors;
 
+pub use bits::Bits;
 pub use codes::{Codes, Form, QueryCode};
 pub use encoder::Encoder;
 pub use estimate::Estimate;
@@ -43,7 +44,7 @@ use crate::matrix::Rows;
 /// Rows asked for ahead of the four being scored.
 pub const LOOK_AHEAD: usize = 8;
 
-/// How an index keeps its vectors for walking; the vectors themselves are kept too, unless told otherwise.
+/// How an index keeps its vectors for walks and scans; the vectors themselves are kept too, unless told otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
     /// As they are.
@@ -52,11 +53,15 @@ pub enum Codec {
     Sq8,
     /// Beside them four bits a number.
     Sq4,
+    /// Beside them, or instead of them, signs of rotated numbers in strips.
+    Bits1,
+    /// As that, with two bits a number.
+    Bits2,
 }
 
 impl Codec {
     /// Every codec.
-    pub const ALL: [Self; 3] = [Self::F32, Self::Sq8, Self::Sq4];
+    pub const ALL: [Self; 5] = [Self::F32, Self::Sq8, Self::Sq4, Self::Bits1, Self::Bits2];
 
     /// The name options and `stats()` use.
     pub const fn name(self) -> &'static str {
@@ -64,12 +69,23 @@ impl Codec {
             Self::F32 => "f32",
             Self::Sq8 => "sq8",
             Self::Sq4 => "sq4",
+            Self::Bits1 => Bits::One.name(),
+            Self::Bits2 => Bits::Two.name(),
         }
     }
 
     /// The form of the codes that walks go by, if they do.
     pub fn form(self) -> Option<Form> {
         Form::ALL.into_iter().find(|form| form.codec() == self)
+    }
+
+    /// The bits a number of the strips that scans go by, if they do.
+    pub const fn bits(self) -> Option<Bits> {
+        match self {
+            Self::Bits1 => Some(Bits::One),
+            Self::Bits2 => Some(Bits::Two),
+            _ => None,
+        }
     }
 
     /// The codec of this [`name`](Self::name).

@@ -45,6 +45,11 @@ impl<'a> Strips<'a> {
         self.dim
     }
 
+    /// Bytes a strip.
+    pub const fn stride(&self) -> usize {
+        self.bits.strip_bytes(self.dim)
+    }
+
     /// How many strips there are.
     pub const fn len(&self) -> usize {
         self.bytes.len() / self.bits.strip_bytes(self.dim)

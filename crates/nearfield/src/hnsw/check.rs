@@ -5,34 +5,11 @@
 
 use super::view::{GraphView, Links};
 use super::walk::linked;
+pub use crate::error::Fault;
 use crate::ids::{NO_SLOT, Slot};
-use std::fmt;
 
 /// The highest level the format allows.
 const LEVEL_MAX: u32 = 31;
-
-/// What is wrong, and with which element of which section.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The section's name in FORMAT.md, or `header`.
-    pub section: &'static str,
-    /// The element, counted from 0.
-    pub element: u64,
-    /// What was expected and received.
-    pub what: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} element {}: {}",
-            self.section, self.element, self.what
-        )
-    }
-}
-
-impl std::error::Error for Fault {}
 
 fn fault<T>(section: &'static str, element: usize, what: impl Into<String>) -> Result<T, Fault> {
     Err(Fault {

@@ -1,30 +1,60 @@
 //! A search that tells what it did. It takes the way [`Asked::search`] takes, with counting walks.
 
 use super::How;
-use super::ask::Asked;
+use super::ask::{AskScratch, AskScratchPool, Asked, judged};
 use crate::codec::{F32Scorer, Scorer, by_code};
 use crate::error::Result;
 use crate::hnsw::Walkable;
 use crate::hnsw::trace::{self, Trace};
-use crate::search::{Scratch, ScratchPool, exact};
+use crate::search::{Scratch, exact};
+use crate::zones::probe::{self, Probed};
+
+/// What a search did.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Rows compared, and nodes walked over.
+    pub trace: Trace,
+    /// Zones and rows scanned by strips, where there are any.
+    pub probed: Option<Probed>,
+    /// Neighbours found.
+    pub found: usize,
+}
 
 impl<G: Walkable> Asked<'_, G> {
     /// Answers a query, of which who calls has checked what [`search`](Self::search) asks, and gives
     /// the counts of it and how many neighbours it found.
-    pub fn explain(
-        &self,
-        scratch: &ScratchPool,
-        query: &[f32],
-        how: How,
-    ) -> Result<(Trace, usize)> {
+    pub fn explain(&self, scratch: &AskScratchPool, query: &[f32], how: How) -> Result<Told> {
         let judge = self.judge(how)?;
-        let k = how.k.min(self.count);
         let mut lease = scratch.lease()?;
+        let AskScratch { walk, probe } = &mut *lease;
+        if let Some((zones, effort)) = self.probed(how, judge) {
+            let query = self.prepared(query, &mut walk.query);
+            probe::search(
+                zones,
+                self.judges(judge),
+                query,
+                self.kernels,
+                effort,
+                probe,
+            );
+            let probed = probe.probed(zones);
+            let trace = Trace {
+                by_code: probed.scanned + probed.coded,
+                by_vector: probed.judged,
+                ..Trace::default()
+            };
+            return Ok(Told {
+                trace,
+                probed: Some(probed),
+                found: probe.results.len(),
+            });
+        }
+        let k = how.k.min(self.count);
         let Scratch {
             query: own,
             code,
             buffers,
-        } = &mut *lease;
+        } = walk;
         let query = self.prepared(query, own);
         let scorer = judge.map(|rows| F32Scorer::new(rows, query, self.pair));
         let scorer = scorer.as_ref().map(|scorer| scorer as &dyn Scorer);
@@ -37,6 +67,17 @@ impl<G: Walkable> Asked<'_, G> {
                 })
             }
             (Some(graph), None, Some(scorer)) => trace::search(graph, scorer, how.ef, k, buffers),
+            (None, Some(codes), scorer) if scorer.is_none() || !how.exact => {
+                code.set(self.metric, query, codes);
+                by_code!(codes, code, self.kernels, |coded| {
+                    exact::search::<dyn Scorer>(&coded, self.count, k, &mut buffers.results);
+                });
+                Trace {
+                    by_code: self.count as u64,
+                    by_vector: scorer.map_or(0, |_| judged(k).min(self.count) as u64),
+                    ..Trace::default()
+                }
+            }
             (_, _, Some(scorer)) => {
                 exact::search(scorer, self.count, k, &mut buffers.results);
                 Trace {
@@ -44,18 +85,12 @@ impl<G: Walkable> Asked<'_, G> {
                     ..Trace::default()
                 }
             }
-            (_, Some(codes), None) => {
-                code.set(self.metric, query, codes);
-                by_code!(codes, code, self.kernels, |coded| {
-                    exact::search::<dyn Scorer>(&coded, self.count, k, &mut buffers.results);
-                });
-                Trace {
-                    by_code: self.count as u64,
-                    ..Trace::default()
-                }
-            }
-            (_, None, None) => Trace::default(), // there is always one of them
+            (_, _, None) => Trace::default(), // there is always one of them
         };
-        Ok((trace, buffers.results.len()))
+        Ok(Told {
+            trace,
+            probed: None,
+            found: buffers.results.len(),
+        })
     }
 }

@@ -7,6 +7,7 @@
 //! open     a file's bytes ─► Index, every check on the way
 //! image    Index ─► the file's bytes, in pieces
 //! graph    the graph's arrays as sections
+//! zones    the zones' arrays as sections
 //! codes    the vectors' codes as sections
 //! hnswlib  files of another library, read and written
 //! explain  what a search does, counted
@@ -20,7 +21,7 @@
 
 mod ask;
 pub mod codes;
-mod explain;
+pub mod explain;
 pub mod graph;
 pub mod grow;
 pub mod hnswlib;
@@ -28,6 +29,7 @@ mod image;
 pub mod keys;
 pub mod open;
 pub mod unique;
+pub mod zones;
 
 use crate::bytes::header::Header;
 use crate::bytes::layout::Section;
@@ -36,21 +38,71 @@ use crate::bytes::table::Layout;
 use crate::codec::Codec;
 use crate::error::{Code, Error, Result};
 use crate::hnsw::GraphView;
-use crate::hnsw::trace::Trace;
 use crate::ids::{NO_SLOT, Slot};
 use crate::kernels::{Isa, Kernels, kernels};
 use crate::matrix::{Rows, stride};
 use crate::metric::{Metric, ScorePair};
-use crate::search::ScratchPool;
-use ask::Asked;
+use ask::{AskScratch, AskScratchPool, Asked};
 use codes::CodeSections;
+use explain::Told;
 use graph::Graph;
 use image::Image;
 use keys::Keys;
+use zones::Zones;
+
+/// How an index finds rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// By scanning all of them, or the strips of all of them.
+    Flat,
+    /// By walking a graph.
+    Hnsw,
+    /// By scanning the zones near to a query.
+    Zones,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Flat, Self::Hnsw, Self::Zones];
+
+    /// The name options and `stats()` use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flat => "flat",
+            Self::Hnsw => "hnsw",
+            Self::Zones => "zones",
+        }
+    }
+
+    /// The kind of this [`name`](Self::name).
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The number the header has for it.
+    const fn tag(self) -> u8 {
+        match self {
+            Self::Flat => 1,
+            Self::Hnsw => 2,
+            Self::Zones => 3,
+        }
+    }
+
+    /// The codecs it can have.
+    pub const fn codecs(self) -> &'static [Codec] {
+        match self {
+            Self::Flat => &Codec::ALL,
+            Self::Hnsw => &[Codec::F32, Codec::Sq8, Codec::Sq4],
+            Self::Zones => &[Codec::Bits1, Codec::Bits2],
+        }
+    }
+}
 
 /// The numbers an index is made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Params {
+    /// How rows are found.
+    pub kind: Kind,
     /// Vectors.
     pub rows: u32,
     /// Numbers a vector.
@@ -59,9 +111,9 @@ pub struct Params {
     pub metric: Metric,
     /// Of the build.
     pub seed: u64,
-    /// Links a node above level 0; 0 for a flat index.
+    /// Links a node above level 0; 0 without a graph.
     pub m: u32,
-    /// Of the build; 0 for a flat index.
+    /// Of the build; 0 without a graph.
     pub ef_construction: u32,
 }
 
@@ -70,10 +122,12 @@ pub struct Params {
 pub struct Parts {
     /// Section `vectors`; `None` where the codes are all that is kept.
     pub vectors: Option<Region>,
-    /// The vectors' codes, if walks go by codes.
+    /// The vectors' codes, if walks go by codes, or stand between a scan of strips and the vectors.
     pub codes: Option<CodeSections>,
-    /// The graph, unless the index is flat.
+    /// The graph of kind `hnsw`.
     pub graph: Option<Graph>,
+    /// The zones of kind `zones`, and of a flat index that scans strips: one zone of all rows.
+    pub zones: Option<Zones>,
     /// The keys.
     pub keys: Keys,
 }
@@ -89,6 +143,7 @@ impl Parts {
         sections.extend(self.graph.iter().flat_map(Graph::sections));
         sections.extend(self.keys.sections());
         sections.extend(self.codes.iter().flat_map(CodeSections::sections));
+        sections.extend(self.zones.iter().flat_map(Zones::sections));
         sections
     }
 }
@@ -100,7 +155,9 @@ pub struct How {
     pub k: usize,
     /// Candidates kept while walking, raised to `k`.
     pub ef: usize,
-    /// Scan instead of walking.
+    /// Zones scanned; 0 for as many as suit the zones there are.
+    pub probes: usize,
+    /// Compare every vector instead of walking or going by codes.
     pub exact: bool,
     /// Answer by the vectors; by the codes otherwise, where there are any.
     pub rerank: bool,
@@ -113,11 +170,12 @@ pub struct Index {
     vectors: Option<Region>,
     codes: Option<CodeSections>,
     graph: Option<Graph>,
+    zones: Option<Zones>,
     keys: Keys,
     limit: Option<Isa>,
     kernels: &'static Kernels,
     pair: ScorePair,
-    scratch: ScratchPool,
+    scratch: AskScratchPool,
     image: Image,
 }
 
@@ -130,6 +188,7 @@ impl Index {
             vectors,
             codes,
             graph,
+            zones,
             keys,
         } = parts;
         Ok(Self {
@@ -137,11 +196,12 @@ impl Index {
             vectors,
             codes,
             graph,
+            zones,
             keys,
             limit,
             kernels,
             pair: params.metric.score_pair(kernels),
-            scratch: ScratchPool::new(params.dim as usize),
+            scratch: AskScratch::stock(params.dim as usize),
             image,
         })
     }
@@ -164,14 +224,24 @@ impl Index {
         &self.keys
     }
 
-    /// The graph, unless the index is flat.
+    /// The graph of kind `hnsw`.
     pub const fn graph(&self) -> Option<&Graph> {
         self.graph.as_ref()
     }
 
-    /// How walks see the vectors.
+    /// The zones of kind `zones`, and the one of a flat index that scans strips.
+    pub const fn zones(&self) -> Option<&Zones> {
+        self.zones.as_ref()
+    }
+
+    /// How walks and scans see the vectors.
     pub const fn codec(&self) -> Codec {
-        codec_of(self.codes.as_ref())
+        codec_of(self.codes.as_ref(), self.zones.as_ref())
+    }
+
+    /// Whether codes stand between a scan of strips and the vectors.
+    pub const fn refines(&self) -> bool {
+        self.codes.is_some() && self.zones.is_some()
     }
 
     /// The instruction set its kernels use.
@@ -214,9 +284,9 @@ impl Index {
         asked.search(&self.scratch, query, how, slots, distances)
     }
 
-    /// What a search for a query does, counted, and how many neighbours it finds. Asks of the query what
+    /// What a search for a query does, counted. Asks of the query what
     /// [`search`](Self::search) asks.
-    pub fn explain(&self, query: &[f32], how: How) -> Result<(Trace, usize)> {
+    pub fn explain(&self, query: &[f32], how: How) -> Result<Told> {
         self.asked().explain(&self.scratch, query, how)
     }
 
@@ -229,6 +299,7 @@ impl Index {
             rows: self.rows(),
             codes: self.codes.as_ref().map(CodeSections::view),
             graph: self.graph.as_ref().map(|graph| graph.view(&self.params)),
+            zones: self.zones.as_ref().map(|zones| zones.view(&self.params)),
         }
     }
 
@@ -238,6 +309,9 @@ impl Index {
         self.keys.check_file(self.params.rows, offset_of)?;
         if let (Some(codes), Some(rows)) = (&self.codes, self.rows()) {
             codes.check(self.params.metric, rows, offset_of)?;
+        }
+        if let Some(zones) = &self.zones {
+            zones.validate(&self.params, offset_of)?;
         }
         self.graph.as_ref().map_or(Ok(()), |graph| {
             let kept = kept(self.rows(), self.codes.as_ref());
@@ -275,10 +349,11 @@ const fn metric_tag(metric: Metric) -> u8 {
     }
 }
 
-const fn codec_of(codes: Option<&CodeSections>) -> Codec {
-    match codes {
-        Some(codes) => codes.form.codec(),
-        None => Codec::F32,
+const fn codec_of(codes: Option<&CodeSections>, zones: Option<&Zones>) -> Codec {
+    match (zones, codes) {
+        (Some(zones), _) => zones.bits.codec(),
+        (None, Some(codes)) => codes.form.codec(),
+        (None, None) => Codec::F32,
     }
 }
 
@@ -288,28 +363,33 @@ const fn codec_tag(codec: Codec) -> u8 {
         Codec::F32 => 1,
         Codec::Sq8 => 2,
         Codec::Sq4 => 3,
+        Codec::Bits1 => 4,
+        Codec::Bits2 => 5,
     }
 }
 
 fn header(params: &Params, parts: &Parts) -> Header {
-    let graph = parts.graph.as_ref();
+    let (graph, zones) = (parts.graph.as_ref(), parts.zones.as_ref());
     Header {
         sections: 0, // the image counts
         bytes: 0,    // the image knows
         rows: params.rows.into(),
         dim: params.dim,
         stride: u32::try_from(stride(params.dim as usize)).expect("dim is at most DIM_MAX"),
-        kind: if graph.is_some() { 2 } else { 1 },
+        kind: params.kind.tag(),
         metric: metric_tag(params.metric),
-        codec: codec_tag(codec_of(parts.codes.as_ref())),
+        codec: codec_tag(codec_of(parts.codes.as_ref(), zones)),
         keys: parts.keys.tag(),
         vectors: u8::from(parts.vectors.is_none()),
+        apart: u8::from(zones.is_some_and(|zones| zones.apart)),
+        refine: u8::from(zones.is_some() && parts.codes.is_some()),
         seed: params.seed,
         m: params.m,
         ef_construction: params.ef_construction,
         entry: graph.map_or(NO_SLOT, |graph| graph.entry),
         level: graph.map_or(0, |graph| graph.level),
         links0: 2 * params.m,
+        zones: zones.map_or(0, Zones::len),
     }
 }
 

@@ -5,26 +5,28 @@
 //! ```
 //!
 //! Everything is checked once, here; walks and scans may then index what they find. Loaded bytes
-//! are borrowed where they are. A map may change under us, so of a mapped file only `vectors` and
-//! `codes` stay in the map, where any bits are safe to score; the rest is copied out first and then
+//! are borrowed where they are. A map may change under us, so of a mapped file only `vectors`, `codes`
+//! and `strips` stay in the map, where any bits are safe to score; the rest is copied out first and then
 //! checked.
 
 use super::codes::CodeSections;
 use super::graph::Graph;
 use super::keys::Keys;
-use super::{Index, Params, Parts};
+use super::zones::Zones;
+use super::{Index, Kind, Params, Parts};
 use crate::bytes::header::Header;
 use crate::bytes::layout::Section;
 use crate::bytes::region::Region;
 use crate::bytes::table::Layout;
 use crate::bytes::{addressable, corrupt};
-use crate::codec::{Codec, Form};
+use crate::codec::{Bits, Codec, Form, Rotation};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::ids::{DIM_MAX, NO_SLOT, ROWS_MAX, SAFE_INTEGER_MAX};
 use crate::kernels::Isa;
 use crate::matrix::{Rows, stride};
 use crate::metric::Metric;
+use std::sync::Arc;
 
 /// Largest `M` and `efConstruction` a header may claim; builds stay far below.
 const M_MAX: u32 = 1 << 16;
@@ -86,7 +88,7 @@ fn parts(source: &Source<'_>, header: &Header, params: &Params) -> Result<Parts>
     } else {
         None
     };
-    let codes = if let Some(form) = form_of(header.codec) {
+    let codes = if let Some(form) = form_of(header) {
         let codes = CodeSections {
             form,
             codes: source.section(Section::Codes)?,
@@ -97,7 +99,7 @@ fn parts(source: &Source<'_>, header: &Header, params: &Params) -> Result<Parts>
     } else {
         None
     };
-    let graph = if params.m > 0 {
+    let graph = if params.kind == Kind::Hnsw {
         let dim = params.dim as usize;
         let rows = vectors
             .as_ref()
@@ -108,12 +110,17 @@ fn parts(source: &Source<'_>, header: &Header, params: &Params) -> Result<Parts>
     } else {
         None
     };
+    let zones = match codec_of(header.codec).and_then(Codec::bits) {
+        Some(bits) => Some(zones(source, header, params, bits)?),
+        None => None,
+    };
     let keys = keys(source, header.keys)?;
     keys.check_file(params.rows, place)?;
     Ok(Parts {
         vectors,
         codes,
         graph,
+        zones,
         keys,
     })
 }
@@ -133,7 +140,7 @@ impl Source<'_> {
         let entry = self.layout.find(section).ok_or_else(|| missing(section))?;
         let padded = crate::bytes::table::align(entry.bytes).ok_or_else(|| missing(section))?;
         let residence = match section {
-            Section::Vectors | Section::Codes => Residence::Loaded,
+            Section::Vectors | Section::Codes | Section::Strips => Residence::Loaded,
             _ => self.residence,
         };
         let whole = keep(self.file, entry.offset, padded, residence)?;
@@ -220,18 +227,27 @@ fn fields(header: &Header) -> Result<Params> {
     let Some(metric) = metric_of(header.metric) else {
         return at(41, format!("metric {}, expected 1 to 3", header.metric));
     };
-    let codecs = if kind == 2 { 3 } else { 1 };
-    if !(1..=codecs).contains(&header.codec) {
+    let Some(kind) = Kind::ALL.into_iter().find(|own| own.tag() == kind) else {
+        return at(40, format!("kind {kind}, expected 1 to 3"));
+    };
+    let codec = codec_of(header.codec).filter(|codec| kind.codecs().contains(codec));
+    let Some(codec) = codec else {
+        let tags: Vec<_> = kind
+            .codecs()
+            .iter()
+            .copied()
+            .map(super::codec_tag)
+            .collect();
         let codec = header.codec;
         return at(
             42,
-            format!("codec {codec}, expected 1 to {codecs} for this kind"),
+            format!("codec {codec}, expected one of {tags:?} for this kind"),
         );
-    }
+    };
     if header.keys > 2 {
         return at(43, format!("keys {}, expected 0 to 2", header.keys));
     }
-    let without = u8::from(header.codec > 1);
+    let without = u8::from(codec != Codec::F32);
     if header.vectors > without {
         let vectors = header.vectors;
         return at(
@@ -246,17 +262,26 @@ fn fields(header: &Header) -> Result<Params> {
         );
     }
     match kind {
-        1 if (m, ef, entry, level, links0) == (0, 0, NO_SLOT, 0, 0) => {}
-        1 => return at(56, "graph fields of a flat index are not empty".into()),
-        2 if !(2..=M_MAX).contains(&m) => return at(56, format!("M {m}, expected 2 to {M_MAX}")),
-        2 if ef == 0 => return at(60, "efConstruction 0, expected at least 1".into()),
-        2 if level > 31 => return at(68, format!("level {level}, expected at most 31")),
-        2 if links0 != 2 * m => return at(72, format!("links0 {links0}, expected {}", 2 * m)),
-        2 => {}
-        _ => return at(40, format!("kind {kind}, expected 1 or 2")),
+        Kind::Hnsw if !(2..=M_MAX).contains(&m) => {
+            return at(56, format!("M {m}, expected 2 to {M_MAX}"));
+        }
+        Kind::Hnsw if ef == 0 => return at(60, "efConstruction 0, expected at least 1".into()),
+        Kind::Hnsw if level > 31 => return at(68, format!("level {level}, expected at most 31")),
+        Kind::Hnsw if links0 != 2 * m => {
+            return at(72, format!("links0 {links0}, expected {}", 2 * m));
+        }
+        Kind::Flat | Kind::Zones if (m, ef, entry, level, links0) != (0, 0, NO_SLOT, 0, 0) => {
+            return at(
+                56,
+                "graph fields of an index without a graph are not empty".into(),
+            );
+        }
+        Kind::Flat | Kind::Hnsw | Kind::Zones => {}
     }
     let rows = u32::try_from(rows).expect("at most ROWS_MAX");
+    zone_fields(header, kind, codec)?;
     Ok(Params {
+        kind,
         rows,
         dim,
         metric,
@@ -266,24 +291,61 @@ fn fields(header: &Header) -> Result<Params> {
     })
 }
 
+/// The fields of zones, zero where there are none.
+fn zone_fields(header: &Header, kind: Kind, codec: Codec) -> Result<()> {
+    let at = |offset, what: String| Err(corrupt("header", offset, what));
+    let coded = codec.bits().is_some();
+    let flags = [("apart", 45, header.apart), ("refine", 46, header.refine)];
+    for (name, offset, flag) in flags {
+        if flag > u8::from(coded) {
+            let most = u8::from(coded);
+            return at(
+                offset,
+                format!("{name} {flag}, expected 0 to {most} for this codec"),
+            );
+        }
+    }
+    let (zones, rows) = (u64::from(header.zones), header.rows);
+    let most = match kind {
+        _ if !coded => 0,
+        Kind::Flat => rows.min(1),
+        _ => rows,
+    };
+    if zones > most || (coded && rows > 0 && zones == 0) {
+        return at(
+            76,
+            format!("{zones} zones of {rows} rows, expected at most {most}"),
+        );
+    }
+    Ok(())
+}
+
 fn metric_of(tag: u8) -> Option<Metric> {
     Metric::ALL
         .into_iter()
         .find(|metric| super::metric_tag(*metric) == tag)
 }
 
-/// The form of the codes that a header asks for, if any.
-fn form_of(tag: u8) -> Option<Form> {
-    let codec = Codec::ALL
+fn codec_of(tag: u8) -> Option<Codec> {
+    Codec::ALL
         .into_iter()
-        .find(|codec| super::codec_tag(*codec) == tag);
-    codec.and_then(Codec::form)
+        .find(|codec| super::codec_tag(*codec) == tag)
+}
+
+/// The form of the codes that a header asks for, if any.
+fn form_of(header: &Header) -> Option<Form> {
+    if header.refine == 1 {
+        return Some(Form::Sq8);
+    }
+    codec_of(header.codec).and_then(Codec::form)
 }
 
 /// The sections a header implies are there, no others, and as long as it implies.
 fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<()> {
-    let (rows, graph) = (header.rows, params.m > 0);
-    let form = form_of(header.codec);
+    let (rows, graph) = (header.rows, params.kind == Kind::Hnsw);
+    let form = form_of(header);
+    let bits = codec_of(header.codec).and_then(Codec::bits);
+    let (zones, dim) = (u64::from(header.zones), u64::from(params.dim));
     let exactly = |elements: Option<u64>, section: Section| {
         elements.and_then(|elements| elements.checked_mul(u64::from(section.element_bytes())))
     };
@@ -304,7 +366,16 @@ fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<
                 let stride = form.map_or(0, |form| form.stride(params.dim as usize));
                 (form.is_some(), Some(rows.checked_mul(stride as u64)))
             }
-            Section::Centre => (form.is_some(), Some(Some(params.dim.into()))),
+            Section::Centre => (form.is_some(), Some(Some(dim))),
+            Section::ZoneCentre => (bits.is_some(), Some(Some(dim))),
+            Section::Centroids => {
+                let floats = zones.checked_mul(u64::from(header.stride));
+                (bits.is_some(), Some(floats))
+            }
+            Section::ZoneStarts => (bits.is_some(), Some(Some(zones + 1))),
+            // Whole strips; the zones are checked with them.
+            Section::ZoneSlots | Section::Strips => (bits.is_some(), None),
+            Section::Routes => (bits.is_some() && layout.find(section).is_some(), None),
         };
         let found = layout.find(section);
         match (wanted, found) {
@@ -388,6 +459,39 @@ fn graph(source: &Source<'_>, header: &Header, params: &Params) -> Result<Graph>
     };
     graph.validate(params, |section| offset_of(source.layout, section))?;
     Ok(graph)
+}
+
+fn zones(source: &Source<'_>, header: &Header, params: &Params, bits: Bits) -> Result<Zones> {
+    let stride = bits.strip_bytes(params.dim as usize);
+    let strips = |section| {
+        let region = source.section(section)?;
+        if region.len().is_multiple_of(stride) {
+            return Ok(region);
+        }
+        let what = format!("{} bytes, expected a multiple of {stride}", region.len());
+        Err(corrupt(
+            section.name(),
+            offset_of(source.layout, section),
+            what,
+        ))
+    };
+    let routes = match source.layout.find(Section::Routes) {
+        Some(_) => Some(strips(Section::Routes)?),
+        None => None,
+    };
+    let zones = Zones {
+        bits,
+        apart: header.apart == 1,
+        centre: source.section(Section::ZoneCentre)?,
+        centroids: source.section(Section::Centroids)?,
+        starts: source.section(Section::ZoneStarts)?,
+        slots: source.section(Section::ZoneSlots)?,
+        strips: strips(Section::Strips)?,
+        routes,
+        rotation: Arc::new(Rotation::new(params.dim as usize, params.seed)),
+    };
+    zones.validate(params, |section| offset_of(source.layout, section))?;
+    Ok(zones)
 }
 
 fn keys(source: &Source<'_>, tag: u8) -> Result<Keys> {

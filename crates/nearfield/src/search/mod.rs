@@ -19,7 +19,7 @@ pub mod trial;
 mod visited;
 
 pub use candidate::{Candidate, keep_nearest, limit_of};
-pub use pool::{Pool, rescore};
+pub use pool::{Pool, narrow, rescore};
 pub use scratch::{Buffers, Lease, Scratch, ScratchPool};
 pub use top::Top;
 pub use visited::Visited;

@@ -98,6 +98,14 @@ impl Pool {
     }
 }
 
+/// Leaves the nearest `count`, in no order.
+pub fn narrow(candidates: &mut Vec<Candidate>, count: usize) {
+    if count < candidates.len() {
+        candidates.select_nth_unstable(count);
+        candidates.truncate(count);
+    }
+}
+
 /// Scores candidates again, without ordering them.
 pub fn rescore<S: Scorer>(entries: &mut [Candidate], scorer: &S) {
     for entry in entries.iter().take(RESCORE_AHEAD) {

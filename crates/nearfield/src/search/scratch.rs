@@ -36,26 +36,46 @@ pub struct Scratch {
     pub buffers: Buffers,
 }
 
+impl Scratch {
+    /// Of queries of `dim` numbers, which has searched for nothing yet.
+    pub fn try_new(dim: usize) -> Result<Self> {
+        Ok(Self {
+            query: Matrix::try_new(1, dim)?,
+            code: QueryCode::default(),
+            buffers: Buffers::default(),
+        })
+    }
+}
+
 /// Scratches of one index, for queries of one dimension.
 #[derive(Debug)]
-pub struct ScratchPool {
+pub struct ScratchPool<S = Scratch> {
     dim: usize,
+    make: fn(usize) -> Result<S>,
     // Boxed: a lease moves one pointer under the lock.
     #[allow(clippy::vec_box)]
-    idle: Mutex<Vec<Box<Scratch>>>,
+    idle: Mutex<Vec<Box<S>>>,
 }
 
 impl ScratchPool {
     /// An empty stock for queries of `dim` numbers.
     pub const fn new(dim: usize) -> Self {
+        Self::of(dim, Scratch::try_new)
+    }
+}
+
+impl<S> ScratchPool<S> {
+    /// An empty stock of what `make` makes.
+    pub const fn of(dim: usize, make: fn(usize) -> Result<S>) -> Self {
         Self {
             dim,
+            make,
             idle: Mutex::new(Vec::new()),
         }
     }
 
     /// Takes an idle scratch, or makes one.
-    pub fn lease(&self) -> Result<Lease<'_>> {
+    pub fn lease(&self) -> Result<Lease<'_, S>> {
         // A panic elsewhere cannot leave the list half-changed; scratches hold nothing of value.
         let idle = self
             .idle
@@ -64,11 +84,7 @@ impl ScratchPool {
             .pop();
         let scratch = match idle {
             Some(scratch) => scratch,
-            None => Box::new(Scratch {
-                query: Matrix::try_new(1, self.dim)?,
-                code: QueryCode::default(),
-                buffers: Buffers::default(),
-            }),
+            None => Box::new((self.make)(self.dim)?),
         };
         Ok(Lease {
             scratch: Some(scratch),
@@ -79,25 +95,25 @@ impl ScratchPool {
 
 /// A scratch on loan.
 #[derive(Debug)]
-pub struct Lease<'p> {
-    scratch: Option<Box<Scratch>>,
-    from: &'p ScratchPool,
+pub struct Lease<'p, S = Scratch> {
+    scratch: Option<Box<S>>,
+    from: &'p ScratchPool<S>,
 }
 
-impl Deref for Lease<'_> {
-    type Target = Scratch;
-    fn deref(&self) -> &Scratch {
+impl<S> Deref for Lease<'_, S> {
+    type Target = S;
+    fn deref(&self) -> &S {
         self.scratch.as_ref().expect("present until dropped")
     }
 }
 
-impl DerefMut for Lease<'_> {
-    fn deref_mut(&mut self) -> &mut Scratch {
+impl<S> DerefMut for Lease<'_, S> {
+    fn deref_mut(&mut self) -> &mut S {
         self.scratch.as_mut().expect("present until dropped")
     }
 }
 
-impl Drop for Lease<'_> {
+impl<S> Drop for Lease<'_, S> {
     fn drop(&mut self) {
         if let Some(scratch) = self.scratch.take() {
             self.from

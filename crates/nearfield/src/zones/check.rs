@@ -1,92 +1,152 @@
-//! What opening and `check()` ask of the arrays: all that a search takes for granted.
+//! What opening and `check()` ask of the arrays: all that a search takes for granted. The arrays are
+//! untrusted: nothing here panics, or allocates more than a byte a slot that they have room for.
 
-use super::view::ZonesView;
-use crate::error::{Code, Error, Result};
+use super::view::{Zone, ZonesView};
+use crate::codec::strips::Strips;
+use crate::error::Fault;
 use crate::ids::NO_SLOT;
 use crate::kernels::STRIP_ENTRIES;
 
+const CENTROIDS: &str = "centroids";
+const STARTS: &str = "zone-starts";
+const SLOTS: &str = "zone-slots";
+const STRIPS: &str = "strips";
+const ROUTES: &str = "routes";
+
 /// Refuses arrays that are no zones of `rows` rows, naming what is wrong.
-pub fn validate(view: &ZonesView<'_>, rows: usize) -> Result<()> {
-    lengths(view)?;
+pub fn validate(view: &ZonesView<'_>, rows: usize) -> Result<(), Fault> {
+    lengths(view, rows)?;
     let mut seen = vec![false; rows];
     for (zone, _) in (0..).zip(&view.starts[1..]) {
-        let places = view.places(zone);
-        let filled = places.iter().take_while(|&&slot| slot != NO_SLOT);
-        let count = filled.clone().count();
-        if places[count..].iter().any(|&slot| slot != NO_SLOT) {
-            return wrong(format!("zone {zone} has a slot after a free place"));
-        }
-        if count == 0 || places.len() - count >= STRIP_ENTRIES {
-            return wrong(format!(
-                "zone {zone} has {count} rows in {} strips",
-                places.len() / STRIP_ENTRIES
-            ));
-        }
-        let mut before = None;
-        for &slot in filled {
-            let Some(seen) = seen.get_mut(slot as usize) else {
-                return wrong(format!("zone {zone} has slot {slot}, of {rows} rows"));
-            };
-            if std::mem::replace(seen, true) || before.is_some_and(|before| before >= slot) {
-                return wrong(format!("zone {zone} has slot {slot} out of order or twice"));
-            }
-            before = Some(slot);
-        }
-        let first = view.range(zone).start * STRIP_ENTRIES;
-        for place in count..places.len() {
-            if view.strips.terms(first + place).0 != f32::INFINITY {
-                return wrong(format!("zone {zone} has an entry in free place {place}"));
-            }
-        }
+        slots(view, zone, &mut seen)?;
     }
     match seen.iter().position(|seen| !seen) {
-        Some(slot) => wrong(format!("slot {slot} is in no zone")),
+        Some(slot) => fault(SLOTS, 0, format!("slot {slot} is in no zone")),
         None => routes(view),
     }
 }
 
 /// Arrays that fit each other.
-fn lengths(view: &ZonesView<'_>) -> Result<()> {
+fn lengths(view: &ZonesView<'_>, rows: usize) -> Result<(), Fault> {
     let (zones, strips, dim) = (view.zones(), view.strips.len(), view.centre.len());
     let dims = [view.centroids.dim(), view.strips.dim(), view.routes.dim()];
     if dims.iter().any(|&other| other != dim) {
-        return wrong(format!("arrays of {dim} and of {dims:?} numbers"));
+        return fault(
+            CENTROIDS,
+            0,
+            format!("arrays of {dim} and of {dims:?} numbers"),
+        );
     }
     let ends = (view.starts.first(), view.starts.last());
     let starts = view.starts.len() == zones + 1 && ends.0 == Some(&0);
     if !starts || ends.1.is_none_or(|&end| end as usize != strips) {
-        return wrong(format!(
-            "{} starts from {:?} to {:?} for {zones} zones of {strips} strips",
-            view.starts.len(),
-            ends.0,
-            ends.1
-        ));
+        let count = view.starts.len();
+        return fault(
+            STARTS,
+            0,
+            format!(
+                "{count} starts from {:?} to {:?}, expected {zones} and one from 0 to {strips}",
+                ends.0, ends.1
+            ),
+        );
     }
     if let Some(zone) = view.starts.windows(2).position(|pair| pair[0] >= pair[1]) {
-        return wrong(format!("zone {zone} ends where it starts, or before"));
+        return fault(
+            STARTS,
+            zone,
+            format!("zone {zone} ends where it starts, or before"),
+        );
     }
-    if view.slots.len() != strips * STRIP_ENTRIES {
-        return wrong(format!("{} places in {strips} strips", view.slots.len()));
+    let places = view.slots.len();
+    if places != strips * STRIP_ENTRIES || places < rows {
+        return fault(
+            SLOTS,
+            0,
+            format!("{places} places in {strips} strips of {rows} rows"),
+        );
     }
     Ok(())
 }
 
+/// A zone's slots: ascending, each in no other zone, and free places after them.
+fn slots(view: &ZonesView<'_>, zone: Zone, seen: &mut [bool]) -> Result<(), Fault> {
+    let places = view.places(zone);
+    let first = view.range(zone).start * STRIP_ENTRIES;
+    let count = places.iter().take_while(|&&slot| slot != NO_SLOT).count();
+    if let Some(at) = places[count..].iter().position(|&slot| slot != NO_SLOT) {
+        return fault(
+            SLOTS,
+            first + count + at,
+            format!("zone {zone} has a slot after a free place"),
+        );
+    }
+    if count == 0 || places.len() - count >= STRIP_ENTRIES {
+        let strips = places.len() / STRIP_ENTRIES;
+        return fault(
+            SLOTS,
+            first,
+            format!("zone {zone} has {count} rows in {strips} strips"),
+        );
+    }
+    let mut before = None;
+    for (at, &slot) in places[..count].iter().enumerate() {
+        let rows = seen.len();
+        let Some(seen) = seen.get_mut(slot as usize) else {
+            return fault(
+                SLOTS,
+                first + at,
+                format!("zone {zone} has slot {slot}, of {rows} rows"),
+            );
+        };
+        if std::mem::replace(seen, true) || before.is_some_and(|before| before >= slot) {
+            return fault(
+                SLOTS,
+                first + at,
+                format!("zone {zone} has slot {slot} out of order or twice"),
+            );
+        }
+        before = Some(slot);
+    }
+    free(STRIPS, view.strips, first + count..first + places.len())
+}
+
 /// Strips of the centroids, if any, have each of them.
-fn routes(view: &ZonesView<'_>) -> Result<()> {
+fn routes(view: &ZonesView<'_>) -> Result<(), Fault> {
     let (zones, strips) = (view.zones(), view.routes.len());
     if strips == 0 {
         return Ok(());
     }
     if view.apart || strips != zones.div_ceil(STRIP_ENTRIES) {
-        return wrong(format!("{strips} strips of the centroids of {zones} zones"));
+        return fault(
+            ROUTES,
+            0,
+            format!("{strips} strips of the centroids of {zones} zones"),
+        );
     }
-    let free = (zones..strips * STRIP_ENTRIES).find(|&at| view.routes.terms(at).0 != f32::INFINITY);
-    match free {
-        Some(place) => wrong(format!("an entry in free place {place} of the centroids")),
+    free(ROUTES, view.routes, zones..strips * STRIP_ENTRIES)
+}
+
+/// Places without entries.
+fn free(
+    section: &'static str,
+    strips: Strips<'_>,
+    mut places: std::ops::Range<usize>,
+) -> Result<(), Fault> {
+    let bytes = |place: usize| place / STRIP_ENTRIES * strips.stride();
+    match places.find(|&place| strips.terms(place).0 != f32::INFINITY) {
+        Some(place) => fault(
+            section,
+            bytes(place),
+            format!("an entry in free place {place}"),
+        ),
         None => Ok(()),
     }
 }
 
-fn wrong(message: String) -> Result<()> {
-    Err(Error::new(Code::Corrupt, message))
+fn fault(section: &'static str, element: usize, what: String) -> Result<(), Fault> {
+    Err(Fault {
+        section,
+        element: element as u64,
+        what,
+    })
 }

@@ -37,5 +37,5 @@ pub mod probe;
 mod view;
 
 pub use build::{ZonesBuilder, ZonesParams, ZonesPhase, ZonesReport};
-pub use probe::{Effort, ProbeScratch};
+pub use probe::{Effort, Judges, ProbeScratch};
 pub use view::{ZoneArrays, ZonesView};

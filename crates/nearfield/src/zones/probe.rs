@@ -12,8 +12,9 @@ use crate::codec::bits::{Bits, Tables};
 use crate::codec::{Codes, F32Scorer, QueryCode, Stored, by_code};
 use crate::ids::NO_SLOT;
 use crate::kernels::{Kernels, STRIP_ENTRIES, ScanTerms, prefetch_row};
+use crate::matrix::Rows;
 use crate::metric::Metric;
-use crate::search::{Candidate, Top, exact, rescore};
+use crate::search::{Candidate, Top, exact, narrow, rescore};
 
 /// Centroids beyond a quarter more than the probes that a shortlist has.
 const ROUTES_MORE: usize = 16;
@@ -31,7 +32,32 @@ pub struct Effort {
     pub judge: usize,
 }
 
+/// What a search did, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Probed {
+    /// Zones scanned.
+    pub zones: u64,
+    /// Rows scored by strips.
+    pub scanned: u64,
+    /// Rows of these kept.
+    pub kept: u64,
+    /// Rows judged by codes between.
+    pub coded: u64,
+    /// Rows judged by their vectors.
+    pub judged: u64,
+}
+
 impl Effort {
+    /// For `k` answers from these zones; 0 probes for as many as suit them.
+    pub fn of(view: &ZonesView<'_>, k: usize, probes: usize) -> Self {
+        let probes = if probes == 0 {
+            probes_for(view.zones())
+        } else {
+            probes
+        };
+        Self::new(k, probes, view.strips.bits(), view.strips.dim())
+    }
+
     /// Rows to keep and to judge for `k` answers, so that codes miss about a hundredth of them.
     pub fn new(k: usize, probes: usize, bits: Bits, dim: usize) -> Self {
         // What a code leaves unknown falls with the root of the dimension; from 128 numbers this is
@@ -50,6 +76,11 @@ impl Effort {
     }
 }
 
+/// Probes where nobody says how many: twice the root of the zones.
+const fn probes_for(zones: usize) -> usize {
+    2 * zones.isqrt()
+}
+
 /// What one thread needs to search.
 #[derive(Debug, Default)]
 pub struct ProbeScratch {
@@ -62,19 +93,43 @@ pub struct ProbeScratch {
     zones: Vec<Candidate>,
     /// The answer, nearest first.
     pub results: Vec<Candidate>,
+    /// What the last search did, but for what its zones tell.
+    probed: Probed,
+}
+
+/// Who judges the rows that a scan keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Judges<'a> {
+    /// How many rows there are.
+    pub count: usize,
+    /// The vectors; `None` where codes answer.
+    pub rows: Option<Rows<'a>>,
+    /// Codes of rows, where there are any: they stand between the scan and the vectors.
+    pub codes: Option<Codes<'a>>,
+}
+
+impl<'a> From<Stored<'a>> for Judges<'a> {
+    fn from(stored: Stored<'a>) -> Self {
+        Self {
+            count: stored.rows.len(),
+            rows: Some(stored.rows),
+            codes: stored.codes,
+        }
+    }
 }
 
 /// Leaves the `k` nearest rows it finds in the scratch's results. The query is prepared and padded as
-/// the rows are. Codes of rows, where `stored` has them, stand between the scan and the vectors.
+/// the rows are. Scores are those of the last judge: of the vectors, else of the codes, else of the scan,
+/// which may then tell fewer than `k` rows where numbers are so large that no code has a score.
 pub fn search(
     view: &ZonesView<'_>,
-    stored: Stored<'_>,
+    judges: Judges<'_>,
     query: &[f32],
     kernels: &'static Kernels,
     effort: Effort,
     scratch: &mut ProbeScratch,
 ) {
-    let rows = stored.rows.len();
+    let rows = judges.count;
     let Effort {
         k,
         mut probes,
@@ -87,38 +142,62 @@ pub fn search(
         scratch.tables.set(view.strips.bits(), turned);
     }
     probes = probes.clamp(1, view.zones().max(1));
+    let judged = judges.rows.is_some() || judges.codes.is_some();
+    let keep = if judged { keep.max(k) } else { k };
     loop {
         route(view, kernels, probes, scratch);
-        scan(view, kernels, keep.max(k), scratch);
+        scan(view, kernels, keep, scratch);
         if scratch.results.len() >= k.min(rows) || probes >= view.zones() {
             break;
         }
         probes = probes.saturating_mul(4);
     }
-    let exact = F32Scorer::new(stored.rows, query, view.metric.score_pair(kernels));
+    let vectors = judges.rows;
+    let exact = vectors.map(|rows| F32Scorer::new(rows, query, view.metric.score_pair(kernels)));
     let results = &mut scratch.results;
-    if results.len() < k.min(rows) {
+    scratch.probed = Probed {
+        kept: results.len() as u64,
+        ..Probed::default()
+    };
+    if let (Some(exact), true) = (&exact, results.len() < k.min(rows)) {
         // Numbers so large that no code has a score.
-        exact::search(&exact, rows, k, results);
+        exact::search(exact, rows, k, results);
+        scratch.probed.judged = rows as u64;
         return;
     }
-    if let Some(codes) = stored.codes {
-        by_codes(
-            codes,
-            view.metric,
-            query,
-            kernels,
-            judge.max(k),
-            &mut scratch.code,
-            results,
-        );
+    let keep = if exact.is_some() { judge.max(k) } else { k };
+    if let Some(codes) = judges
+        .codes
+        .filter(|_| exact.is_none() || results.len() > keep)
+    {
+        let code = &mut scratch.code;
+        code.set(view.metric, query, codes);
+        scratch.probed.coded = results.len() as u64;
+        by_code!(codes, code, kernels, |coded| rescore(results, &coded));
+        narrow(results, keep);
     }
-    rescore(results, &exact);
-    nearest(results, k);
+    if let Some(exact) = &exact {
+        scratch.probed.judged = results.len() as u64;
+        rescore(results, exact);
+    }
+    narrow(results, k);
     results.sort_unstable();
 }
 
 impl ProbeScratch {
+    /// What the last search did; it was one of these zones.
+    pub fn probed(&self, view: &ZonesView<'_>) -> Probed {
+        let rows = |zone: &Candidate| {
+            let places = view.places(zone.slot()).iter();
+            places.filter(|&&slot| slot != NO_SLOT).count() as u64
+        };
+        Probed {
+            zones: self.zones.len() as u64,
+            scanned: self.zones.iter().map(rows).sum(),
+            ..self.probed
+        }
+    }
+
     /// Takes the query less the centre, rotated; by inner product it stays where it is.
     fn turn(&mut self, view: &ZonesView<'_>, query: &[f32]) {
         let pairs = query.iter().zip(view.centre);
@@ -176,7 +255,7 @@ fn route(
     }
     top.close();
     rescore(zones, &scorer);
-    nearest(zones, probes);
+    narrow(zones, probes);
     zones.sort_unstable();
 }
 
@@ -236,30 +315,4 @@ fn between(view: &ZonesView<'_>, zone: Zone, turned: &[f32], beside: &mut Vec<f3
         .take(view.centre.len());
     beside.clear();
     beside.extend(pairs.map(|(x, centroid)| x - centroid));
-}
-
-/// Leaves the nearest by sq8 or sq4 codes.
-fn by_codes(
-    codes: Codes<'_>,
-    metric: Metric,
-    query: &[f32],
-    kernels: &'static Kernels,
-    judge: usize,
-    code: &mut QueryCode,
-    results: &mut Vec<Candidate>,
-) {
-    if results.len() <= judge {
-        return;
-    }
-    code.set(metric, query, codes);
-    by_code!(codes, code, kernels, |coded| rescore(results, &coded));
-    nearest(results, judge);
-}
-
-/// Leaves the nearest `count`, in no order.
-fn nearest(candidates: &mut Vec<Candidate>, count: usize) {
-    if count < candidates.len() {
-        candidates.select_nth_unstable(count);
-        candidates.truncate(count);
-    }
 }

@@ -18,6 +18,14 @@ pub fn samples() -> Vec<(String, Index)> {
         "hnsw sq4",
         "hnsw sq8 alone",
         "hnsw sq4 alone",
+        "flat sq4",
+        "flat sq8 alone",
+        "flat bits1",
+        "flat bits2 alone",
+        "zones bits1",
+        "zones bits1 alone",
+        "zones bits2",
+        "zones bits2 alone",
     ] {
         for metric in ["l2", "ip", "cosine"] {
             for keys in ["rows", "numbers", "text"] {
@@ -37,14 +45,18 @@ pub fn sample(kind: &str, metric: &str, keys: &str, rows: usize) -> Index {
     let mut vectors = data::clustered(rows.min(30), 5, 3, 1);
     vectors.extend_from_within(..rows.saturating_sub(30) * 5);
     let (kind, codec) = kind.split_once(' ').unwrap_or((kind, "f32"));
-    let graph = if kind == "hnsw" {
-        let (codec, alone) = codec.split_once(' ').unwrap_or((codec, ""));
-        let keeps = alone.is_empty();
-        format!(r#","M":3,"efConstruction":20,"codec":"{codec}","keepVectors":{keeps}"#)
-    } else {
-        String::new()
+    let (codec, alone) = codec.split_once(' ').unwrap_or((codec, ""));
+    let keeps = alone.is_empty();
+    let more = match (kind, codec) {
+        ("hnsw", _) => r#","M":3,"efConstruction":20"#,
+        // Codes between with bits1, and none with bits2 even where no vectors are kept.
+        ("zones", "bits2") => r#","zones":4,"refine":"none""#,
+        ("zones", _) => r#","zones":4"#,
+        _ => "",
     };
-    let options = format!(r#"{{"dim":5,"kind":"{kind}","metric":"{metric}","seed":7{graph}}}"#);
+    let codec = format!(r#""codec":"{codec}","keepVectors":{keeps}"#);
+    let options =
+        format!(r#"{{"dim":5,"kind":"{kind}","metric":"{metric}","seed":7,{codec}{more}}}"#);
     build(&vectors, &options, column(keys, rows))
 }
 
@@ -139,7 +151,7 @@ pub fn answers(index: &Index) -> Vec<Vec<(u32, u32)>> {
         let query = &data::clustered(2, dim, 2, 9)[row * dim..][..dim];
         let params = SearchParams {
             k: 7,
-            ef: 16,
+            effort: 16,
             exact,
             rerank: index.keeps_vectors(),
         };

@@ -17,6 +17,11 @@ fn bases() -> Vec<Vec<u8>> {
         ("hnsw sq4", "cosine", "rows"),
         ("hnsw sq8 alone", "cosine", "rows"),
         ("hnsw sq4 alone", "ip", "numbers"),
+        ("flat sq8", "l2", "rows"),
+        ("flat bits1", "ip", "numbers"),
+        ("zones bits1", "l2", "rows"),
+        ("zones bits1 alone", "cosine", "rows"),
+        ("zones bits2 alone", "ip", "text"),
     ] {
         bases.push(file(&sample(kind, metric, keys, 40)));
     }
@@ -261,12 +266,12 @@ fn what_a_forged_file_is_refused_for() {
         "{many}"
     );
     assert_eq!(
-        refusal(40, &[3]),
-        "CORRUPT: header at offset 40: kind 3, expected 1 or 2"
+        refusal(40, &[4]),
+        "CORRUPT: header at offset 40: kind 4, expected 1 to 3"
     );
     assert_eq!(
         refusal(42, &[4]),
-        "CORRUPT: header at offset 42: codec 4, expected 1 to 3 for this kind"
+        "CORRUPT: header at offset 42: codec 4, expected one of [1, 2, 3] for this kind"
     );
     assert_eq!(
         refusal(42, &[2]),
@@ -276,6 +281,46 @@ fn what_a_forged_file_is_refused_for() {
         refusal(8, &[9]),
         "FORMAT: header at offset 8: file version 9 cannot be read; this build reads version 1"
     );
+}
+
+#[test]
+fn what_forged_zones_are_refused_for() {
+    let zoned = file(&sample("zones bits2", "l2", "rows", 40));
+    // vectors, zone-centre, centroids, zone-starts, zone-slots, strips
+    let places = sections(&zoned);
+    let refusal = |at: usize, value: &[u8]| {
+        let mut file = zoned.clone();
+        file[at..at + value.len()].copy_from_slice(value);
+        seal(&mut file);
+        survive("forged", &file).expect_err("refused").to_string()
+    };
+    let nan = f32::NAN.to_le_bytes();
+    for (section, name) in [(1, "zone-centre"), (2, "centroids")] {
+        let at = places[section].0 + 4;
+        let wanted = format!("CORRUPT: {name} at offset {at}: number 1 is not finite");
+        assert_eq!(refusal(at, &nan), wanted);
+    }
+    let (starts, slots) = (places[3].0, places[4].0);
+    let wanted = format!("CORRUPT: zone-starts at offset {starts}: zone 0 ends where it starts");
+    assert!(refusal(starts + 4, &0_u32.to_le_bytes()).starts_with(&wanted));
+    let wanted = format!("CORRUPT: zone-slots at offset {slots}: zone 0 has slot 40, of 40 rows");
+    assert_eq!(refusal(slots, &40_u32.to_le_bytes()), wanted);
+    let refused = [
+        (45, 2, "apart 2, expected 0 to 1 for this codec"),
+        (46, 2, "refine 2, expected 0 to 1 for this codec"),
+        (76, 41, "41 zones of 40 rows, expected at most 40"),
+        (76, 0, "0 zones of 40 rows, expected at most 40"),
+        (42, 3, "codec 3, expected one of [4, 5] for this kind"),
+        (
+            56,
+            2,
+            "graph fields of an index without a graph are not empty",
+        ),
+    ];
+    for (at, value, what) in refused {
+        let wanted = format!("CORRUPT: header at offset {at}: {what}");
+        assert_eq!(refusal(at, &[value]), wanted);
+    }
 }
 
 #[test]

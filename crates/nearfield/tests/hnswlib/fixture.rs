@@ -163,7 +163,7 @@ fn drive(mut making: Making, exec: Exec<'_>) -> Result<Index> {
 pub fn nearest(index: &Index, query: &[f32], k: usize, ef: usize) -> Vec<u64> {
     let params = SearchParams {
         k: u32::try_from(k).expect("small"),
-        ef: u32::try_from(ef).expect("small"),
+        effort: u32::try_from(ef).expect("small"),
         exact: false,
         rerank: true,
     };

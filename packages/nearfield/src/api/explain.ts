@@ -10,7 +10,7 @@ import type { Key } from './keys.ts'
 export interface Account {
   /** Neighbours found. */
   readonly found: number
-  /** Rows compared, by their codes and by their vectors. */
+  /** Rows compared, by their codes (of strips, too) and by their vectors. */
   readonly distances: { readonly byCode: number; readonly byVector: number }
   /** Nodes whose links were followed, on level 0, 1 and so on; empty for a scan. */
   readonly expanded: readonly number[]
@@ -21,7 +21,13 @@ export interface Account {
   readonly k: number
   /** Candidates the walk keeps, twice as many by codes; null for a scan. */
   readonly ef: number | null
-  /** Whether every row was compared. */
+  /** Zones scanned by their strips; this and the next two are null where there are none. */
+  readonly probes: number | null
+  /** Rows of these zones. */
+  readonly scanned: number | null
+  /** Rows of these that were kept for codes and vectors to judge. */
+  readonly kept: number | null
+  /** Whether every vector was compared. */
   readonly exact: boolean
   /** Whether vectors judged the answer; false where codes did. */
   readonly rerank: boolean
@@ -51,13 +57,13 @@ export async function microsOf(
   params: SearchParams,
 ): Promise<number> {
   const { sync } = backend
-  const { k, ef, exact, rerank } = params
+  const { k, effort, exact, rerank } = params
   const slots = new Uint32Array(k)
   const distances = new Float32Array(k)
   let least = Number.POSITIVE_INFINITY
   for (let i = 0; i < TIMES; i++) {
     const started = performance.now()
-    if (sync) sync.searchInto(index, query, k, ef, exact, rerank, slots, distances)
+    if (sync) sync.searchInto(index, query, k, effort, exact, rerank, slots, distances)
     else await backend.search(index, query, params)
     least = Math.min(least, performance.now() - started)
   }

@@ -34,7 +34,7 @@ import { Meter, type RunOptions } from './progress.ts'
 import { type Tally, tally } from './recall.ts'
 import { type Image, saveTo, type Target, toBytes } from './save.ts'
 import { hasTime, isShort, nextTurn, runShort } from './short-work.ts'
-import { checkRecall, type Tuned, tune } from './tune.ts'
+import { checkRecall, effortOf, type Tuned, tune } from './tune.ts'
 import { type Query, toMatrix, toQuery, type Vectors } from './vectors.ts'
 
 /** What the core tells of an index; more fields may come. */
@@ -44,8 +44,14 @@ export interface IndexStats {
   readonly metric: Metric
   readonly kind: Kind
   readonly keys: 'rows' | 'numbers' | 'text'
-  /** What walks compare; answers are judged by the vectors unless a search asks for `rerank: false`. */
+  /** What walks and scans compare; answers are judged by the vectors unless a search asks for `rerank: false`. */
   readonly codec: Codec
+  /** Parts of the rows, where these are parted; null otherwise. */
+  readonly zones: number | null
+  /** Zones that a search scans where it does not say; null where there are none. */
+  readonly probes: number | null
+  /** Codes that judge what a scan of strips keeps, before the vectors do; null where there are none. */
+  readonly refine: Codec | null
   /** False where codes are all that is kept of the vectors (`keepVectors: false`). */
   readonly vectors: boolean
   /** Bytes that the vectors take, in the file and in memory; where `vectors` is false, that is what is saved. */
@@ -246,8 +252,8 @@ export class Index implements AsyncDisposable {
   }
 
   /**
-   * The smallest `ef` that finds the wanted share of true neighbours of `queries`, measured against exact
-   * search over this index. Where no `ef` does, `reached` is false and the rest tells of the best.
+   * The smallest `ef`, or of zones the fewest `probes`, that find the wanted share of true neighbours of
+   * `queries`, measured against exact search over this index. Where none do, `reached` is false and the rest tells of the best.
    */
   async tune(queries: Vectors, options: TuneOptions): Promise<Tuned> {
     checkOptions(options, 'tune')
@@ -261,7 +267,7 @@ export class Index implements AsyncDisposable {
       await this.#chunks(data, rows, options, report, [params], (_, [found]) => answers.push(found!))
       return answers
     }
-    return tune(answer, { k, rerank, wanted, walks: this.kind === 'hnsw', size: this.size }, meter)
+    return tune(answer, { k, rerank, wanted, effort: effortOf(this.#stats, k) }, meter)
   }
 
   /** What a search for `query` does: how much it compares, where it walks, and how long it takes. */
@@ -366,10 +372,12 @@ export class Index implements AsyncDisposable {
     return toHits(this.#table, this.#slots, this.#distances, 0, count)
   }
 
-  /** What a search goes over: all rows, or a walk's candidates. */
-  #extent({ k, ef, exact }: SearchParams): { rows: number } | { candidates: number } {
-    if (this.kind === 'flat' || exact) return { rows: this.size }
-    return { candidates: Math.min(this.size, Math.max(k, ef || EF_DEFAULT)) }
+  /** What a search goes over: rows, or a walk's candidates. */
+  #extent({ k, effort, exact }: SearchParams): { rows: number } | { candidates: number } {
+    const { kind, size, zones, probes } = this.#stats
+    if (kind === 'flat' || exact) return { rows: size }
+    if (kind === 'zones') return { rows: size * Math.min(1, (effort || (probes ?? 0)) / (zones || 1)) }
+    return { candidates: Math.min(size, Math.max(k, effort || EF_DEFAULT)) }
   }
 
   #searchInto(
@@ -379,8 +387,8 @@ export class Index implements AsyncDisposable {
     slots: Uint32Array,
     distances: Float32Array,
   ): number {
-    const { k, ef, exact, rerank } = params
-    return sync.searchInto(this.#lease.handle, query, k, ef, exact, rerank, slots, distances)
+    const { k, effort, exact, rerank } = params
+    return sync.searchInto(this.#lease.handle, query, k, effort, exact, rerank, slots, distances)
   }
 
   #reserve(k: number): void {

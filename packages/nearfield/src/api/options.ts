@@ -4,7 +4,7 @@
  * Defaults live in the core; this file holds none.
  */
 import type { BackendKind, SearchParams } from '../backend.ts'
-import { K_DEFAULT } from '../generated/constants.ts'
+import { EF_MAX, K_DEFAULT } from '../generated/constants.ts'
 import type {
   AutoOptions,
   CoreImportOptions,
@@ -12,6 +12,8 @@ import type {
   CoreSearchOptions,
   FlatOptions,
   HnswOptions,
+  Kind,
+  ZonesOptions,
 } from '../generated/options.ts'
 import {
   BUILD_OPTION_NAMES,
@@ -44,6 +46,7 @@ type WithDim<T extends { readonly dim: number }> = {
 export type IndexOptions =
   | (WithDim<FlatOptions> & { readonly kind: 'flat' })
   | (WithDim<HnswOptions> & { readonly kind: 'hnsw' })
+  | (WithDim<ZonesOptions> & { readonly kind: 'zones' })
   | WithDim<AutoOptions>
 
 export type BuildOptions = IndexOptions & PlaceOptions & RunOptions & { readonly keys?: Keys | undefined }
@@ -90,7 +93,7 @@ export interface SearchOptions extends Loose<CoreSearchOptions> {
 /** For calls that block: nothing could abort them. */
 export type SyncSearchOptions = Loose<CoreSearchOptions>
 export type BatchOptions = Loose<CoreSearchOptions> & RunOptions
-export type RecallOptions = Pick<BatchOptions, 'k' | 'ef' | 'rerank'> & RunOptions
+export type RecallOptions = Pick<BatchOptions, 'k' | 'ef' | 'probes' | 'rerank'> & RunOptions
 export interface TuneOptions extends RunOptions {
   /** The share of true neighbours to reach, above 0 and at most 1. */
   readonly recall: number
@@ -115,7 +118,7 @@ export const NAMES = {
   search: [...SEARCH_OPTION_NAMES, 'signal'],
   searchSync: [...SEARCH_OPTION_NAMES],
   batch: [...SEARCH_OPTION_NAMES, ...RUN],
-  recall: ['k', 'ef', 'rerank', ...RUN],
+  recall: ['k', 'ef', 'probes', 'rerank', ...RUN],
   tune: ['k', 'recall', 'rerank', ...RUN],
   save: ['format', 'signal', 'onProgress'],
   generator: [...GENERATE_OPTION_NAMES, 'threads', 'backend', 'numaMode', 'chunkSize'],
@@ -181,13 +184,14 @@ export function coreJson(options: object, names: readonly string[], given: Recor
  */
 export function searchParams(
   options: SyncSearchOptions,
-  { size, vectors }: { readonly size: number; readonly vectors: boolean },
+  { size, vectors, kind }: { readonly size: number; readonly vectors: boolean; readonly kind: Kind },
   k = options.k ?? K_DEFAULT,
   into: { -readonly [name in keyof SearchParams]: SearchParams[name] } = noParams(),
 ): SearchParams {
-  const { ef, exact, rerank } = options
+  const { ef, probes, exact, rerank } = options
   checkInteger('k', k, 1, 0xffff_ffff)
-  if (ef !== undefined) checkInteger('ef', ef, 1, 1_000_000)
+  if (ef !== undefined) checkEffort('ef', ef, EF_MAX, kind !== 'zones', kind)
+  if (probes !== undefined) checkEffort('probes', probes, PROBES_MAX, kind === 'zones', kind)
   if (exact !== undefined && typeof exact !== 'boolean') {
     throw new NearfieldError('OPTION', `exact must be true or false, received ${shown(exact)}`)
   }
@@ -196,14 +200,25 @@ export function searchParams(
   }
   const scan = exact ?? false
   into.k = Math.min(k, Math.max(size, 1))
-  into.ef = ef ?? 0
+  into.effort = probes ?? ef ?? 0
   into.exact = scan
   into.rerank = rerank ?? (vectors || scan)
   return into
 }
 
+/** Zones that may be asked for. */
+const PROBES_MAX = 2 ** 24
+
 /** What {@link searchParams} writes into. */
-export const noParams = () => ({ k: 0, ef: 0, exact: false, rerank: true })
+export const noParams = () => ({ k: 0, effort: 0, exact: false, rerank: true })
+
+/** How much a search is to look at, said in the way of another kind of index, is a mistake. */
+function checkEffort(name: string, value: number, max: number, fits: boolean, kind: Kind): void {
+  if (!fits) {
+    throw new NearfieldError('OPTION', `${name} is not for an index of kind ${kind}`)
+  }
+  checkInteger(name, value, 1, max)
+}
 
 export function checkFormat(format: unknown): asserts format is FileFormat {
   if (format === 'nearfield' || format === 'hnswlib') return

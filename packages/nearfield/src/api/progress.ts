@@ -5,7 +5,7 @@
  */
 import type { Phase as BuildPhase } from '../backend.ts'
 
-/** Building or taking a file over (`prepare`, `encode`, `link`, `repair`, `done`), opening, saving, answering a batch. */
+/** Building or taking a file over (`prepare`, `encode`, `part`, `link`, `repair`, `done`), opening, saving, answering a batch. */
 export type Phase = BuildPhase | 'read' | 'write' | 'search'
 
 /** How far a call is. `done` never falls within a phase. */

@@ -1,27 +1,46 @@
 /**
- * The least effort that reaches a recall: `ef` is doubled until it does, then the step between the last
- * two is halved. Recall grows with `ef` but for a query here and there, so what is found is the least
- * `ef` or next to it, and what it reaches was measured, not concluded.
+ * The least effort that reaches a recall: it is doubled until it does, then the step between the last
+ * two is halved. Recall grows with effort but for a query here and there, so what is found is the least
+ * or next to it, and what it reaches was measured, not concluded.
  *
  *   exact answers, once ─▶ ef = k, 2k, 4k … reached ─▶ bisect (last that did not, first that did]
  */
 import type { RawHits, SearchParams } from '../backend.ts'
 import { EF_MAX } from '../generated/constants.ts'
 import { NearfieldError, shown } from './errors.ts'
+import type { IndexStats } from './index.ts'
 import type { Meter } from './progress.ts'
 import { type Tally, tally } from './recall.ts'
 
 /** What to search with, and what that was measured to find. */
 export interface Tuned {
   readonly k: number
-  /** Pass it to `search`. A flat index has no use for it and gets `k`. */
-  readonly ef: number
-  /** The share of true neighbours found with this `ef`. */
+  /** For `search` of a graph. A flat index has no use for it and gets `k`. */
+  readonly ef?: number
+  /** For `search` of zones. */
+  readonly probes?: number
+  /** The share of true neighbours found with this effort. */
   readonly recall: number
-  /** False where even the largest `ef` finds less than was asked for; the rest then tells of the best. */
+  /** False where even the most that can be asked for finds less; the rest then tells of the best. */
   readonly reached: boolean
-  /** Every `ef` that was measured, ascending. */
-  readonly tried: readonly { readonly ef: number; readonly recall: number }[]
+  /** Every effort that was measured, ascending. */
+  readonly tried: readonly { readonly ef?: number; readonly probes?: number; readonly recall: number }[]
+}
+
+/** What a search may be given more or less of. */
+export interface Effort {
+  readonly name: 'ef' | 'probes'
+  readonly least: number
+  readonly most: number
+  /** Whether every search is exact. */
+  readonly exact: boolean
+}
+
+export function effortOf(index: Pick<IndexStats, 'kind' | 'codec' | 'size' | 'zones'>, k: number): Effort {
+  const { kind, codec, size, zones } = index
+  if (kind === 'zones') return { name: 'probes', least: 1, most: Math.max(1, zones ?? 0), exact: false }
+  const most = kind === 'hnsw' ? Math.max(k, Math.min(size, EF_MAX)) : k
+  return { name: 'ef', least: k, most, exact: kind === 'flat' && codec === 'f32' }
 }
 
 /** What is asked for, of which index. */
@@ -30,9 +49,7 @@ export interface Wish {
   /** False to answer by codes. */
   readonly rerank: boolean
   readonly wanted: number
-  /** False where every search is exact. */
-  readonly walks: boolean
-  readonly size: number
+  readonly effort: Effort
 }
 
 /** All queries answered, chunk by chunk, always cut alike. */
@@ -44,36 +61,43 @@ export function checkRecall(recall: unknown): number {
 }
 
 export async function tune(answer: Answer, wish: Wish, meter: Meter): Promise<Tuned> {
-  const { k, rerank, wanted, walks, size } = wish
+  const { k, rerank, wanted } = wish
+  const { name, least, most } = wish.effort
   // Answers of one measurement are not this call's progress: its steps are the measurements.
   const quiet = meter.quiet()
-  const exact = await answer({ k, ef: 0, exact: true, rerank: true }, quiet)
+  const exact = await answer({ k, effort: 0, exact: true, rerank: true }, quiet)
   const tried = new Map<number, number>()
-  const most = walks ? Math.max(k, Math.min(size, EF_MAX)) : k
   // The exact answers, the doublings, and a bisection of the last and widest of them.
-  const steps = 2 + Math.ceil(Math.log2(most / k)) + Math.ceil(Math.log2(most))
+  const steps = 2 + Math.ceil(Math.log2(most / least)) + Math.ceil(Math.log2(most))
   await meter.step('search', 1, steps)
-  const measure = async (ef: number): Promise<number> => {
+  const measure = async (effort: number): Promise<number> => {
     const total: Tally = { found: 0, wanted: 0 }
-    const answers = walks ? await answer({ k, ef, exact: false, rerank }, quiet) : exact
+    const params = { k, effort, exact: false, rerank }
+    const answers = wish.effort.exact ? exact : await answer(params, quiet)
     for (const [chunk, found] of answers.entries()) tally(total, found, exact[chunk]!, k, !rerank)
     const recall = total.wanted === 0 ? 1 : total.found / total.wanted
-    tried.set(ef, recall)
+    tried.set(effort, recall)
     await meter.step('search', tried.size + 1, steps)
     return recall
   }
-  let ef = k
-  let below = k - 1
-  while ((await measure(ef)) < wanted && ef < most) {
-    below = ef
-    ef = Math.min(most, ef * 2)
+  let effort = least
+  let below = least - 1
+  while ((await measure(effort)) < wanted && effort < most) {
+    below = effort
+    effort = Math.min(most, effort * 2)
   }
-  while (tried.get(ef)! >= wanted && ef - below > 1) {
-    const middle = below + Math.floor((ef - below) / 2)
-    if ((await measure(middle)) >= wanted) ef = middle
+  while (tried.get(effort)! >= wanted && effort - below > 1) {
+    const middle = below + Math.floor((effort - below) / 2)
+    if ((await measure(middle)) >= wanted) effort = middle
     else below = middle
   }
   await meter.step('search', steps, steps)
-  const ascending = [...tried].map(([ef, recall]) => ({ ef, recall })).sort((a, b) => a.ef - b.ef)
-  return { k, ef, recall: tried.get(ef)!, reached: tried.get(ef)! >= wanted, tried: ascending }
+  const ascending = [...tried].sort(([a], [b]) => a - b).map(([at, recall]) => ({ [name]: at, recall }))
+  return {
+    k,
+    [name]: effort,
+    recall: tried.get(effort)!,
+    reached: tried.get(effort)! >= wanted,
+    tried: ascending,
+  }
 }

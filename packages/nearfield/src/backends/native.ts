@@ -104,8 +104,8 @@ class NativeBackend implements Backend {
     const indexes = this.#indexes
     const generators = this.#generators
     this.sync = {
-      searchInto: (index, query, k, ef, exact, rerank, slots, distances) =>
-        indexes.get(index).searchInto(query, k, ef, exact, rerank, slots, distances),
+      searchInto: (index, query, k, effort, exact, rerank, slots, distances) =>
+        indexes.get(index).searchInto(query, k, effort, exact, rerank, slots, distances),
       generatorFill: (generator, offset, into, threads) =>
         generators.get(generator).fill(offset, into, threads),
       generatorFillRoom: noRoom,
@@ -192,26 +192,26 @@ class NativeBackend implements Backend {
   async search(
     index: IndexHandle,
     query: Float32Array,
-    { k, ef, exact, rerank }: SearchParams,
+    { k, effort, exact, rerank }: SearchParams,
   ): Promise<RawHits> {
-    return this.#indexes.get(index).search(query, k, ef, exact, rerank)
+    return this.#indexes.get(index).search(query, k, effort, exact, rerank)
   }
 
   async searchBatch(
     index: IndexHandle,
     queries: Float32Array,
-    { k, ef, exact, rerank }: SearchParams,
+    { k, effort, exact, rerank }: SearchParams,
     threads: number,
   ): Promise<RawHits> {
-    return this.#indexes.get(index).searchBatch(queries, k, ef, exact, rerank, threads)
+    return this.#indexes.get(index).searchBatch(queries, k, effort, exact, rerank, threads)
   }
 
   async explain(
     index: IndexHandle,
     query: Float32Array,
-    { k, ef, exact, rerank }: SearchParams,
+    { k, effort, exact, rerank }: SearchParams,
   ): Promise<string> {
-    return this.#indexes.get(index).explain(query, k, ef, exact, rerank)
+    return this.#indexes.get(index).explain(query, k, effort, exact, rerank)
   }
 
   async readFile(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array> {

@@ -104,13 +104,13 @@ interface GlueIndex extends GlueObject {
   query_at(): number
   slots_at(): number
   distances_at(): number
-  search(k: number, ef: number, exact: boolean, rerank: boolean): number
-  explain(k: number, ef: number, exact: boolean, rerank: boolean): string
+  search(k: number, effort: number, exact: boolean, rerank: boolean): number
+  explain(k: number, effort: number, exact: boolean, rerank: boolean): string
   search_batch(
     queries: GlueFloats,
     rows: number,
     k: number,
-    ef: number,
+    effort: number,
     exact: boolean,
     rerank: boolean,
     threads: number,
@@ -252,8 +252,8 @@ export class WasmBackend implements Backend {
     this.#pool = pool
     this.#died = died
     this.sync = {
-      searchInto: (index, query, k, ef, exact, rerank, slots, distances) =>
-        this.#searchInto(index, query, k, ef, exact, rerank, slots, distances),
+      searchInto: (index, query, k, effort, exact, rerank, slots, distances) =>
+        this.#searchInto(index, query, k, effort, exact, rerank, slots, distances),
       generatorFill: (generator, offset, into, threads) => this.#generate(generator, offset, into, threads),
       generatorFillRoom: (...args) => this.#fillRoom(...args),
     }
@@ -374,11 +374,11 @@ export class WasmBackend implements Backend {
   }
 
   async search(handle: IndexHandle, query: Float32Array, params: SearchParams): Promise<RawHits> {
-    const { k, ef, exact, rerank } = params
+    const { k, effort, exact, rerank } = params
     const room = this.#guard(() => Math.min(k, held(this.#indexes, handle, 'index').size))
     const slots = new Uint32Array(room)
     const distances = new Float32Array(room)
-    const count = this.#searchInto(handle, query, k, ef, exact, rerank, slots, distances)
+    const count = this.#searchInto(handle, query, k, effort, exact, rerank, slots, distances)
     return { slots, distances, counts: Uint32Array.of(count) }
   }
 
@@ -391,8 +391,8 @@ export class WasmBackend implements Backend {
     return this.#guard(() => {
       const { raw, dim } = held(this.#indexes, handle, 'index')
       const rows = Math.ceil(queries.length / dim)
-      const { k, ef, exact, rerank } = params
-      const hits = raw.search_batch(this.#copyIn(queries), rows, k, ef, exact, rerank, threads)
+      const { k, effort, exact, rerank } = params
+      const hits = raw.search_batch(this.#copyIn(queries), rows, k, effort, exact, rerank, threads)
       const answer = { slots: hits.slots(), distances: hits.distances(), counts: hits.counts() }
       hits.free()
       return answer
@@ -402,13 +402,13 @@ export class WasmBackend implements Backend {
   async explain(
     handle: IndexHandle,
     query: Float32Array,
-    { k, ef, exact, rerank }: SearchParams,
+    { k, effort, exact, rerank }: SearchParams,
   ): Promise<string> {
     return this.#guard(() => {
       const index = held(this.#indexes, handle, 'index')
       this.#stage(index, query.length, Math.min(k, index.size))
       index.query.set(query)
-      return index.raw.explain(k, ef, exact, rerank)
+      return index.raw.explain(k, effort, exact, rerank)
     })
   }
 
@@ -598,7 +598,7 @@ export class WasmBackend implements Backend {
     handle: IndexHandle,
     query: Float32Array,
     k: number,
-    ef: number,
+    effort: number,
     exact: boolean,
     rerank: boolean,
     slots: Uint32Array,
@@ -610,7 +610,7 @@ export class WasmBackend implements Backend {
     try {
       this.#stage(index, query.length, Math.min(k, index.size, slots.length, distances.length))
       index.query.set(query)
-      const count = index.raw.search(k, ef, exact, rerank)
+      const count = index.raw.search(k, effort, exact, rerank)
       // A loop, because `set` would need a view of the first `count`.
       for (let at = 0; at < count; at++) {
         slots[at] = index.slots[at] as number

@@ -7,6 +7,8 @@ export const DEFAULTS = {
   M: 16,
   efConstruction: 200,
   codec: 'auto',
+  zones: 0,
+  refine: 'auto',
   keepVectors: true,
   seed: 0,
   isa: 'auto',

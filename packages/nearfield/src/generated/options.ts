@@ -4,10 +4,10 @@
 export type Metric = 'l2' | 'ip' | 'cosine'
 
 /** How an index finds rows. */
-export type Kind = 'flat' | 'hnsw'
+export type Kind = 'flat' | 'hnsw' | 'zones'
 
-/** What walks compare. */
-export type Codec = 'f32' | 'sq8' | 'sq4'
+/** What walks and scans compare. */
+export type Codec = 'f32' | 'sq8' | 'sq4' | 'bits1' | 'bits2'
 
 /** An instruction set the kernels may be held to. */
 export type Isa = 'auto' | 'scalar' | 'simd128' | 'relaxed-simd' | 'neon' | 'neon-dotprod' | 'avx2' | 'avx512' | 'avx512-vnni'
@@ -25,6 +25,16 @@ export interface CommonOptions {
    */
   readonly metric?: Metric
   /**
+   * What walks and scans compare before the vectors judge: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again (`flat`, `hnsw`), `bits2` and `bits1` so many bits of rotated numbers (`flat`, `zones`). `auto` tries codes on a sample for a graph, takes bits for zones and `f32` for `flat`, and says what it chose.
+   * @default 'auto'
+   */
+  readonly codec?: 'auto' | 'f32' | 'sq8' | 'sq4' | 'bits1' | 'bits2'
+  /**
+   * Whether the index keeps the vectors beside their codes; `false` keeps codes only, in the file and in memory: answers and distances are then by the codes, and nothing can be added.
+   * @default true
+   */
+  readonly keepVectors?: boolean
+  /**
    * Same vectors, options and seed give the same file, byte for byte.
    * An integer, 0 … 9007199254740991.
    * @default 0
@@ -39,7 +49,7 @@ export interface CommonOptions {
 
 /** An index that scans every row. */
 export interface FlatOptions extends CommonOptions {
-  /** How rows are found: `flat` scans them all, `hnsw` walks a graph, `auto` chooses by size and says so. */
+  /** How rows are found: `flat` scans them all, `hnsw` walks a graph, `zones` scans codes of the parts nearest to a query, `auto` chooses by size and says so. */
   readonly kind: 'flat'
 }
 
@@ -57,35 +67,42 @@ export interface GraphOptions {
    * @default 200
    */
   readonly efConstruction?: number
-  /**
-   * What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.
-   * @default 'auto'
-   */
-  readonly codec?: 'auto' | 'f32' | 'sq8' | 'sq4'
-  /**
-   * Whether the index keeps the vectors beside their codes; `false` keeps codes and links only, in the file and in memory: answers and distances are then by the codes, and nothing can be added.
-   * @default true
-   */
-  readonly keepVectors?: boolean
 }
 
 /** An index that walks a graph. */
 export interface HnswOptions extends CommonOptions, GraphOptions {
-  /** How rows are found: `flat` scans them all, `hnsw` walks a graph, `auto` chooses by size and says so. */
+  /** How rows are found: `flat` scans them all, `hnsw` walks a graph, `zones` scans codes of the parts nearest to a query, `auto` chooses by size and says so. */
   readonly kind: 'hnsw'
+}
+
+/** An index that scans the zones near to a query. */
+export interface ZonesOptions extends CommonOptions {
+  /** How rows are found: `flat` scans them all, `hnsw` walks a graph, `zones` scans codes of the parts nearest to a query, `auto` chooses by size and says so. */
+  readonly kind: 'zones'
+  /**
+   * Parts of the rows at most; 0 for as many as suit the rows.
+   * An integer, 0 … 16777216.
+   * @default 0
+   */
+  readonly zones?: number
+  /**
+   * What judges the rows that a scan keeps before the vectors do: `sq8` a byte a number, `none` nothing; `auto` is `sq8` with `bits1` and where no vectors are kept.
+   * @default 'auto'
+   */
+  readonly refine?: 'auto' | 'none' | 'sq8'
 }
 
 /** `flat` up to 1000 rows, else `hnsw`; `stats()` says which. */
 export interface AutoOptions extends CommonOptions, GraphOptions {
   /**
-   * How rows are found: `flat` scans them all, `hnsw` walks a graph, `auto` chooses by size and says so.
+   * How rows are found: `flat` scans them all, `hnsw` walks a graph, `zones` scans codes of the parts nearest to a query, `auto` chooses by size and says so.
    * @default 'auto'
    */
   readonly kind?: 'auto'
 }
 
 /** What the core takes to build an index. */
-export type CoreIndexOptions = FlatOptions | HnswOptions | AutoOptions
+export type CoreIndexOptions = FlatOptions | HnswOptions | ZonesOptions | AutoOptions
 
 /** What the core takes to open a file. */
 export interface CoreOpenOptions {
@@ -106,7 +123,7 @@ export interface CoreImportOptions {
   /** hnswlib's space: the file does not say it. */
   readonly metric: Metric
   /**
-   * What walks compare: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again, and the vectors for the answer; `auto` tries codes on a sample and says what it chose.
+   * What walks compare before the vectors judge: `f32` the vectors, `sq8` a byte a number, `sq4` four bits; `auto` tries codes on a sample and says what it chose.
    * @default 'auto'
    */
   readonly codec?: 'auto' | 'f32' | 'sq8' | 'sq4'
@@ -132,10 +149,16 @@ export interface CoreSearchOptions {
    */
   readonly ef?: number
   /**
-   * Scan every row instead of walking the graph.
+   * Compare every vector instead of walking or going by codes.
    * @default false
    */
   readonly exact?: boolean
+  /**
+   * Zones scanned, the nearest first: more find more and take longer; 0 for as many as suit the zones there are.
+   * An integer, 0 … 16777216.
+   * @default 0
+   */
+  readonly probes?: number
   /**
    * Answer by the vectors; `false` answers by the codes, where the index has any, and reads no vector: faster, and distances are approximate. Of an index without vectors it is `false`.
    * @default true
@@ -227,9 +250,9 @@ export interface CoreRowsOptions {
   readonly isa?: Isa
 }
 
-export const BUILD_OPTION_NAMES = ['dim', 'kind', 'metric', 'M', 'efConstruction', 'codec', 'keepVectors', 'seed', 'isa'] as const
+export const BUILD_OPTION_NAMES = ['dim', 'kind', 'metric', 'M', 'efConstruction', 'codec', 'zones', 'refine', 'keepVectors', 'seed', 'isa'] as const
 export const OPEN_OPTION_NAMES = ['isa'] as const
 export const IMPORT_OPTION_NAMES = ['dim', 'metric', 'codec', 'isa'] as const
-export const SEARCH_OPTION_NAMES = ['k', 'ef', 'exact', 'rerank'] as const
+export const SEARCH_OPTION_NAMES = ['k', 'ef', 'exact', 'probes', 'rerank'] as const
 export const GENERATE_OPTION_NAMES = ['size', 'seed', 'dedupRatio', 'compressRatio', 'isa'] as const
 export const ROWS_OPTION_NAMES = ['rows', 'dim', 'distribution', 'normalize', 'clusters', 'spread', 'metric', 'seed', 'isa'] as const

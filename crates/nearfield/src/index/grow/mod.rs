@@ -12,25 +12,26 @@
 
 mod keys;
 
-use super::ask::Asked;
+use super::ask::{AskScratch, AskScratchPool, Asked};
 use super::codes::CodeSections;
+use super::explain::Told;
 use super::graph::Graph;
 use super::keys::Keys;
-use super::{How, Index, Params, Parts};
+use super::zones::Zones;
+use super::{How, Index, Kind, Params, Parts};
 use crate::bytes::layout::Section;
 use crate::bytes::region::{AlignedBytes, Region};
 use crate::bytes::table::Layout;
 use crate::codec::{Codec, Codes, Encoder, Form, Stored};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
-use crate::hnsw::trace::Trace;
 use crate::hnsw::{GrowingGraph, HnswParams, Missed, Round, Shown, Walkable};
 use crate::ids::{KeyColumn, ROWS_MAX, Slot};
 use crate::kernels::{Isa, Kernels, kernels};
 use crate::matrix::{Matrix, Rows, stride};
 use crate::metric::ScorePair;
-use crate::search::ScratchPool;
 use crate::search::trial::Trial;
+use crate::zones::{ZoneArrays, ZonesBuilder, ZonesParams};
 use keys::GrowingKeys;
 use std::sync::Arc;
 
@@ -46,8 +47,10 @@ pub struct Plan {
     pub graph: Option<(u32, u32)>,
     /// Rows up to which there is no graph.
     pub flat_rows_max: u64,
-    /// The codec that is asked for; `None` for the better one.
+    /// The codec that is asked for, of the codes beside strips where there are strips; `None` for the better one.
     pub codec: Option<Codec>,
+    /// How rows are parted, where they are.
+    pub zones: Option<ZonesParams>,
     /// What codes must find of sampled rows' neighbours to be the better one.
     pub agreement_min: f64,
 }
@@ -96,6 +99,8 @@ struct Batch {
     note: Option<String>,
     /// The graph is made for this batch.
     makes_graph: bool,
+    /// Zones of all rows, where there are any.
+    zones: Option<Zones>,
 }
 
 /// An index that takes more rows.
@@ -107,11 +112,12 @@ pub struct Growing {
     codes: Option<GrowingCodes>,
     decided: Decided,
     graph: Option<GrowingGraph>,
+    zones: Option<Zones>,
     keys: GrowingKeys,
     limit: Option<Isa>,
     kernels: &'static Kernels,
     pair: ScorePair,
-    scratch: ScratchPool,
+    scratch: AskScratchPool,
     /// What was chosen and why, once it is.
     note: Option<String>,
     batch: Option<Batch>,
@@ -126,6 +132,12 @@ impl Growing {
             let hnsw = hnsw(&params, params.m, params.ef_construction);
             GrowingGraph::new(dim, params.metric, kernels, hnsw)
         });
+        let zones = match plan.zones {
+            Some(zones) => {
+                Some(ZoneArrays::empty(params.metric, dim, zones.bits, zones.seed)?.into())
+            }
+            None => None,
+        };
         Ok(Self {
             params,
             plan,
@@ -133,11 +145,12 @@ impl Growing {
             codes: None,
             decided: Decided::Open,
             graph,
+            zones,
             keys: GrowingKeys::Undecided,
             limit,
             kernels,
             pair: params.metric.score_pair(kernels),
-            scratch: ScratchPool::new(dim),
+            scratch: AskScratch::stock(dim),
             note: None,
             batch: None,
         })
@@ -145,8 +158,15 @@ impl Growing {
 
     /// Takes over a copy of an index. With codes, or 1,000 rows, it keeps its codec; else it may
     /// still choose one.
-    pub fn thaw(index: &Index, plan: Plan, exec: Exec<'_>) -> Result<Self> {
+    pub fn thaw(index: &Index, mut plan: Plan, exec: Exec<'_>) -> Result<Self> {
         let params = *index.params();
+        if let (Some(zones), None) = (&index.zones, plan.zones) {
+            plan.zones = Some(ZonesParams {
+                zones: usize::from(params.kind == Kind::Flat),
+                bits: zones.bits,
+                seed: params.seed,
+            });
+        }
         let rows = index.rows_for("adding rows")?;
         if params.m > M_MAX {
             let message = format!("M {} is too large to add rows, at most {M_MAX}", params.m);
@@ -174,6 +194,7 @@ impl Growing {
                 exec,
             ));
         }
+        growing.zones.clone_from(&index.zones);
         growing.keys = GrowingKeys::thaw(&index.keys, params.rows);
         Ok(growing)
     }
@@ -183,12 +204,23 @@ impl Growing {
         &self.params
     }
 
-    /// How walks see the vectors.
+    /// How walks and scans see the vectors.
     pub const fn codec(&self) -> Codec {
-        match &self.codes {
-            Some(codes) => codes.form.codec(),
-            None => Codec::F32,
+        match (&self.zones, &self.codes) {
+            (Some(zones), _) => zones.bits.codec(),
+            (None, Some(codes)) => codes.form.codec(),
+            (None, None) => Codec::F32,
         }
+    }
+
+    /// The zones, and the one of a flat index that scans strips.
+    pub const fn zones(&self) -> Option<&Zones> {
+        self.zones.as_ref()
+    }
+
+    /// Whether codes stand between a scan of strips and the vectors.
+    pub const fn refines(&self) -> bool {
+        self.zones.is_some() && self.codes.is_some()
     }
 
     /// The instruction set its kernels use.
@@ -253,6 +285,8 @@ impl Growing {
             sizes.push((Section::Codes, rows * codes.form.stride(dim) as u64));
             sizes.push((Section::Centre, dim as u64 * 4));
         }
+        let zones = self.zones.iter().flat_map(Zones::sections);
+        sizes.extend(zones.map(|(section, region)| (section, region.len() as u64)));
         Layout::new(&sizes).expect("the sections are in memory")
     }
 
@@ -269,7 +303,7 @@ impl Growing {
     }
 
     /// As [`Index::explain`], over what is shown.
-    pub fn explain(&self, query: &[f32], how: How) -> Result<(Trace, usize)> {
+    pub fn explain(&self, query: &[f32], how: How) -> Result<Told> {
         self.asked().explain(&self.scratch, query, how)
     }
 
@@ -287,6 +321,7 @@ impl Growing {
             rows: Some(self.vectors.rows().head(self.params.rows as usize)),
             codes: self.codes.as_ref().map(GrowingCodes::view),
             graph: self.shown_graph().map(GrowingGraph::shown),
+            zones: self.zones.as_ref().map(|zones| zones.view(&self.params)),
         }
     }
 
@@ -312,6 +347,7 @@ impl Growing {
             vectors: Some(copy(bytemuck::cast_slice(vectors.as_floats()))?),
             codes,
             graph: self.shown_graph().map(|graph| Graph::from(graph.freeze())),
+            zones: self.zones.clone(),
             keys: self.keys.freeze(),
         };
         Index::new(self.params, parts, self.limit)
@@ -352,6 +388,7 @@ impl Growing {
             makes_graph: self.graph.is_none()
                 && self.plan.graph.is_some()
                 && total > self.plan.flat_rows_max,
+            zones: None,
         });
         Ok(())
     }
@@ -364,9 +401,10 @@ impl Growing {
     /// Who codes the batch: the rows to be coded are those from the number on.
     pub fn encoder(&self, exec: Exec<'_>) -> Result<Option<(Encoder, usize)>> {
         let (rows, metric) = (self.vectors.rows(), self.params.metric);
-        let batch_has_graph =
+        let graph =
             self.graph.is_some() || self.batch.as_ref().is_some_and(|batch| batch.makes_graph);
-        if !batch_has_graph {
+        // Without links there are codes only where they were asked for.
+        if !graph && (self.plan.graph.is_some() || self.plan.codec.is_none()) {
             return Ok(None);
         }
         if self.decided == Decided::Settled {
@@ -466,6 +504,20 @@ impl Growing {
         }
     }
 
+    /// Who parts all rows, the batch's too, into zones; `None` where there are none to be.
+    pub fn parting(&self, exec: Exec<'_>) -> Result<Option<ZonesBuilder>> {
+        let (rows, metric) = (self.vectors.rows(), self.params.metric);
+        let builder = |params| ZonesBuilder::new(rows, metric, self.kernels, params, exec);
+        self.plan.zones.map(builder).transpose()
+    }
+
+    /// Takes zones of all rows in; they are shown with the batch.
+    pub fn take_zones(&mut self, arrays: ZoneArrays) {
+        if let Some(batch) = &mut self.batch {
+            batch.zones = Some(arrays.into());
+        }
+    }
+
     /// Chooses the links of the next round; `None` when there is none.
     pub fn propose(&self, exec: Exec<'_>) -> Result<Option<Round>> {
         match &self.graph {
@@ -549,6 +601,9 @@ impl Growing {
             NewCodes::GivenUp => self.codes = None,
         }
         self.decided = batch.decided;
+        if batch.zones.is_some() {
+            self.zones = batch.zones;
+        }
         if batch.note.is_some() {
             self.note = batch.note;
         }
@@ -558,6 +613,7 @@ impl Growing {
                 m, ef_construction, ..
             } = graph.params();
             let number = |value| u32::try_from(value).expect("it came from one");
+            self.params.kind = Kind::Hnsw;
             self.params.m = number(m);
             self.params.ef_construction = number(ef_construction);
         }

@@ -1,0 +1,173 @@
+//! What kind an index becomes and what its scans go by: what was asked for, or what `auto` chooses and why.
+//!
+//! ```text
+//! kind    auto ─► flat up to 1,000 rows, else hnsw
+//! codec   of flat: f32 unless asked; of hnsw: see `coding`; of zones: bits1 from 256 numbers, else bits2
+//! refine  of strips: sq8 with bits1, and where no vectors are kept
+//! ```
+
+use super::coding::{AGREEMENT_MIN, Coding};
+use super::options::{AUTO_FLAT_ROWS_MAX, Values};
+use crate::codec::{Bits, Codec};
+use crate::error::{Code, Error, Result};
+use crate::index::Kind;
+use crate::index::grow::Plan;
+use crate::zones::ZonesParams;
+
+/// Numbers from which a sign of each tells rows apart well enough.
+const SIGNS_DIM_MIN: u32 = 256;
+
+/// What an index is made as.
+#[derive(Debug)]
+pub(super) struct Choice {
+    /// How rows are found.
+    pub(super) kind: Kind,
+    /// What `auto` chose and why.
+    pub(super) chosen: Vec<String>,
+    /// The codes of rows, where there are to be any.
+    pub(super) coding: Coding,
+    /// How rows are parted and scanned.
+    pub(super) zones: Option<ZonesParams>,
+}
+
+impl Choice {
+    /// Of parsed options, for so many rows; `None` for an index that starts without.
+    pub(super) fn new(values: &Values, rows: Option<u32>) -> Result<Self> {
+        let keeps_vectors = values.flag("keepVectors");
+        let (kind, why) = kind(values, rows);
+        let asked = Codec::parse(values.word("codec"));
+        let auto = why.is_some();
+        // The codec that is asked for with `auto` is that of the graph it may become.
+        judge_codec(if auto { Kind::Hnsw } else { kind }, asked, keeps_vectors)?;
+        let asked = asked.filter(|_| !auto || kind == Kind::Hnsw);
+        let mut chosen: Vec<_> = why.into_iter().collect();
+        let zones = zones(kind, asked, values, &mut chosen);
+        let coding = match (kind, zones) {
+            (Kind::Flat | Kind::Zones, Some(params)) => {
+                let refine = refines(values, params.bits, keeps_vectors);
+                Coding::new(Some(if refine { Codec::Sq8 } else { Codec::F32 }))
+            }
+            (Kind::Hnsw, _) if !keeps_vectors => Coding::alone(asked),
+            (Kind::Hnsw, _) => Coding::new(asked),
+            (Kind::Flat | Kind::Zones, None) => Coding::new(Some(asked.unwrap_or(Codec::F32))),
+        };
+        Ok(Self {
+            kind,
+            chosen,
+            coding,
+            zones,
+        })
+    }
+
+    /// How rows that are added later are found; of kind `auto` there is a graph beyond some rows.
+    pub(super) fn growth(&self, values: &Values) -> Plan {
+        let setting = |name| u32::try_from(values.integer(name)).expect("the table's limit");
+        let auto = values.word("kind") == "auto";
+        let graph = auto || self.kind == Kind::Hnsw;
+        Plan {
+            graph: graph.then(|| (setting("M"), setting("efConstruction"))),
+            flat_rows_max: if auto && self.kind == Kind::Flat {
+                AUTO_FLAT_ROWS_MAX
+            } else {
+                0
+            },
+            codec: if auto {
+                Codec::parse(values.word("codec"))
+            } else {
+                self.coding.asked()
+            },
+            zones: self.zones,
+            agreement_min: AGREEMENT_MIN,
+        }
+    }
+}
+
+/// The kind, and why if nobody said.
+fn kind(values: &Values, rows: Option<u32>) -> (Kind, Option<String>) {
+    if let Some(kind) = Kind::parse(values.word("kind")) {
+        return (kind, None);
+    }
+    let graph = |why: String| (Kind::Hnsw, Some(why));
+    let Some(rows) = rows else {
+        return graph("hnsw: made to take rows".into());
+    };
+    if !values.flag("keepVectors") {
+        return graph("hnsw: without vectors only graphs and zones answer".into());
+    }
+    if u64::from(rows) <= AUTO_FLAT_ROWS_MAX {
+        let why = format!("flat: {rows} rows are at most {AUTO_FLAT_ROWS_MAX}");
+        return (Kind::Flat, Some(why));
+    }
+    graph(format!(
+        "hnsw: {rows} rows are more than {AUTO_FLAT_ROWS_MAX}"
+    ))
+}
+
+/// Refuses a codec that the kind cannot have, or that leaves nothing to answer by.
+fn judge_codec(kind: Kind, asked: Option<Codec>, keeps_vectors: bool) -> Result<()> {
+    let codes = |codec: &Codec| keeps_vectors || *codec != Codec::F32;
+    let fits = |codec: &Codec| kind.codecs().contains(codec) && codes(codec);
+    let auto = kind != Kind::Flat || keeps_vectors;
+    if asked.as_ref().map_or(auto, fits) {
+        return Ok(());
+    }
+    let words = kind
+        .codecs()
+        .iter()
+        .filter(|codec| codes(codec))
+        .map(|codec| codec.name());
+    let words: Vec<_> = auto.then_some("auto").into_iter().chain(words).collect();
+    let message = format!(
+        "option codec must be one of '{}' for kind '{}'{}, got '{}'",
+        words.join("', '"),
+        kind.name(),
+        if keeps_vectors {
+            ""
+        } else {
+            " where keepVectors is false"
+        },
+        asked.map_or("auto", Codec::name)
+    );
+    Err(Error::new(Code::Option, message))
+}
+
+/// How rows are parted, of zones and of a flat index with strips: that is one zone.
+fn zones(
+    kind: Kind,
+    asked: Option<Codec>,
+    values: &Values,
+    chosen: &mut Vec<String>,
+) -> Option<ZonesParams> {
+    let zones = match kind {
+        Kind::Hnsw => return None,
+        Kind::Flat => 1,
+        Kind::Zones => usize::try_from(values.integer("zones")).expect("the table's limit"),
+    };
+    let bits = asked.and_then(Codec::bits);
+    if bits.is_none() && kind == Kind::Flat {
+        return None;
+    }
+    let bits = bits.unwrap_or_else(|| {
+        let dim = u32::try_from(values.integer("dim")).expect("the table's limit");
+        let signs = dim >= SIGNS_DIM_MIN;
+        let bits = if signs { Bits::One } else { Bits::Two };
+        let side = if signs { "at least" } else { "fewer than" };
+        let name = bits.name();
+        chosen.push(format!("{name}: {dim} numbers are {side} {SIGNS_DIM_MIN}"));
+        bits
+    });
+    Some(ZonesParams {
+        zones,
+        bits,
+        seed: values.integer("seed"),
+    })
+}
+
+/// Whether sq8 codes stand between the scan and the vectors, or the answer.
+fn refines(values: &Values, bits: Bits, keeps_vectors: bool) -> bool {
+    match values.word("refine") {
+        "none" => false,
+        "sq8" => true,
+        _ => bits == Bits::One || !keeps_vectors,
+    }
+}

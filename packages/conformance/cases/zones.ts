@@ -1,0 +1,182 @@
+/** Zones and compressed scans: recall beside exhaustion, files, batches, codes alone, and what is refused. */
+import { equal, near, ok, refuses, sameBytes, sameList } from '../assert.ts'
+import type { Case, Env } from '../suite.ts'
+import { clustered, METRICS, nearest, row } from './data.ts'
+import { blocking } from './search.ts'
+
+const ROWS = 3000
+const DIM = 40
+const QUERIES = 40
+const K = 10
+
+function sets() {
+  const all = clustered(ROWS + QUERIES, DIM, 53)
+  return { data: all.slice(0, ROWS * DIM), queries: all.slice(ROWS * DIM) }
+}
+
+async function build(env: Env, data: Float32Array, options: object) {
+  const how = { backend: env.backend, dim: DIM, kind: 'zones', ...options }
+  return env.nearfield.buildIndex(data, how as never)
+}
+
+const found: Case = {
+  name: 'zones and flat codes: answers of every way to ask are the same, and those of exhaustion',
+  async run(env) {
+    const { data, queries } = sets()
+    for (const metric of METRICS) {
+      for (const [options, least] of [
+        [{ zones: 20, codec: 'bits2' }, 0.97],
+        [{ codec: 'bits1' }, 0.95],
+        [{ kind: 'flat', codec: 'bits2' }, 0.97],
+        [{ kind: 'flat', codec: 'sq8' }, 0.99],
+      ] as const) {
+        await using index = await build(env, data, { metric, ...options })
+        const what = `${metric} ${JSON.stringify(options)}`
+        equal(index.stats().codec, options.codec, `${what}, codec`)
+        const zoned = index.kind === 'zones'
+        const probes = zoned ? { probes: index.stats().zones! } : {}
+        const batch = await index.searchBatch(queries, { k: K, ...probes })
+        const keys = new Uint32Array(K)
+        const distances = new Float32Array(K)
+        let hit = 0
+        for (let q = 0; q < QUERIES; q++) {
+          const query = row(queries, DIM, q)
+          const truth = nearest(metric, data, DIM, query, ROWS)
+          const away = new Map(truth.map(({ slot, distance }) => [slot, distance]))
+          const right = new Set(truth.slice(0, K).map(({ slot }) => slot))
+          const hits = await index.search(query, { k: K, ...probes })
+          equal(JSON.stringify(batch.row(q)), JSON.stringify(hits), `${what}, batch row ${q}`)
+          if (blocking(env)) {
+            equal(index.searchInto(query, keys, distances, probes), K, 'answers')
+            sameList(
+              keys,
+              hits.map(({ key }) => key),
+              `keys of query ${q}`,
+            )
+          }
+          for (const { key, distance } of hits) {
+            if (right.has(Number(key))) hit++
+            near(distance, away.get(Number(key))!, 1e-4, `${what}, distance`)
+          }
+        }
+        ok(hit / (QUERIES * K) >= least, `${what}: recall ${hit / (QUERIES * K)}`)
+        await index.check()
+      }
+    }
+  },
+}
+
+const fewer: Case = {
+  name: 'zones: probes are kept to, tuned, and told',
+  async run(env) {
+    const { data, queries } = sets()
+    await using index = await build(env, data, { zones: 30 })
+    const { zones, probes } = index.stats()
+    ok(zones! > 10 && zones! <= 30 && probes! >= 1 && probes! <= zones!, `${probes} of ${zones}`)
+    const tuned = await index.tune(queries, { recall: 0.9, k: K })
+    ok(tuned.reached && tuned.probes! >= 1 && tuned.ef === undefined, JSON.stringify(tuned))
+    const recall = await index.recall(queries, { k: K, probes: tuned.probes })
+    near(recall, tuned.recall, 1e-9, 'recall of what was tuned')
+    const told = await index.explain(row(queries, DIM, 0), { k: K, probes: 3 })
+    equal(told.kind, 'zones', 'kind')
+    equal(told.probes, 3, 'probes')
+    ok(told.scanned! >= told.kept! && told.kept! >= K && told.scanned! < ROWS, JSON.stringify(told))
+    const all = await index.search(row(queries, DIM, 0), { k: K, exact: true })
+    const truth = nearest('l2', data, DIM, row(queries, DIM, 0), K)
+    sameList(
+      all.map(({ key }) => key),
+      truth.map(({ slot }) => slot),
+      'exact answers',
+    )
+  },
+}
+
+const files: Case = {
+  name: 'zones: the same file for any threads, and opened it answers the same',
+  async run(env) {
+    const { data, queries } = sets()
+    for (const options of [{ codec: 'bits1' }, { codec: 'bits2', metric: 'cosine', keepVectors: false }]) {
+      await using index = await build(env, data, { zones: 25, ...options })
+      const bytes = await index.toBytes()
+      if (env.backend !== 'wasm') {
+        await using single = await build(env, data, { zones: 25, ...options, threads: 1 })
+        sameBytes(await single.toBytes(), bytes, 'one thread against all')
+      }
+      await using opened = await env.nearfield.openIndex(bytes, { backend: env.backend })
+      sameBytes(await opened.toBytes(), bytes, 'written again')
+      for (let q = 0; q < QUERIES; q++) {
+        const query = row(queries, DIM, q)
+        const answers = [await index.search(query), await opened.search(query)]
+        equal(JSON.stringify(answers[1]), JSON.stringify(answers[0]), `answers to query ${q}`)
+      }
+    }
+  },
+}
+
+const alone: Case = {
+  name: 'zones: codes alone answer, and what needs vectors says so',
+  async run(env) {
+    const { data, queries } = sets()
+    await using index = await build(env, data, { keepVectors: false })
+    const { refine, vectors, vectorBytes, bytes } = index.stats()
+    sameList([refine, vectors], ['sq8', false], 'what is kept')
+    ok(bytes < vectorBytes * 0.75, `${bytes} bytes instead of ${vectorBytes}`)
+    let hit = 0
+    for (let q = 0; q < QUERIES; q++) {
+      const query = row(queries, DIM, q)
+      const truth = new Set(nearest('l2', data, DIM, query, K).map(({ slot }) => slot))
+      for (const { key } of await index.search(query, { k: K, probes: 1000 }))
+        hit += Number(truth.has(Number(key)))
+    }
+    ok(hit / (QUERIES * K) >= 0.9, `recall ${hit / (QUERIES * K)}`)
+    await refuses(env.nearfield, 'OPTION', /needs vectors/, () => index.add(data.slice(0, DIM)))
+    await refuses(env.nearfield, 'OPTION', /needs vectors/, () =>
+      index.search(row(queries, DIM, 0), { exact: true }),
+    )
+  },
+}
+
+const grown: Case = {
+  name: 'zones: rows added in batches are found',
+  async run(env) {
+    const { data, queries } = sets()
+    await using index = await env.nearfield.createIndex({ dim: DIM, kind: 'zones', backend: env.backend })
+    sameList(await index.search(row(queries, DIM, 0)), [], 'answers of nothing')
+    for (let at = 0; at < ROWS; at += 750) await index.add(data.subarray(at * DIM, (at + 750) * DIM))
+    await index.check()
+    const recall = await index.recall(queries, { k: K, probes: 1000 })
+    ok(recall >= 0.97, `recall ${recall}`)
+    for (let i = 0; i < ROWS; i += 37) {
+      const [self] = await index.search(row(data, DIM, i), { k: 1 })
+      equal(self?.distance, 0, `row ${i} by itself`)
+    }
+    await using opened = await env.nearfield.openIndex(await index.toBytes(), { backend: env.backend })
+    await opened.add(data.subarray(0, 10 * DIM))
+    equal(opened.size, ROWS + 10, 'size')
+  },
+}
+
+const refusals: Case = {
+  name: 'zones: what does not belong to the kind is refused',
+  async run(env) {
+    const data = clustered(50, DIM, 3)
+    await refuses(env.nearfield, 'OPTION', /'auto', 'bits1', 'bits2' for kind 'zones'/, () =>
+      build(env, data, { codec: 'sq4' }),
+    )
+    await refuses(env.nearfield, 'OPTION', /M belongs to kind 'hnsw', but kind is 'zones'/, () =>
+      build(env, data, { M: 8 }),
+    )
+    await using zones = await build(env, data, {})
+    await refuses(env.nearfield, 'OPTION', /ef is not for an index of kind zones/, () =>
+      zones.search(row(data, DIM, 0), { ef: 50 }),
+    )
+    await refuses(env.nearfield, 'OPTION', /probes must be an integer/, () =>
+      zones.search(row(data, DIM, 0), { probes: 0.5 }),
+    )
+    await using graph = await build(env, data, { kind: 'hnsw' })
+    const other = /probes is not for an index of kind hnsw/
+    await refuses(env.nearfield, 'OPTION', other, () => graph.search(row(data, DIM, 0), { probes: 2 }))
+  },
+}
+
+export const zonesCases: readonly Case[] = [found, fewer, files, alone, grown, refusals]
