@@ -2,164 +2,17 @@
 //! number of threads and any instruction set, whole answers on data made to break partitions, and forged
 //! arrays refused.
 
+mod zoned;
+
 use nearfield::codec::bits::Bits;
-use nearfield::codec::{Codes, Encoder, Form, Stored};
 use nearfield::exec::Exec;
 use nearfield::ids::NO_SLOT;
-use nearfield::kernels::{Kernels, available, kernels};
-use nearfield::matrix::Matrix;
+use nearfield::kernels::{available, kernels};
 use nearfield::metric::Metric;
-use nearfield::zones::{
-    Effort, ProbeScratch, ZoneArrays, ZonesBuilder, ZonesParams, ZonesPhase, check, probe,
-};
+use nearfield::zones::{ZoneArrays, ZonesBuilder, check};
 use testkit::data;
-use testkit::oracle::{self, Measure};
 use testkit::random::Random;
-
-const MEASURES: [(Metric, Measure); 3] = [
-    (Metric::L2, Measure::L2),
-    (Metric::Ip, Measure::Ip),
-    (Metric::Cosine, Measure::Cosine),
-];
-
-fn matrix(data: &[f32], dim: usize, metric: Metric) -> Matrix {
-    let mut matrix = Matrix::try_new(data.len() / dim, dim).unwrap();
-    for (slot, row) in (0..).zip(data.chunks_exact(dim)) {
-        matrix.row_mut(slot).copy_from_slice(row);
-        metric.prepare(matrix.row_mut(slot));
-    }
-    matrix
-}
-
-fn params(zones: usize, bits: Bits) -> ZonesParams {
-    ZonesParams {
-        zones,
-        bits,
-        seed: 7,
-    }
-}
-
-fn build_with(
-    matrix: &Matrix,
-    metric: Metric,
-    params: ZonesParams,
-    kernels: &'static Kernels,
-    exec: Exec<'_>,
-) -> ZoneArrays {
-    let rows = matrix.rows();
-    let mut builder = ZonesBuilder::new(rows, metric, kernels, params, exec).unwrap();
-    let mut before = (ZonesPhase::Part, 0);
-    loop {
-        let report = builder.step(rows, exec).unwrap();
-        assert!(report.done <= report.total, "{report:?}");
-        if report.phase == before.0 {
-            assert!(report.done >= before.1, "{report:?} after {before:?}");
-        }
-        before = (report.phase, report.done);
-        if report.phase == ZonesPhase::Done {
-            break;
-        }
-    }
-    let arrays = builder.finish();
-    check::validate(&arrays.view(), matrix.len()).unwrap();
-    arrays
-}
-
-fn build(matrix: &Matrix, metric: Metric, params: ZonesParams) -> ZoneArrays {
-    build_with(matrix, metric, params, kernels(None), Exec::Serial)
-}
-
-/// Rows with their zones, asked for slots and distances.
-struct Zoned {
-    metric: Metric,
-    matrix: Matrix,
-    arrays: ZoneArrays,
-    codes: Option<(Vec<u8>, Vec<f32>)>,
-}
-
-impl Zoned {
-    fn new(data: &[f32], dim: usize, metric: Metric, params: ZonesParams) -> Self {
-        let matrix = matrix(data, dim, metric);
-        let arrays = build(&matrix, metric, params);
-        Self {
-            metric,
-            matrix,
-            arrays,
-            codes: None,
-        }
-    }
-
-    /// The same with sq8 codes between scan and vectors.
-    fn coded(mut self) -> Self {
-        let rows = self.matrix.rows();
-        let mut encoder = Encoder::new(Form::Sq8, rows, self.metric, Exec::Serial).unwrap();
-        while encoder.step(rows, Exec::Serial) < rows.len() {}
-        let (_, bytes, centre) = encoder.finish();
-        self.codes = Some((bytes.as_ref().to_vec(), centre));
-        self
-    }
-
-    fn effort(&self, k: usize, share: f64) -> Effort {
-        let view = self.arrays.view();
-        #[allow(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss
-        )]
-        let probes = (view.zones() as f64 * share).ceil() as usize;
-        Effort::new(k, probes, view.strips.bits(), self.matrix.dim())
-    }
-
-    fn ask(&self, query: &[f32], effort: Effort) -> Vec<(u32, f32)> {
-        let query = matrix(query, query.len(), self.metric);
-        let codes = self.codes.as_ref();
-        let stored = Stored {
-            rows: self.matrix.rows(),
-            codes: codes.map(|(bytes, centre)| Codes::new(Form::Sq8, bytes, centre)),
-        };
-        let mut scratch = ProbeScratch::default();
-        let view = self.arrays.view();
-        probe::search(
-            &view,
-            stored.into(),
-            query.row(0),
-            kernels(None),
-            effort,
-            &mut scratch,
-        );
-        let results = scratch.results.iter();
-        results
-            .map(|found| (found.slot(), self.metric.distance(found.score())))
-            .collect()
-    }
-
-    /// Of these questions, with distances checked on the way.
-    #[allow(clippy::cast_precision_loss)] // hundreds
-    fn recall(&self, base: &[f32], asked: &[f32], effort: Effort) -> f64 {
-        let dim = self.matrix.dim();
-        let measure = MEASURES.iter().find(|(metric, _)| *metric == self.metric);
-        let measure = measure.expect("each has one").1;
-        let shares = asked.chunks_exact(dim).map(|query| {
-            let found = self.ask(query, effort);
-            assert_eq!(found.len(), effort.k.min(self.matrix.len()));
-            for pair in found.windows(2) {
-                assert!(pair[0].1 < pair[1].1 || pair[0].1 <= pair[1].1 && pair[0].0 < pair[1].0);
-            }
-            for &(slot, distance) in &found {
-                let truth = oracle::distance(measure, query, &base[slot as usize * dim..][..dim]);
-                let error = (f64::from(distance) - truth).abs();
-                assert!(
-                    error <= 1e-4 * truth.abs().max(1.0),
-                    "{distance} for {truth}"
-                );
-            }
-            let truth = oracle::nearest(measure, base, query, effort.k);
-            let slots: Vec<u32> = found.iter().map(|&(slot, _)| slot).collect();
-            oracle::recall(measure, base, query, &truth, &slots)
-        });
-        shares.sum::<f64>() / (asked.len() / dim) as f64
-    }
-}
+use zoned::{MEASURES, Zoned, build, build_with, bytes, matrix, params};
 
 #[test]
 fn recall_by_every_metric_and_number_of_bits() {
@@ -211,35 +64,6 @@ fn one_zone_is_a_scan_of_every_row() {
         let share = zoned.recall(base, asked, zoned.effort(10, 1.0));
         assert!(share >= 0.99, "{bits:?}: {share}");
     }
-}
-
-/// All arrays as bytes.
-fn bytes(arrays: &ZoneArrays) -> Vec<u8> {
-    let view = arrays.view();
-    let words = |words: &[u32]| {
-        words
-            .iter()
-            .flat_map(|x| x.to_le_bytes())
-            .collect::<Vec<_>>()
-    };
-    let floats = |floats: &[f32]| {
-        floats
-            .iter()
-            .flat_map(|x| x.to_le_bytes())
-            .collect::<Vec<_>>()
-    };
-    let strips: [Vec<u8>; 2] = [view.strips, view.routes]
-        .map(|strips| strips.range(0..strips.len()).flatten().copied().collect());
-    [
-        floats(view.centre),
-        floats(view.centroids.as_floats()),
-        words(view.starts),
-        words(view.slots),
-        strips[0].clone(),
-        strips[1].clone(),
-        vec![u8::from(view.apart)],
-    ]
-    .concat()
 }
 
 #[test]

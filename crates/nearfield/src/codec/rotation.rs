@@ -62,20 +62,47 @@ impl Rotation {
     pub fn turn(&self, vector: &mut [f32]) {
         assert_eq!(vector.len(), self.dim, "a vector of this dimension");
         for (at, signs) in self.signs.chunks_exact(self.dim).enumerate() {
-            for (x, sign) in vector.iter_mut().zip(signs) {
-                *x *= sign;
-            }
-            // From one end, then from the other.
-            let second = at % 2 == 1;
-            let start = if second { self.dim - self.span } else { 0 };
-            hadamard(&mut vector[start..start + self.span], self.shrink);
-            if second && self.span < self.dim {
-                let (low, high) = vector.split_at_mut(self.dim / 2);
-                for (a, b) in low.iter_mut().zip(high) {
-                    (*a, *b) = ((*a + *b) * HALF_ROOT, (*a - *b) * HALF_ROOT);
-                }
+            flip(vector, signs);
+            hadamard(self.part(vector, at), self.shrink);
+            if at % 2 == 1 && self.span < self.dim {
+                butterfly(vector);
             }
         }
+    }
+
+    /// Takes [`turn`](Self::turn) back: every one of its steps is its own inverse.
+    ///
+    /// # Panics
+    /// Where the vector has another dimension.
+    pub fn turn_back(&self, vector: &mut [f32]) {
+        assert_eq!(vector.len(), self.dim, "a vector of this dimension");
+        for (at, signs) in self.signs.chunks_exact(self.dim).enumerate().rev() {
+            if at % 2 == 1 && self.span < self.dim {
+                butterfly(vector);
+            }
+            hadamard(self.part(vector, at), self.shrink);
+            flip(vector, signs);
+        }
+    }
+
+    /// What a transform takes: from one end, then from the other.
+    fn part<'v>(&self, vector: &'v mut [f32], transform: usize) -> &'v mut [f32] {
+        let start = (transform % 2) * (self.dim - self.span);
+        &mut vector[start..start + self.span]
+    }
+}
+
+fn flip(vector: &mut [f32], signs: &[f32]) {
+    for (x, sign) in vector.iter_mut().zip(signs) {
+        *x *= sign;
+    }
+}
+
+/// Across the halves.
+fn butterfly(vector: &mut [f32]) {
+    let (low, high) = vector.split_at_mut(vector.len() / 2);
+    for (a, b) in low.iter_mut().zip(high) {
+        (*a, *b) = ((*a + *b) * HALF_ROOT, (*a - *b) * HALF_ROOT);
     }
 }
 
@@ -148,6 +175,21 @@ mod tests {
                 let scale = (before[0] * before[1]).sqrt();
                 assert!((was - is).abs() <= 1e-5 * scale, "{dim}: {was} and {is}");
             }
+        }
+    }
+
+    #[test]
+    fn a_turn_is_taken_back() {
+        let mut random = Random::new(8);
+        for dim in [1, 2, 3, 5, 8, 9, 100, 127, 128, 300, 768] {
+            let rotation = Rotation::new(dim, 11);
+            let vector = normal(&mut random, dim);
+            let mut back = vector.clone();
+            rotation.turn(&mut back);
+            rotation.turn_back(&mut back);
+            let apart: Vec<_> = vector.iter().zip(&back).map(|(a, b)| a - b).collect();
+            let (error, length) = (dot(&apart, &apart), dot(&vector, &vector));
+            assert!(error <= 1e-12 * length, "{dim}: {error} of {length}");
         }
     }
 

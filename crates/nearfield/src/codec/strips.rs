@@ -60,6 +60,11 @@ impl<'a> Strips<'a> {
         self.bytes.is_empty()
     }
 
+    /// The bytes of all of them.
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Neighbouring strips, one after the other.
     ///
     /// # Panics
@@ -127,7 +132,7 @@ impl StripMemory {
     }
 }
 
-/// Writes an entry into its place of a zeroed strip.
+/// Writes an entry into its place of a strip, whatever was there.
 ///
 /// # Panics
 /// Where the strip is of other codes, or has no such place.
@@ -140,7 +145,7 @@ pub fn write(strip: &mut [u8], place: usize, entry: &EntryCode) {
         .skip(place % TABLE_BYTES)
         .step_by(TABLE_BYTES);
     for (byte, code) in places.zip(&entry.codes) {
-        *byte |= code << shift;
+        *byte = *byte & !(0xf << shift) | code << shift;
     }
     write_terms(terms, place, entry.add, entry.scale);
 }

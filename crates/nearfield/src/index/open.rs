@@ -482,6 +482,7 @@ fn zones(source: &Source<'_>, header: &Header, params: &Params, bits: Bits) -> R
     let zones = Zones {
         bits,
         apart: header.apart == 1,
+        parted: params.rows as usize,
         centre: source.section(Section::ZoneCentre)?,
         centroids: source.section(Section::Centroids)?,
         starts: source.section(Section::ZoneStarts)?,

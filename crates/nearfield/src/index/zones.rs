@@ -17,6 +17,8 @@ pub struct Zones {
     pub bits: Bits,
     /// Whether each zone takes tables of its own.
     pub apart: bool,
+    /// Rows there were when k-means parted them; those of the file where it was opened.
+    pub parted: usize,
     /// Section `zone-centre`.
     pub centre: Region,
     /// Section `centroids`.
@@ -39,6 +41,7 @@ impl From<ZoneArrays> for Zones {
         Self {
             bits: arrays.strips.strips().bits(),
             apart: arrays.apart,
+            parted: arrays.parted,
             centre: Region::from_vec(arrays.centre),
             centroids: arrays.centroids.into_region(),
             starts: Region::from_vec(arrays.starts),
@@ -75,6 +78,7 @@ impl Zones {
             strips: Strips::new(self.bits, dim, self.strips.as_bytes()),
             routes: Strips::new(self.bits, dim, routes),
             apart: self.apart,
+            parted: self.parted,
             rotation: &self.rotation,
         }
     }

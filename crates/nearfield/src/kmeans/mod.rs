@@ -278,6 +278,31 @@ impl Kmeans {
     }
 }
 
+/// Parts some of the rows by a sample of their own: the centroids, less the centre, and whose each of
+/// these rows is. A centroid may be no row's.
+///
+/// # Panics
+/// Where there are no slots or no zones.
+pub fn part(
+    rows: Rows<'_>,
+    centre: &[f32],
+    slots: &[Slot],
+    zones: usize,
+    seed: u64,
+    kernels: &'static Kernels,
+    exec: Exec<'_>,
+) -> Result<(Matrix, Vec<u32>)> {
+    assert!(!slots.is_empty() && zones > 0, "zones of no rows");
+    let sample = thinned(slots, zones.saturating_mul(SAMPLE_OF_ZONE));
+    let mut lloyd = Lloyd::new(rows, centre, sample, zones, seed)?;
+    while !lloyd.step(rows, centre, kernels, exec) {}
+    let centroids = lloyd.finish();
+    let panels = Panels::new(&centroids, &[]);
+    let mut owners = vec![0; slots.len()];
+    panels::assign(&panels, rows, centre, slots, kernels, exec, &mut owners);
+    Ok((centroids, owners))
+}
+
 /// At most `limit` of a sample, evenly spread.
 fn thinned(sample: &[Slot], limit: usize) -> Vec<Slot> {
     let places = spread(sample.len(), limit);

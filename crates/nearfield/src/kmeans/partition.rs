@@ -56,6 +56,11 @@ impl Partition {
         }
     }
 
+    /// Of centroids there are already, less the centre: a row looks through all of them.
+    pub fn of(centre: &[f32], centroids: Matrix) -> Self {
+        Self::new(centre.to_vec(), None, vec![Group::new(centroids)])
+    }
+
     /// What all centroids are less.
     pub fn centre(&self) -> &[f32] {
         &self.centre

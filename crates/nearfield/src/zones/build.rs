@@ -7,7 +7,7 @@
 //! Code     the strips of the next zones …        parallel over zones
 //! ```
 
-use super::code;
+use super::code::{self, Coding, Uncoded};
 use super::layout::{Layout, apart};
 use super::view::{Zone, ZoneArrays};
 use crate::codec::Rotation;
@@ -23,9 +23,7 @@ use crate::metric::Metric;
 /// Rows a zone has on average where nobody says how many zones there are.
 const ROWS_OF_ZONE: usize = 160;
 /// Multiplications of a step that assigns.
-const STEP_PRODUCTS: usize = 1 << 29;
-/// Numbers a step codes.
-const STEP_NUMBERS: usize = 2 << 20;
+pub(super) const STEP_PRODUCTS: usize = 1 << 29;
 /// Fewer zones than this are all compared with a query; a shortlist of them would be no shorter.
 const ROUTED_MIN: usize = 256;
 /// How zones are built.
@@ -41,7 +39,7 @@ pub struct ZonesParams {
 
 impl ZonesParams {
     /// Zones of so many rows.
-    fn zones_of(&self, rows: usize) -> usize {
+    pub(super) fn zones_of(&self, rows: usize) -> usize {
         match self.zones {
             0 => (rows / ROWS_OF_ZONE).max(1),
             zones => zones,
@@ -81,11 +79,7 @@ enum Stage {
         owners: Vec<Zone>,
         done: usize,
     },
-    Code {
-        arrays: ZoneArrays,
-        centroids: Matrix,
-        done: usize,
-    },
+    Code(Coding),
     Done(ZoneArrays),
 }
 
@@ -168,25 +162,14 @@ impl ZonesBuilder {
                 };
                 (stage, report(ZonesPhase::Assign, end, total))
             }
-            Stage::Code {
-                mut arrays,
-                centroids,
-                done,
-            } => {
-                let range = next_zones(&arrays.starts, done, rows.dim());
-                let (done, zones) = (range.end, centroids.len());
-                code::zones(&mut arrays, rows, &centroids, range, exec);
-                let report = report(ZonesPhase::Code, total * done / zones, total);
-                let stage = if done == zones {
-                    Stage::Done(arrays)
+            Stage::Code(mut coding) => {
+                let done = coding.step(rows, total, exec);
+                let stage = if coding.is_done() {
+                    Stage::Done(coding.arrays)
                 } else {
-                    Stage::Code {
-                        arrays,
-                        centroids,
-                        done,
-                    }
+                    Stage::Code(coding)
                 };
-                (stage, report)
+                (stage, report(ZonesPhase::Code, done, total))
             }
             done @ Stage::Done(_) => (done, report(ZonesPhase::Done, total, total)),
         };
@@ -224,13 +207,8 @@ impl ZonesBuilder {
         let apart = self.metric != Metric::Ip && apart(rows, &centre, &centroids, owners);
         let rotation = Rotation::new(dim, self.params.seed);
         let mut rotated = centroids.clone();
-        let mut turned: Vec<_> = rotated.rows_mut(0..zones).collect();
-        exec.fill(&mut turned, 16, || (), |(), _, row| rotation.turn(row));
-        let routes = if zones < ROUTED_MIN || apart {
-            StripMemory::try_new(bits, dim, 0)?
-        } else {
-            code::routes(self.metric, bits, &rotated)?
-        };
+        turn_all(&mut rotated, exec, |row| rotation.turn(row));
+        let routes = routes(self.metric, bits, &rotated, apart)?;
         let arrays = ZoneArrays {
             metric: self.metric,
             centre,
@@ -240,21 +218,31 @@ impl ZonesBuilder {
             strips: StripMemory::try_new(bits, dim, strips)?,
             routes,
             apart,
+            parted: rows.len(),
             rotation,
         };
-        Ok(Stage::Code {
-            arrays,
-            centroids,
-            done: 0,
-        })
+        let work = (0..).take(zones).map(|zone| Uncoded { zone, from: 0 });
+        Ok(Stage::Code(Coding::new(arrays, centroids, work.collect())))
     }
 }
 
-/// The zones from `from` on that a step codes: one at least.
-fn next_zones(starts: &[u32], from: usize, dim: usize) -> std::ops::Range<usize> {
-    let limit = starts[from] as usize + STEP_NUMBERS / (STRIP_ENTRIES * dim);
-    let more = starts[from + 2..]
-        .iter()
-        .take_while(|&&end| end as usize <= limit);
-    from..from + 1 + more.count()
+/// Turns rows where they lie.
+pub(super) fn turn_all(rows: &mut Matrix, exec: Exec<'_>, turn: impl Fn(&mut [f32]) + Sync) {
+    let count = rows.len();
+    let mut rows: Vec<_> = rows.rows_mut(0..count).collect();
+    exec.fill(&mut rows, 16, || (), |(), _, row| turn(row));
+}
+
+/// Strips of rotated centroids, where there are enough of them to pay.
+pub(super) fn routes(
+    metric: Metric,
+    bits: Bits,
+    rotated: &Matrix,
+    apart: bool,
+) -> Result<StripMemory> {
+    if rotated.len() < ROUTED_MIN || apart {
+        StripMemory::try_new(bits, rotated.dim(), 0)
+    } else {
+        code::routes(metric, bits, rotated)
+    }
 }

@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `view` | [`ZonesView`] and [`ZoneArrays`]: the frozen form, whose arrays are a file's sections to be |
 //! | `build` | [`ZonesBuilder`]: the steps |
+//! | `append` | [`ZonesAdder`]: rows added, zones that outgrow their size split |
 //! | `layout` | whom rows belong to, turned into zones that lie one after the other |
 //! | `code` | rows into strips |
 //! | `probe` | [`search`](probe::search), its [`Effort`] and its scratch |
@@ -29,6 +30,7 @@
 //! The codes are those of Gao & Long (2024); zones with codes of residuals are the inverted file of Jégou,
 //! Douze & Schmid (2011).
 
+mod append;
 mod build;
 pub mod check;
 mod code;
@@ -36,6 +38,7 @@ mod layout;
 pub mod probe;
 mod view;
 
+pub use append::ZonesAdder;
 pub use build::{ZonesBuilder, ZonesParams, ZonesPhase, ZonesReport};
 pub use probe::{Effort, Judges, ProbeScratch};
 pub use view::{ZoneArrays, ZonesView};

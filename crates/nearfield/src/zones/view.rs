@@ -40,6 +40,8 @@ pub struct ZoneArrays {
     pub routes: StripMemory,
     /// Whether zones lie so far apart that each takes tables of its own.
     pub apart: bool,
+    /// Rows there were when k-means parted them all; more may have come since.
+    pub parted: usize,
     /// Turns what is less the centre.
     pub rotation: Rotation,
 }
@@ -56,6 +58,7 @@ impl ZoneArrays {
             strips: self.strips.strips(),
             routes: self.routes.strips(),
             apart: self.apart,
+            parted: self.parted,
             rotation: &self.rotation,
         }
     }
@@ -71,6 +74,7 @@ impl ZoneArrays {
             strips: StripMemory::try_new(bits, dim, 0)?,
             routes: StripMemory::try_new(bits, dim, 0)?,
             apart: false,
+            parted: 0,
             rotation: Rotation::new(dim, seed),
         })
     }
@@ -95,6 +99,8 @@ pub struct ZonesView<'a> {
     pub routes: Strips<'a>,
     /// Whether zones lie so far apart that each takes tables of its own.
     pub apart: bool,
+    /// Rows there were when k-means parted them all; more may have come since.
+    pub parted: usize,
     /// Turns what is less the centre.
     pub rotation: &'a Rotation,
 }
