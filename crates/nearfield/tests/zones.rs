@@ -248,7 +248,7 @@ fn inner_products_with_heavy_tails() {
         let zoned = Zoned::new(base, dim, Metric::Ip, params(0, bits));
         let some = zoned.recall(base, asked, zoned.effort(10, 0.5));
         let every = zoned.recall(base, asked, zoned.effort(10, 1.0));
-        assert!(some >= 0.9 && every >= 0.98, "{bits:?}: {some}, {every}");
+        assert!(some >= 0.98 && every >= 0.98, "{bits:?}: {some}, {every}");
     }
 }
 

@@ -188,6 +188,7 @@ pub struct EntryCode {
     /// What it is multiplied by.
     pub scale: f32,
     values: Vec<f32>,
+    square: f64,
 }
 
 impl EntryCode {
@@ -222,6 +223,12 @@ impl EntryCode {
             }
         };
         (self.add, self.scale) = (add + apart, scale);
+        self.square = square;
+    }
+
+    /// The vector's squared distance to its centre.
+    pub const fn square(&self) -> f64 {
+        self.square
     }
 }
 

@@ -87,10 +87,13 @@ fn many_zones_are_parted_by_cells() {
         by_cells.zones()
     );
     let (own, least) = spread(&by_cells, matrix.rows(), &zones);
+    // A row looks through three cells, and of tight clusters that borders cut a row's nearest centroid may
+    // be in a fourth: 5 % of these rows, 8 to 10 % with more clusters a cell, by 3 to 4 % of the spread.
     assert!(own <= 1.04 * least, "assigned {own}, the nearest {least}");
     let flat = part(matrix.rows(), 256);
     let (flat, _) = spread(&flat, matrix.rows(), &owners(&flat, matrix.rows()));
-    // Cells cut through clusters as tight as these; embeddings lose next to nothing.
+    // Two parts of a cut cluster take a centroid each that another cluster lacks: 1.17 on these. No bound
+    // near 1 holds for clusters as tight as these; embeddings lose next to nothing.
     assert!(own <= 1.2 * flat, "by cells {own}, by one sample {flat}");
 }
 

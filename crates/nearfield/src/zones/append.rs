@@ -89,8 +89,10 @@ impl ZonesAdder {
             let builder = ZonesBuilder::new(rows, view.metric, kernels, params, exec)?;
             Stage::Anew(builder)
         } else {
-            let mut centroids = Matrix::try_new(0, rows.dim())?;
-            centroids.try_append(view.centroids)?;
+            let mut centroids = Matrix::try_new(view.zones(), rows.dim())?;
+            for (zone, centroid) in (0..).zip(centroids.rows_mut(0..view.zones())) {
+                centroid.copy_from_slice(&view.centroids.row(zone)[..rows.dim()]);
+            }
             build::turn_all(&mut centroids, exec, |row| view.rotation.turn_back(row));
             Stage::Assign {
                 partition: Partition::of(view.centre, centroids),
@@ -176,7 +178,7 @@ impl ZonesAdder {
             Stage::Code(mut coding) => {
                 let report = report(ZonesPhase::Code, coding.step(rows, total, exec), total);
                 let stage = if coding.is_done() {
-                    Stage::Done(coding.arrays)
+                    Stage::Done(coding.finish()?)
                 } else {
                     Stage::Code(coding)
                 };
@@ -331,18 +333,18 @@ fn lay_out(
     let (bits, dim) = (view.strips.bits(), centroids.dim());
     let pieces = pieces(view, centroids, added, splits);
     let mut plain = Matrix::try_new(pieces.len(), dim)?;
-    let mut rotated = Matrix::try_new(pieces.len(), dim)?;
+    let mut rotated = Matrix::try_new(pieces.len(), dim + 1)?;
     let (mut starts, mut slots, mut work, mut strips) = (vec![0], Vec::new(), Vec::new(), 0);
     let out = plain.rows_mut(0..pieces.len());
     let out = out.zip(rotated.rows_mut(0..pieces.len()));
     for ((zone, piece), (plain, rotated)) in (0..).zip(&pieces).zip(out) {
         plain.copy_from_slice(&piece.centroid[..dim]);
-        rotated.copy_from_slice(plain);
         let from = if let Some(old) = piece.old {
-            rotated.copy_from_slice(&view.centroids.row(old)[..dim]);
+            rotated.copy_from_slice(&view.centroids.row(old)[..=dim]);
             filled(view, old).len()
         } else {
-            view.rotation.turn(rotated);
+            rotated[..dim].copy_from_slice(plain);
+            view.rotation.turn(&mut rotated[..dim]);
             0
         };
         slots.extend_from_slice(&piece.slots);
@@ -353,13 +355,8 @@ fn lay_out(
             work.push(Uncoded { zone, from });
         }
     }
-    let routes = if pieces.len() == view.zones() {
-        let mut routes = StripMemory::try_new(bits, dim, view.routes.len())?;
-        routes.as_mut_slice().copy_from_slice(view.routes.bytes());
-        routes
-    } else {
-        build::routes(view.metric, bits, &rotated, view.apart)?
-    };
+    let mut routes = StripMemory::try_new(bits, dim, view.routes.len())?;
+    routes.as_mut_slice().copy_from_slice(view.routes.bytes());
     let arrays = ZoneArrays {
         metric: view.metric,
         centre: view.centre.to_vec(),

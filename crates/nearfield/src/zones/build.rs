@@ -7,7 +7,7 @@
 //! Code     the strips of the next zones …        parallel over zones
 //! ```
 
-use super::code::{self, Coding, Uncoded};
+use super::code::{Coding, Uncoded};
 use super::layout::{Layout, apart};
 use super::view::{Zone, ZoneArrays};
 use crate::codec::Rotation;
@@ -24,8 +24,7 @@ use crate::metric::Metric;
 const ROWS_OF_ZONE: usize = 160;
 /// Multiplications of a step that assigns.
 pub(super) const STEP_PRODUCTS: usize = 1 << 29;
-/// Fewer zones than this are all compared with a query; a shortlist of them would be no shorter.
-const ROUTED_MIN: usize = 256;
+
 /// How zones are built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZonesParams {
@@ -165,7 +164,7 @@ impl ZonesBuilder {
             Stage::Code(mut coding) => {
                 let done = coding.step(rows, total, exec);
                 let stage = if coding.is_done() {
-                    Stage::Done(coding.arrays)
+                    Stage::Done(coding.finish()?)
                 } else {
                     Stage::Code(coding)
                 };
@@ -206,9 +205,12 @@ impl ZonesBuilder {
         let centre = partition.centre().to_vec();
         let apart = self.metric != Metric::Ip && apart(rows, &centre, &centroids, owners);
         let rotation = Rotation::new(dim, self.params.seed);
-        let mut rotated = centroids.clone();
-        turn_all(&mut rotated, exec, |row| rotation.turn(row));
-        let routes = routes(self.metric, bits, &rotated, apart)?;
+        let mut rotated = Matrix::try_new(zones, dim + 1)?;
+        let rows_of = rotated.rows_mut(0..zones);
+        for (rotated, centroid) in rows_of.zip(centroids.as_floats().chunks(centroids.stride())) {
+            rotated[..dim].copy_from_slice(&centroid[..dim]);
+        }
+        turn_all(&mut rotated, exec, |row| rotation.turn(&mut row[..dim]));
         let arrays = ZoneArrays {
             metric: self.metric,
             centre,
@@ -216,7 +218,7 @@ impl ZonesBuilder {
             starts,
             slots,
             strips: StripMemory::try_new(bits, dim, strips)?,
-            routes,
+            routes: StripMemory::try_new(bits, dim, 0)?,
             apart,
             parted: rows.len(),
             rotation,
@@ -231,18 +233,4 @@ pub(super) fn turn_all(rows: &mut Matrix, exec: Exec<'_>, turn: impl Fn(&mut [f3
     let count = rows.len();
     let mut rows: Vec<_> = rows.rows_mut(0..count).collect();
     exec.fill(&mut rows, 16, || (), |(), _, row| turn(row));
-}
-
-/// Strips of rotated centroids, where there are enough of them to pay.
-pub(super) fn routes(
-    metric: Metric,
-    bits: Bits,
-    rotated: &Matrix,
-    apart: bool,
-) -> Result<StripMemory> {
-    if rotated.len() < ROUTED_MIN || apart {
-        StripMemory::try_new(bits, rotated.dim(), 0)
-    } else {
-        code::routes(metric, bits, rotated)
-    }
 }

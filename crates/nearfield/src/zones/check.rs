@@ -29,7 +29,11 @@ pub fn validate(view: &ZonesView<'_>, rows: usize) -> Result<(), Fault> {
 /// Arrays that fit each other.
 fn lengths(view: &ZonesView<'_>, rows: usize) -> Result<(), Fault> {
     let (zones, strips, dim) = (view.zones(), view.strips.len(), view.centre.len());
-    let dims = [view.centroids.dim(), view.strips.dim(), view.routes.dim()];
+    let dims = [
+        view.centroids.dim().saturating_sub(1),
+        view.strips.dim(),
+        view.routes.dim(),
+    ];
     if dims.iter().any(|&other| other != dim) {
         return fault(
             CENTROIDS,

@@ -11,6 +11,14 @@ use crate::kernels::STRIP_ENTRIES;
 use crate::matrix::{Matrix, Rows};
 use crate::metric::Metric;
 
+/// Of zones as near, one whose rows lie close to its centroid has more that are near: this share of a
+/// squared spread is added to a squared distance.
+const SPREAD_L2: f64 = 0.4;
+/// Rows lie above and below their centroid's product: this share of a spread, times the query's length,
+/// is what they may well add to it.
+const SPREAD_IP: f64 = 0.2;
+/// Fewer zones than this are all compared with a query; a shortlist of them would be no shorter.
+const ROUTED_MIN: usize = 256;
 /// Numbers a step codes.
 const STEP_NUMBERS: usize = 2 << 20;
 
@@ -59,8 +67,33 @@ impl Coding {
         total * self.done / self.work.len()
     }
 
+    /// The arrays, once all is coded.
+    pub(super) fn finish(self) -> Result<ZoneArrays> {
+        let mut arrays = self.arrays;
+        // Zones that stay keep their centroids and how far their rows spread.
+        if self.work.iter().any(|work| work.from == 0) {
+            if arrays.metric != Metric::Ip {
+                level(&mut arrays.centroids);
+            }
+            arrays.routes = routes(&arrays)?;
+        }
+        Ok(arrays)
+    }
+
     pub(super) const fn is_done(&self) -> bool {
         self.done == self.work.len()
+    }
+}
+
+/// Squared spreads below half of the median and above twice that are taken for these: where some rows lie
+/// much farther apart than others, the nearest centroid says more than spreads do.
+fn level(centroids: &mut Matrix) {
+    let (zones, last) = (centroids.len(), centroids.dim() - 1);
+    let mut all: Vec<_> = centroids.rows_mut(0..zones).map(|row| row[last]).collect();
+    let (_, median, _) = all.select_nth_unstable_by(zones / 2, f32::total_cmp);
+    let ends = [0.5_f32, 2.0].map(|times| times.sqrt() * *median);
+    for row in centroids.rows_mut(0..zones) {
+        row[last] = row[last].clamp(ends[0], ends[1]);
     }
 }
 
@@ -89,6 +122,8 @@ fn zones(
     let stride = bits.strip_bytes(rows.dim());
     let (starts, slots) = (&arrays.starts, &arrays.slots);
     let (mut rest, mut passed) = (arrays.strips.as_mut_slice(), 0);
+    let mut shares = vec![None; work.len()];
+    let mut left = shares.iter_mut();
     let mut out = Vec::with_capacity(work.len());
     for &Uncoded { zone, from } in work {
         let first = starts[zone as usize] as usize + from / STRIP_ENTRIES;
@@ -96,7 +131,8 @@ fn zones(
         let (_, others) = rest.split_at_mut((first - passed) * stride);
         let (own, others) = others.split_at_mut((end - first) * stride);
         let slots = &slots[first * STRIP_ENTRIES..end * STRIP_ENTRIES];
-        out.push((zone, from % STRIP_ENTRIES, slots, own));
+        let share = left.next().expect("one for each");
+        out.push((zone, from % STRIP_ENTRIES, slots, own, share));
         (rest, passed) = (others, end);
     }
     let site = Site {
@@ -112,10 +148,14 @@ fn zones(
         &mut out,
         1,
         Coder::default,
-        |coder, _, (zone, from, slots, strips)| {
+        |coder, _, (zone, from, slots, strips, share)| {
             coder.zone(&site, *zone, *from, slots, strips);
+            **share = Some(coder.share(site.metric));
         },
     );
+    for (work, share) in work.iter().zip(shares).filter(|(work, _)| work.from == 0) {
+        arrays.centroids.row_mut(work.zone)[rows.dim()] = share.expect("all are coded");
+    }
 }
 
 /// What one thread codes with.
@@ -123,6 +163,8 @@ fn zones(
 struct Coder {
     residual: Vec<f32>,
     entry: EntryCode,
+    /// Squared distances of the zone's rows to its centroid.
+    squares: Vec<f64>,
 }
 
 impl Coder {
@@ -139,6 +181,7 @@ impl Coder {
         let anchor = site.anchors.map(|anchors| &anchors.row(zone)[..dim]);
         let strips = strips.chunks_exact_mut(site.bits.strip_bytes(dim));
         let mut coded = from;
+        self.squares.clear();
         for (strip, slots) in strips.zip(slots.chunks_exact(STRIP_ENTRIES)) {
             let filled = slots.iter().take_while(|&&slot| slot != NO_SLOT);
             let count = filled.clone().count();
@@ -155,27 +198,55 @@ impl Coder {
                 self.entry
                     .set(site.bits, site.metric, &self.residual, anchor, farther);
                 strips::write(strip, place, &self.entry);
+                self.squares.push(self.entry.square());
             }
             strips::close(strip, count);
         }
     }
+
+    /// What routing knows of the spread of the zone's rows. By distance it is that of most rows, for
+    /// one far away hides no others; by product it is just such rows that are looked for.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)] // counts of rows
+    fn share(&mut self, metric: Metric) -> f32 {
+        let rows = self.squares.len();
+        let share = if metric == Metric::Ip {
+            SPREAD_IP * (self.squares.iter().sum::<f64>() / rows as f64).sqrt()
+        } else {
+            let (_, median, _) = self
+                .squares
+                .select_nth_unstable_by(rows / 2, f64::total_cmp);
+            (SPREAD_L2 * *median).sqrt()
+        };
+        let share = share as f32;
+        if share.is_finite() { share } else { 0.0 }
+    }
 }
 
-/// Centroids as entries: their codes are of what they are beside the centre.
-pub(super) fn routes(metric: Metric, bits: Bits, centroids: &Matrix) -> Result<StripMemory> {
-    let dim = centroids.dim();
+/// Strips of centroids, where there are enough of them to pay: their codes are of what they are beside
+/// the centre.
+fn routes(arrays: &ZoneArrays) -> Result<StripMemory> {
+    let (bits, dim) = (arrays.strips.strips().bits(), arrays.centre.len());
+    let centroids = arrays.centroids.rows();
+    if centroids.len() < ROUTED_MIN || arrays.apart {
+        return StripMemory::try_new(bits, dim, 0);
+    }
     let mut routes = StripMemory::try_new(bits, dim, centroids.len().div_ceil(STRIP_ENTRIES))?;
     let mut entry = EntryCode::default();
-    let rows = centroids.as_floats().chunks_exact(centroids.stride());
-    for (at, centroid) in rows.enumerate() {
-        let (strip, place) = (at / STRIP_ENTRIES, at % STRIP_ENTRIES);
-        let stride = bits.strip_bytes(dim);
-        let strip = &mut routes.as_mut_slice()[strip * stride..][..stride];
-        entry.set(bits, metric, &centroid[..dim], None, 0.0);
-        strips::write(strip, place, &entry);
-        if at + 1 == centroids.len() {
-            strips::close(strip, place + 1);
+    let mut next = centroids.as_floats().chunks_exact(centroids.stride());
+    let stride = bits.strip_bytes(dim);
+    for strip in routes.as_mut_slice().chunks_exact_mut(stride) {
+        let mut filled = 0;
+        for centroid in next.by_ref().take(STRIP_ENTRIES) {
+            // By product a query's length is one here.
+            let farther = match arrays.metric {
+                Metric::Ip => -centroid[dim],
+                Metric::L2 | Metric::Cosine => centroid[dim] * centroid[dim],
+            };
+            entry.set(bits, arrays.metric, &centroid[..dim], None, farther);
+            strips::write(strip, filled, &entry);
+            filled += 1;
         }
+        strips::close(strip, filled);
     }
     Ok(routes)
 }

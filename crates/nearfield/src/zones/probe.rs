@@ -208,11 +208,19 @@ impl ProbeScratch {
             self.turned.extend(pairs.map(|(x, centre)| x - centre));
         }
         view.rotation.turn(&mut self.turned);
+        // Beside what centroids know of their rows' spread: nothing, or the query's length.
+        let length = if view.metric == Metric::Ip {
+            self.turned.iter().map(|x| x * x).sum::<f32>().sqrt()
+        } else {
+            0.0
+        };
+        self.turned.push(length);
         self.turned.resize(view.centroids.stride(), 0.0);
     }
 }
 
-/// Leaves the nearest zones in the scratch, nearest first.
+/// Leaves the nearest zones in the scratch, nearest first: by their centroids and, in the number beside
+/// these, by how far their rows spread.
 fn route(
     view: &ZonesView<'_>,
     kernels: &'static Kernels,
@@ -233,10 +241,13 @@ fn route(
         return;
     }
     let (low, step) = scratch.tables.low_and_step();
+    // Where spreads are in units of the query's length, so are products.
+    let length = scratch.turned[view.centre.len()];
+    let unit = if length > 0.0 { 1.0 / length } else { 1.0 };
     let mut terms = ScanTerms {
         base: 0.0,
-        low,
-        step,
+        low: low * unit,
+        step: step * unit,
         bound: f32::INFINITY,
     };
     let mut top = Top::new(shortlist, zones);
@@ -282,7 +293,7 @@ fn scan(view: &ZonesView<'_>, kernels: &'static Kernels, keep: usize, scratch: &
         }
         let (low, step) = tables.low_and_step();
         let mut terms = ScanTerms {
-            base: zone.score(),
+            base: zone.score() - farther(view, zone.slot(), turned),
             low,
             step,
             bound: top.limit(),
@@ -305,6 +316,16 @@ fn scan(view: &ZonesView<'_>, kernels: &'static Kernels, keep: usize, scratch: &
         }
     }
     top.close();
+}
+
+/// What routing has added to a zone's score for how far its rows spread.
+fn farther(view: &ZonesView<'_>, zone: Zone, turned: &[f32]) -> f32 {
+    let dim = view.centre.len();
+    let (share, length) = (view.centroids.row(zone)[dim], turned[dim]);
+    match view.metric {
+        Metric::Ip => -share * length,
+        Metric::L2 | Metric::Cosine => share * share,
+    }
 }
 
 /// The rotated query less a zone's centroid.

@@ -3,7 +3,7 @@
 //! | array | of |
 //! |---|---|
 //! | `centre` | what rows, centroids and queries are less, before they are rotated |
-//! | `centroids` | rotated, a row a zone |
+//! | `centroids` | rotated, a row a zone, and a number more: what routing knows of how far its rows spread |
 //! | `starts` | the first strip of each zone, then how many strips there are |
 //! | `slots` | 32 a strip |
 //! | `strips` | codes of rows less their centroid, rotated, with their terms |
@@ -28,7 +28,7 @@ pub struct ZoneArrays {
     pub metric: Metric,
     /// Numbers of one centre.
     pub centre: Vec<f32>,
-    /// Rotated centroids.
+    /// Rotated centroids, of a number more than a row has.
     pub centroids: Matrix,
     /// First strips, one more than there are zones.
     pub starts: Vec<u32>,
@@ -68,7 +68,7 @@ impl ZoneArrays {
         Ok(Self {
             metric,
             centre: vec![0.0; dim],
-            centroids: Matrix::try_new(0, dim)?,
+            centroids: Matrix::try_new(0, dim + 1)?,
             starts: vec![0],
             slots: Vec::new(),
             strips: StripMemory::try_new(bits, dim, 0)?,
@@ -87,7 +87,7 @@ pub struct ZonesView<'a> {
     pub metric: Metric,
     /// Numbers of one centre.
     pub centre: &'a [f32],
-    /// Rotated centroids.
+    /// Rotated centroids, of a number more than a row has.
     pub centroids: Rows<'a>,
     /// First strips, one more than there are zones.
     pub starts: &'a [u32],
