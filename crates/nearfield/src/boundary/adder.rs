@@ -19,7 +19,7 @@ use crate::ids::KeyColumn;
 use crate::index::grow::Growing;
 use crate::index::keys::Keys;
 use crate::matrix::Matrix;
-use crate::zones::{ZonesBuilder, ZonesPhase};
+use crate::zones::{ZonesAdder, ZonesPhase};
 use std::sync::Arc;
 
 /// What became of a batch.
@@ -53,8 +53,8 @@ enum Stage {
     Encode(Box<Encoder>, usize),
     /// Appended and coded; links or zones come next.
     Coded,
-    /// All rows are being parted.
-    Part(Box<ZonesBuilder>),
+    /// The batch is being added to zones.
+    Part(Box<ZonesAdder>),
     Link,
     Repair,
     Done,
@@ -157,7 +157,7 @@ impl Adder {
                 None => (Stage::Link, Phase::Link, 0, rows),
             },
             Stage::Part(mut zones) => {
-                let report = self.look(|growing| zones.step(growing.rows_from(0), exec))??;
+                let report = self.look(|growing| growing.part(&mut zones, exec))??;
                 if report.phase == ZonesPhase::Done {
                     self.change(|growing| growing.take_zones(zones.finish()))?;
                     return Ok((Stage::Done, Phase::Done, rows, rows));

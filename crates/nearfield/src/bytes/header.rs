@@ -31,6 +31,7 @@ pub struct Header {
     pub level: u32,
     pub links0: u32,
     pub zones: u32,
+    pub parted: u32,
 }
 
 impl Header {
@@ -64,6 +65,7 @@ impl Header {
         put(&mut out, 68, self.level.to_le_bytes());
         put(&mut out, 72, self.links0.to_le_bytes());
         put(&mut out, 76, self.zones.to_le_bytes());
+        put(&mut out, 80, self.parted.to_le_bytes());
         out
     }
 
@@ -91,7 +93,7 @@ impl Header {
             return Err(Error::new(Code::Format, message));
         }
         Self::fields(file).ok_or_else(short).and_then(|header| {
-            let reserved = (47..48).chain(80..ROOT_AT);
+            let reserved = (47..48).chain(84..ROOT_AT);
             match reserved.into_iter().find(|at| file[*at] != 0) {
                 Some(at) => Err(corrupt(
                     "header",
@@ -125,6 +127,7 @@ impl Header {
             level: u32_at(file, 68)?,
             links0: u32_at(file, 72)?,
             zones: u32_at(file, 76)?,
+            parted: u32_at(file, 80)?,
         })
     }
 }
@@ -153,6 +156,7 @@ mod tests {
         level: 0xa1a2_a3a4,
         links0: 0xb1b2_b3b4,
         zones: 0xc1c2_c3c4,
+        parted: 0xd1d2_d3d4,
     };
 
     #[test]
@@ -181,7 +185,7 @@ mod tests {
 
     #[test]
     fn reserved_bytes_must_be_zero() {
-        for at in (47..48).chain(80..120) {
+        for at in (47..48).chain(84..120) {
             let mut bytes = HEADER.encode();
             bytes[at] = 1;
             let refusal = Header::decode(&bytes).expect_err("reserved").to_string();

@@ -352,6 +352,7 @@ mod tests {
             level: 0,
             links0: 0,
             zones: 0,
+            parted: 0,
         };
         (layout, header, payloads)
     }

@@ -390,6 +390,7 @@ fn header(params: &Params, parts: &Parts) -> Header {
         level: graph.map_or(0, |graph| graph.level),
         links0: 2 * params.m,
         zones: zones.map_or(0, Zones::len),
+        parted: zones.map_or(0, |zones| zones.parted),
     }
 }
 

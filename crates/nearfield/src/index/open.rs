@@ -317,6 +317,10 @@ fn zone_fields(header: &Header, kind: Kind, codec: Codec) -> Result<()> {
             format!("{zones} zones of {rows} rows, expected at most {most}"),
         );
     }
+    let (parted, most) = (u64::from(header.parted), if coded { rows } else { 0 });
+    if parted > most {
+        return at(80, format!("{parted} rows parted, expected at most {most}"));
+    }
     Ok(())
 }
 
@@ -369,7 +373,7 @@ fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<
             Section::Centre => (form.is_some(), Some(Some(dim))),
             Section::ZoneCentre => (bits.is_some(), Some(Some(dim))),
             Section::Centroids => {
-                let floats = zones.checked_mul(u64::from(header.stride));
+                let floats = zones.checked_mul(stride(params.dim as usize + 1) as u64);
                 (bits.is_some(), Some(floats))
             }
             Section::ZoneStarts => (bits.is_some(), Some(Some(zones + 1))),
@@ -482,7 +486,7 @@ fn zones(source: &Source<'_>, header: &Header, params: &Params, bits: Bits) -> R
     let zones = Zones {
         bits,
         apart: header.apart == 1,
-        parted: params.rows as usize,
+        parted: header.parted,
         centre: source.section(Section::ZoneCentre)?,
         centroids: source.section(Section::Centroids)?,
         starts: source.section(Section::ZoneStarts)?,

@@ -17,8 +17,8 @@ pub struct Zones {
     pub bits: Bits,
     /// Whether each zone takes tables of its own.
     pub apart: bool,
-    /// Rows there were when k-means parted them; those of the file where it was opened.
-    pub parted: usize,
+    /// Rows there were when k-means parted them.
+    pub parted: u32,
     /// Section `zone-centre`.
     pub centre: Region,
     /// Section `centroids`.
@@ -41,7 +41,7 @@ impl From<ZoneArrays> for Zones {
         Self {
             bits: arrays.strips.strips().bits(),
             apart: arrays.apart,
-            parted: arrays.parted,
+            parted: u32::try_from(arrays.parted).expect("rows are u32"),
             centre: Region::from_vec(arrays.centre),
             centroids: arrays.centroids.into_region(),
             starts: Region::from_vec(arrays.starts),
@@ -72,13 +72,14 @@ impl Zones {
         ZonesView {
             metric: params.metric,
             centre: self.centre.as_slice(),
-            centroids: Rows::new(self.centroids.as_slice(), dim),
+            // A number more: how far a zone's rows spread.
+            centroids: Rows::new(self.centroids.as_slice(), dim + 1),
             starts: self.starts.as_slice(),
             slots: self.slots.as_slice(),
             strips: Strips::new(self.bits, dim, self.strips.as_bytes()),
             routes: Strips::new(self.bits, dim, routes),
             apart: self.apart,
-            parted: self.parted,
+            parted: self.parted as usize,
             rotation: &self.rotation,
         }
     }

@@ -31,7 +31,7 @@ use crate::kernels::{Isa, Kernels, kernels};
 use crate::matrix::{Matrix, Rows, stride};
 use crate::metric::ScorePair;
 use crate::search::trial::Trial;
-use crate::zones::{ZoneArrays, ZonesBuilder, ZonesParams};
+use crate::zones::{ZoneArrays, ZonesAdder, ZonesParams, ZonesReport};
 use keys::GrowingKeys;
 use std::sync::Arc;
 
@@ -504,11 +504,23 @@ impl Growing {
         }
     }
 
-    /// Who parts all rows, the batch's too, into zones; `None` where there are none to be.
-    pub fn parting(&self, exec: Exec<'_>) -> Result<Option<ZonesBuilder>> {
-        let (rows, metric) = (self.vectors.rows(), self.params.metric);
-        let builder = |params| ZonesBuilder::new(rows, metric, self.kernels, params, exec);
-        self.plan.zones.map(builder).transpose()
+    /// Who adds the batch to the zones; `None` where there are none.
+    pub fn parting(&self, exec: Exec<'_>) -> Result<Option<ZonesAdder>> {
+        let (Some(zones), Some(params)) = (&self.zones, self.plan.zones) else {
+            return Ok(None);
+        };
+        let (view, rows) = (zones.view(&self.params), self.vectors.rows());
+        let adder = ZonesAdder::new(&view, rows, self.shown_rows(), self.kernels, params, exec)?;
+        Ok(Some(adder))
+    }
+
+    /// A step of it.
+    ///
+    /// # Panics
+    /// Where it is another index's.
+    pub fn part(&self, adder: &mut ZonesAdder, exec: Exec<'_>) -> Result<ZonesReport> {
+        let zones = self.zones.as_ref().expect("zones are added to");
+        adder.step(&zones.view(&self.params), self.vectors.rows(), exec)
     }
 
     /// Takes zones of all rows in; they are shown with the batch.
