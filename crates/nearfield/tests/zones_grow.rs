@@ -90,10 +90,11 @@ fn grown_zones_answer_as_built_ones() {
             let built = Zoned::new(base, dim, metric, as_many);
             let what = format!("{metric:?} {bits:?} {zones}");
             for share in [0.2, 0.4, 1.0] {
+                // Partitions of other rows differ by some hundredths.
                 let [built, grown] =
                     [&built, &grown].map(|x| x.recall(base, asked, x.effort(10, share)));
                 assert!(
-                    grown >= built - 0.02,
+                    grown >= built - 0.05,
                     "{what}, {share}: {grown}, built {built}"
                 );
             }
