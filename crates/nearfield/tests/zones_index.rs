@@ -166,7 +166,7 @@ fn codes_alone_answer_and_take_little() {
         let smallest = codes(r#","codec":"bits1","refine":"none""#);
         // Signs, 12 bytes a row and a free place here and there, and the centroids.
         let row_bytes = DIM / 8 + 12;
-        let bytes = smallest.file_bytes() as usize;
+        let bytes = usize::try_from(smallest.file_bytes()).expect("small");
         assert!(
             bytes < 6000 * row_bytes * 13 / 10 + 38 * (4 * DIM + 100) + 4096,
             "{bytes}"

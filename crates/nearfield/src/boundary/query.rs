@@ -305,7 +305,7 @@ impl Index {
             "efConstruction": levels.map(|_| params.ef_construction),
             "seed": params.seed,
             "levels": levels.unwrap_or(0),
-            "zones": zones.map(Zones::len),
+            "zones": zones.map(Zones::count),
             "probes": zones.map(|zones| zones.probes(params)),
             "refine": refine.map(Codec::name),
             "codec": form.codec().name(),

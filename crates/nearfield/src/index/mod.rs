@@ -389,7 +389,7 @@ fn header(params: &Params, parts: &Parts) -> Header {
         entry: graph.map_or(NO_SLOT, |graph| graph.entry),
         level: graph.map_or(0, |graph| graph.level),
         links0: 2 * params.m,
-        zones: zones.map_or(0, Zones::len),
+        zones: zones.map_or(0, Zones::count),
         parted: zones.map_or(0, |zones| zones.parted),
     }
 }

@@ -55,7 +55,7 @@ impl From<ZoneArrays> for Zones {
 
 impl Zones {
     /// How many zones there are.
-    pub fn len(&self) -> u32 {
+    pub fn count(&self) -> u32 {
         // A file's header has it, which opening holds against the sections.
         u32::try_from(self.starts.as_slice::<u32>().len()).unwrap_or(u32::MAX) - 1
     }
