@@ -8,7 +8,7 @@
 //! A binary search and a short move beat two heaps at the lengths walks use.
 
 use super::Candidate;
-use crate::codec::Scorer;
+use crate::codec::{LOOK_AHEAD, Scorer};
 use crate::ids::Slot;
 
 /// A sorted list of at most `capacity` candidates.
@@ -108,11 +108,11 @@ pub fn narrow(candidates: &mut Vec<Candidate>, count: usize) {
 
 /// Scores candidates again, without ordering them.
 pub fn rescore<S: Scorer>(entries: &mut [Candidate], scorer: &S) {
-    for entry in entries.iter().take(RESCORE_AHEAD) {
+    for entry in entries.iter().take(LOOK_AHEAD) {
         scorer.prefetch(entry.slot());
     }
     for at in (0..entries.len()).step_by(4) {
-        for entry in entries.iter().skip(at + RESCORE_AHEAD).take(4) {
+        for entry in entries.iter().skip(at + LOOK_AHEAD).take(4) {
             scorer.prefetch(entry.slot());
         }
         match &mut entries[at..] {
