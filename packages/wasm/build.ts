@@ -37,17 +37,18 @@ const sharedMemory = [
   '--export=__tls_base',
 ]
 
-/** What is not our own is compiled for size, but for the checksum, which reads whole files. */
-const smallDependencies = ['"*".opt-level="s"', 'xxhash-rust.opt-level=3'].flatMap((setting) => [
-  '--config',
-  `profile.release.package.${setting}`,
-])
+/** What does no work of its own is compiled for size; the checksum reads whole files. */
+const optLevels = [
+  ...['"*".opt-level="s"', 'nearfield-wasm.opt-level="s"'],
+  ...['nearfield.opt-level=2', 'xxhash-rust.opt-level=3'],
+].flatMap((setting) => ['--config', `profile.release.package.${setting}`])
 
 function rustFlags(variant: Variant): string[] {
   const flags = [
     '-Cpanic=unwind',
     `-Ctarget-feature=${features[base[variant]]},+exception-handling`,
     '-Cllvm-args=-inline-threshold=10',
+    '-Zlocation-detail=none',
   ]
   const linked = variant === 'single' ? ['--max-memory=4294967296'] : sharedMemory
   return [...flags, ...linked.map((argument) => `-Clink-arg=${argument}`)]
@@ -76,7 +77,7 @@ export function pack(variant: Variant, out: string, more: readonly string[] = []
       ...[
         '-Zbuild-std=std,panic_unwind',
         '-Zbuild-std-features=optimize_for_size',
-        ...smallDependencies,
+        ...optLevels,
         '--locked',
         `--features=${enabled.join(',')}`,
       ],

@@ -2,8 +2,8 @@
 //! no test runner here, so the replay is an export of a build of its own (`packages/wasm/test-kernels`).
 
 use nearfield::kernels::{
-    Ahead, CODE_BLOCK, Isa, Kernels, STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, TABLE_MAX,
-    TILE_COLUMNS, TILE_ROWS, TILE_STEP, available,
+    Ahead, CODE_BLOCK, Isa, Kernels, STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES,
+    TABLE_MAX, TILE_COLUMNS, TILE_ROWS, TILE_STEP, available,
 };
 use nearfield::rng;
 use wasm_bindgen::prelude::*;

@@ -559,8 +559,8 @@ fn unknown(table: &[OptionSpec], name: &str) -> String {
 /// How many letters must change to turn one name into the other, upper and lower case the same.
 fn edits(from: &str, to: &str) -> usize {
     // Only the first letters matter: a name this long is near to none of ours.
-    let from: Vec<char> = from.to_lowercase().chars().take(64).collect();
-    let to: Vec<char> = to.to_lowercase().chars().collect();
+    let from: Vec<char> = from.to_ascii_lowercase().chars().take(64).collect();
+    let to: Vec<char> = to.to_ascii_lowercase().chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (i, a) in from.iter().enumerate() {
         let mut diagonal = row[0];

@@ -60,7 +60,7 @@ impl Trial {
             |(), _, asks| {
                 let scorer = |ask: &Ask| (ask.slot, F32Scorer::of_row(rows, ask.slot, pair));
                 let scorers: Vec<_> = asks.iter().map(scorer).collect();
-                for (ask, near) in asks.iter_mut().zip(nearest(&scorers, &sample, K)) {
+                for (ask, near) in asks.iter_mut().zip(nearest(&dynamic(&scorers), &sample, K)) {
                     ask.near = near.len();
                     ask.farthest = near.last().map_or(0.0, |last| last.score());
                 }
@@ -107,12 +107,12 @@ impl Trial {
                     Form::Sq8 => {
                         let scorer = |code| Sq8Scorer::new(codes, code, self.kernels);
                         let scorers: Vec<_> = slots.zip(queries.iter().map(scorer)).collect();
-                        nearest(&scorers, &self.sample, within)
+                        nearest(&dynamic(&scorers), &self.sample, within)
                     }
                     Form::Sq4 => {
                         let scorer = |code| Sq4Scorer::new(codes, code, self.kernels);
                         let scorers: Vec<_> = slots.zip(queries.iter().map(scorer)).collect();
-                        nearest(&scorers, &self.sample, within)
+                        nearest(&dynamic(&scorers), &self.sample, within)
                     }
                 };
                 for (ask, found) in asks.iter_mut().zip(found) {
@@ -143,17 +143,33 @@ impl Trial {
     }
 }
 
+/// A form's scorers as any form's: one copy of what follows is enough for a sample.
+fn dynamic<S: Scorer>(asks: &[(Slot, S)]) -> Vec<(Slot, &dyn Scorer)> {
+    let asks = asks.iter();
+    asks.map(|(slot, scorer)| (*slot, scorer as &dyn Scorer))
+        .collect()
+}
+
 /// The `k` nearest of the sample to each row that asks, itself left out, nearest first.
-fn nearest<S: Scorer>(asks: &[(Slot, S)], sample: &[Slot], k: usize) -> Vec<Vec<Candidate>> {
+fn nearest(asks: &[(Slot, &dyn Scorer)], sample: &[Slot], k: usize) -> Vec<Vec<Candidate>> {
     let mut kept = vec![Vec::new(); asks.len()];
     let mut tops: Vec<_> = kept.iter_mut().map(|kept| Top::new(k, kept)).collect();
     for some in sample.chunks(4) {
         for ((asks, scorer), top) in asks.iter().zip(&mut tops) {
-            scorer.score_all(some, |slot, score| {
+            let mut told = |slot, score| {
                 if slot != *asks {
                     top.push(Candidate::new(score, slot));
                 }
-            });
+            };
+            if let Ok(slots) = <[Slot; 4]>::try_from(some) {
+                let scores = scorer.score4(slots);
+                slots
+                    .into_iter()
+                    .zip(scores)
+                    .for_each(|(slot, score)| told(slot, score));
+            } else {
+                some.iter().for_each(|&slot| told(slot, scorer.score(slot)));
+            }
         }
     }
     tops.into_iter().for_each(Top::finish);

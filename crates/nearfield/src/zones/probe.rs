@@ -9,7 +9,7 @@
 
 use super::view::{Zone, ZonesView};
 use crate::codec::bits::{Bits, Tables};
-use crate::codec::{Codes, F32Scorer, QueryCode, Stored, by_code};
+use crate::codec::{Codes, F32Scorer, QueryCode, Sq8Scorer, Stored};
 use crate::ids::NO_SLOT;
 use crate::kernels::{Kernels, STRIP_ENTRIES, ScanTerms, prefetch_row};
 use crate::matrix::Rows;
@@ -104,7 +104,7 @@ pub struct Judges<'a> {
     pub count: usize,
     /// The vectors; `None` where codes answer.
     pub rows: Option<Rows<'a>>,
-    /// Codes of rows, where there are any: they stand between the scan and the vectors.
+    /// Codes of rows by sq8, where there are any: they stand between the scan and the vectors.
     pub codes: Option<Codes<'a>>,
 }
 
@@ -173,7 +173,7 @@ pub fn search(
         let code = &mut scratch.code;
         code.set(view.metric, query, codes);
         scratch.probed.coded = results.len() as u64;
-        by_code!(codes, code, kernels, |coded| rescore(results, &coded));
+        rescore(results, &Sq8Scorer::new(codes, code, kernels));
         narrow(results, keep);
     }
     if let Some(exact) = &exact {

@@ -14,7 +14,7 @@ use crate::ids::{NO_SLOT, Slot};
 use crate::search::Candidate;
 
 /// A slot that fewer than this link to may be missed by a search.
-const LINKED_MIN: u32 = 16;
+const LINKED_MIN: u32 = 32;
 
 impl GrowingGraph {
     /// Makes the links, gives every member a parent, and free places to those few link to.
