@@ -23,6 +23,7 @@ import { direct } from './suites/direct.ts'
 import { founding } from './suites/founding.ts'
 import { generator } from './suites/generator.ts'
 import { inserts } from './suites/inserts.ts'
+import { steps } from './suites/steps.ts'
 
 const args = process.argv.slice(2)
 const commandLine = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')
@@ -97,6 +98,7 @@ async function main(): Promise<void> {
   if (options.suite === 'founding') return founding(options)
   if (options.suite === 'generator') return generator(options, commandLine)
   if (options.suite === 'inserts') return inserts(options)
+  if (options.suite === 'steps') return steps(options, commandLine)
   if (options.suite === 'direct') return direct(options)
   return curves(options)
 }

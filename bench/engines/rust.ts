@@ -45,6 +45,7 @@ export const RUST_ENGINES: readonly EngineSpec[] = [
 
 const crate = fileURLToPath(new URL('rust', import.meta.url))
 const probe = fileURLToPath(new URL('../probe', import.meta.url))
+const steps = fileURLToPath(new URL('../steps', import.meta.url))
 const SAID_LINES_MAX = 12
 
 const builds = new Map<string, Promise<string>>()
@@ -66,6 +67,10 @@ function compile(target: string): Promise<string> {
 /** What `probe/` is, compiled as the addon is. */
 export const buildProbe = (folder: string): Promise<string> =>
   binary(probe, join(folder, 'probe'), 'nearfield-bench-probe', {})
+
+/** What `steps/` is, compiled as the addon is. */
+export const buildSteps = (folder: string): Promise<string> =>
+  binary(steps, join(folder, 'steps'), 'nearfield-bench-steps', {})
 
 async function binary(from: string, target: string, name: string, env: NodeJS.ProcessEnv): Promise<string> {
   const manifest = join(from, 'Cargo.toml')

@@ -5,7 +5,7 @@
 import { fileURLToPath } from 'node:url'
 import { installNode, NODE_ENGINES } from '../engines/node.ts'
 import { installPython, PYTHON_ENGINES } from '../engines/python.ts'
-import { buildProbe, buildRust, RUST_ENGINES } from '../engines/rust.ts'
+import { buildProbe, buildRust, buildSteps, RUST_ENGINES } from '../engines/rust.ts'
 import type { EngineSpec } from './contract.ts'
 import { EngineProcess } from './process.ts'
 
@@ -33,6 +33,9 @@ export const python = (packages: readonly string[]) => installPython(packages, `
 
 /** What this machine can store, and the core without a binding. */
 export const startProbe = async () => new EngineProcess('probe', [await buildProbe(peers)], {})
+
+/** Zones from a plain scan to what the core does. */
+export const startSteps = async () => new EngineProcess('steps', [await buildSteps(peers)], {})
 
 async function command(spec: EngineSpec): Promise<[string, ...string[]]> {
   switch (spec.host) {

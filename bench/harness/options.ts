@@ -13,13 +13,14 @@ export const USAGE = `npm run bench -- [options]
   --rounds n           rounds (5)
   --isa name           the best instructions nearfield may use: avx2, scalar, …
   --suite name         founding: the founding figures; generator: generated data;
-                       inserts: rows added in batches; direct: our harness beside a plain script
+                       inserts: rows added in batches; steps: zones from a plain scan to ours;
+                       direct: our harness beside a plain script
   --record             keep results and pictures in bench/records
   --out folder         where results, pictures and the report go (bench/results)
   --compare A B        what moved between two results beyond the noise
   --list               data sets and engines there are`
 
-const SUITES = ['curves', 'founding', 'generator', 'inserts', 'direct'] as const
+const SUITES = ['curves', 'founding', 'generator', 'inserts', 'steps', 'direct'] as const
 export type Suite = (typeof SUITES)[number]
 
 export interface Options {
@@ -79,7 +80,9 @@ export function optionsOf(args: readonly string[]): Options {
   const { full } = values
   const suite = SUITES.find((name) => name === values.suite)
   if (!suite)
-    throw new RangeError(`--suite: expected founding, generator, inserts or direct, received ${values.suite}`)
+    throw new RangeError(
+      `--suite: expected founding, generator, inserts, steps or direct, received ${values.suite}`,
+    )
   if (values.compare && positionals.length !== 2)
     throw new RangeError(`--compare: expected two result files, received ${positionals.length}`)
   if (!values.compare && positionals.length > 0)

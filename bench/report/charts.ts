@@ -192,7 +192,7 @@ function latency(scene: Scene): Drawn {
 const KINDS = { curves, build, memory, latency } as const
 
 /** What every figure hangs on: machine and date. */
-export function circumstances({ machine, date }: Results): string {
+export function circumstances({ machine, date }: Pick<Results, 'machine' | 'date'>): string {
   const { cpu, cores, memoryGiB, os } = machine
   return `${cpu}, ${cores} cores, ${digits(memoryGiB)} GiB, ${os} · ${moment(date)}`
 }
@@ -213,4 +213,5 @@ export function charts(results: Results): Picture[] {
   return pictures
 }
 
-const slug = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')
+/** A name as part of a file's. */
+export const slug = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')
