@@ -205,6 +205,9 @@ const kinds = [
   { name: 'sq8-ip', dim: 40, options: { kind: 'hnsw', codec: 'sq8', metric: 'ip' } },
   { name: 'sq4-l2', dim: 33, options: { kind: 'hnsw', codec: 'sq4' } },
   { name: 'sq4-cosine', dim: 140, options: { kind: 'hnsw', codec: 'sq4', metric: 'cosine' } },
+  { name: 'zones-l2', dim: 33, options: { kind: 'zones', zones: 20 } },
+  { name: 'zones-cosine', dim: 70, options: { kind: 'zones', codec: 'bits1', metric: 'cosine' } },
+  { name: 'bits2-ip', dim: 24, options: { kind: 'flat', codec: 'bits2', metric: 'ip' } },
 ] as const
 
 interface Told {

@@ -21,7 +21,7 @@
 
 mod ask;
 pub mod codes;
-pub mod explain;
+mod explain;
 pub mod graph;
 pub mod grow;
 pub mod hnswlib;
@@ -44,7 +44,7 @@ use crate::matrix::{Rows, stride};
 use crate::metric::{Metric, ScorePair};
 use ask::{AskScratch, AskScratchPool, Asked};
 use codes::CodeSections;
-use explain::Told;
+pub use explain::Told;
 use graph::Graph;
 use image::Image;
 use keys::Keys;

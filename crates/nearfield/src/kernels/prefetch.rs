@@ -14,6 +14,7 @@ pub fn prefetch_row<T>(row: &[T]) {
 }
 
 /// Bytes from which on a row is worth asking for line by line.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 const SPREAD_BYTES_MIN: usize = 256;
 
 /// Four rows that are scored after the next ones. Who scores those asks for a line of each of these

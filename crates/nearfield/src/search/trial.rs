@@ -168,7 +168,9 @@ fn nearest(asks: &[(Slot, &dyn Scorer)], sample: &[Slot], k: usize) -> Vec<Vec<C
                     .zip(scores)
                     .for_each(|(slot, score)| told(slot, score));
             } else {
-                some.iter().for_each(|&slot| told(slot, scorer.score(slot)));
+                for &slot in some {
+                    told(slot, scorer.score(slot));
+                }
             }
         }
     }

@@ -14,11 +14,10 @@ mod keys;
 
 use super::ask::{AskScratch, AskScratchPool, Asked};
 use super::codes::CodeSections;
-use super::explain::Told;
 use super::graph::Graph;
 use super::keys::Keys;
 use super::zones::Zones;
-use super::{How, Index, Kind, Params, Parts};
+use super::{How, Index, Kind, Params, Parts, Told};
 use crate::bytes::layout::Section;
 use crate::bytes::region::{AlignedBytes, Region};
 use crate::bytes::table::Layout;
