@@ -138,11 +138,8 @@ impl Index {
         exact: bool,
         rerank: bool,
     ) -> Result<Promised<Hits>> {
-        let (index, query, params) = (
-            self.0.get()?,
-            query.to_vec(),
-            params(k, effort, exact, rerank)?,
-        );
+        let (index, query) = (self.0.get()?, query.to_vec());
+        let params = params(k, effort, exact, rerank)?;
         Ok(promise(move || {
             let width = params.k.min(index.size().max(1)); // rows may come meanwhile
             let (mut slots, mut distances) = (room(width, 1)?, room(width, 1)?);
@@ -201,11 +198,8 @@ impl Index {
         exact: bool,
         rerank: bool,
     ) -> Result<Promised<String>> {
-        let (index, query, params) = (
-            self.0.get()?,
-            query.to_vec(),
-            params(k, effort, exact, rerank)?,
-        );
+        let (index, query) = (self.0.get()?, query.to_vec());
+        let params = params(k, effort, exact, rerank)?;
         Ok(promise(move || {
             index.explain(&query, params).map_err(refuse)
         }))
