@@ -111,7 +111,7 @@ describe('options', () => {
     [
       'an unknown name',
       { dim: 4, efSearch: 1 },
-      /unknown option 'efSearch'; known are dim, kind, metric, M, efConstruction, codec, keepVectors, seed, isa, keys, backend, signal, onProgress, threads/,
+      /unknown option 'efSearch'; known are dim, kind, metric, M, efConstruction, codec, zones, refine, keepVectors, seed, isa, keys, backend, signal, onProgress, threads/,
     ],
     ['a dim of 0', { dim: 0 }, /dim must be an integer from 1 to 65536, received 0/],
     ['a broken dim', { dim: 2.5 }, /received 2.5/],
@@ -145,7 +145,7 @@ describe('options', () => {
     [{ ef: 0 }, 'OPTION', /ef must be an integer from 1 to 1000000, received 0/],
     [{ exact: 'yes' }, 'OPTION', /exact must be true or false, received "yes"/],
     [{ rerank: 0 }, 'OPTION', /rerank must be true or false, received 0/],
-    [{ efSearch: 10 }, 'OPTION', /unknown option 'efSearch'; known are k, ef, exact, rerank, signal/],
+    [{ efSearch: 10 }, 'OPTION', /unknown option 'efSearch'; known are k, ef, exact, probes, rerank, signal/],
   ] as const)('search refuses %o', async (options, code, message) => {
     const index = await build(line(3), { dim: 4 })
     await refuses(() => index.search([0, 0, 0, 0], options as object), code, message)
