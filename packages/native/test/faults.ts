@@ -61,7 +61,7 @@ async function refusals(): Promise<void> {
     index.searchInto(query, k, effort, false, true, slots, distances)
   for (const wrong of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 32]) {
     await fails(into(wrong, 0), /^OPTION: k: expected an integer/)
-    await fails(into(10, wrong), /^OPTION: ef: expected an integer/)
+    await fails(into(10, wrong), /^OPTION: effort: expected an integer/)
   }
   const shared = new ArrayBuffer(40)
   const overlapping = () =>
