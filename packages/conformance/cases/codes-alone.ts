@@ -138,8 +138,11 @@ const refusals: Case = {
     await refuses(nearfield, 'OPTION', /codec must be one of 'auto', 'sq8', 'sq4'/, () =>
       nearfield.buildIndex(data, { ...place, codec: 'f32', keepVectors: false }),
     )
-    await refuses(nearfield, 'OPTION', /keepVectors belongs to kind 'hnsw'/, () =>
-      nearfield.buildIndex(data, { ...place, kind: 'flat', keepVectors: false } as never),
+    await refuses(
+      nearfield,
+      'OPTION',
+      /codec must be one of 'sq8', 'sq4', 'bits1', 'bits2' for kind 'flat'/,
+      () => nearfield.buildIndex(data, { ...place, kind: 'flat', keepVectors: false } as never),
     )
   },
 }
