@@ -19,12 +19,12 @@
 //! | `probe` | [`search`](probe::search), its [`Effort`] and its scratch |
 //! | `check` | what opening and `check()` ask of the arrays |
 //!
-//! One zone is a compressed scan of every row: what `flat` is with codes.
+//! One zone is a compressed scan of every row: what `flat` is with codes of bits.
 //!
 //! Invariants: every slot is in exactly one zone, and a zone's slots ascend; no zone is empty; places
 //! after a zone's last entry have no slot and are never told by a scan. The arrays have the same bytes for
-//! any number of threads and on every instruction set. Answers are scored by the vectors, so that a
-//! distance is what an exact search says; which rows are found may differ between instruction sets whose
+//! any number of threads and on every instruction set. Answers are scored by the vectors, where these are
+//! to judge, so that a distance is what an exact search says; which rows are found may differ between instruction sets whose
 //! products of floats do, where two centroids or two estimates are as good as equal.
 //!
 //! The codes are those of Gao & Long (2024); zones with codes of residuals are the inverted file of Jégou,
