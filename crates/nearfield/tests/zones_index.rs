@@ -283,6 +283,17 @@ fn what_a_search_did_is_told() {
 }
 
 #[test]
+fn no_more_probes_are_told_than_there_are_zones() {
+    let (base, _) = set(500);
+    for zones in 1..6 {
+        let more = format!(r#","zones":{zones}"#);
+        let told = build(&base, &options("zones", "l2", &more)).info();
+        let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+        assert!(told["probes"].as_u64() <= told["zones"].as_u64(), "{told}");
+    }
+}
+
+#[test]
 fn what_zones_cannot_be_is_refused() {
     for (options, wanted) in [
         (

@@ -76,9 +76,9 @@ impl Effort {
     }
 }
 
-/// Probes where nobody says how many: twice the root of the zones.
-const fn probes_for(zones: usize) -> usize {
-    2 * zones.isqrt()
+/// Probes where nobody says how many: twice the root of the zones, or all of a few.
+fn probes_for(zones: usize) -> usize {
+    (2 * zones.isqrt()).min(zones)
 }
 
 /// What one thread needs to search.
