@@ -30,6 +30,7 @@ const rabitqlib = {
   module: 'rabitqlib_peer',
   packages: [NUMPY, 'rabitqlib==0.7.1'],
 } as const
+const glass = { family: 'glass', module: 'glass_peer', packages: [NUMPY, 'pyglass-portable==2.1.0'] } as const
 const svs = { family: 'svs', module: 'svs_peer', packages: [NUMPY, 'scalable-vs==0.5.0'] } as const
 
 export const PYTHON_ENGINES: readonly EngineSpec[] = [
@@ -109,6 +110,22 @@ export const PYTHON_ENGINES: readonly EngineSpec[] = [
     variant: { storage: 'float16' },
     knob: 'window',
     rowsMax: MILLIONS,
+    short: false,
+  },
+  {
+    ...graph,
+    ...glass,
+    name: 'Glass SQ4U',
+    variant: { codes: 'SQ4U' },
+    rowsMax: 1_000_000,
+    short: false,
+  },
+  {
+    ...graph,
+    ...glass,
+    name: 'Glass SQ8U',
+    variant: { codes: 'SQ8U' },
+    rowsMax: 1_000_000,
     short: false,
   },
   {
