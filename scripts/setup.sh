@@ -130,15 +130,18 @@ has_nightly_source() {
 }
 has_debian_source() { [ -x /usr/bin/cargo ] && [ -x /usr/bin/wasm-ld-22 ] && [ -e /usr/lib/rustlib/src/rust/library/Cargo.lock ]; }
 
+# Debian's packages are a released compiler and stay the same for months; a nightly makes other modules, of
+# other sizes, every day.
+apt_has() { is_debian_root && { [ "$apt_updated" = yes ] || { apt-get update -q >"$state/apt-update.log" 2>&1 && apt_updated=yes; }; } && [ -n "$(apt-cache madison "$1" 2>/dev/null)" ]; }
 wasm_compiler() {
-  if has_nightly_source; then note wasm-rust "have rustup's nightly with the source of std"; return; fi
   if has_debian_source; then note wasm-rust "have Debian's Rust with the source of std"; return; fi
-  if has rustup && rustup toolchain install nightly --profile minimal --component rust-src >"$state/nightly.log" 2>&1; then
-    say wasm-rust "installed rustup's nightly with the source of std: threads and unwinding need a std of their own"; return
-  fi
-  if is_debian_root; then
+  if apt_has rust-web-src; then
     apt wasm-rust "threads and unwinding need a std of their own" rustc-web cargo-web rust-web-src rust-web-llvm lld-22
     has_debian_source && return
+  fi
+  if has_nightly_source; then note wasm-rust "have rustup's nightly with the source of std"; return; fi
+  if has rustup && rustup toolchain install nightly --profile minimal --component rust-src >"$state/nightly.log" 2>&1; then
+    say wasm-rust "installed rustup's nightly with the source of std: threads and unwinding need a std of their own"; return
   fi
   fail wasm-rust "missing: a Rust compiler with the source of its standard library" \
     "rustup toolchain install nightly --component rust-src" "or on Debian: sudo apt-get install rustc-web cargo-web rust-web-src rust-web-llvm lld-22"

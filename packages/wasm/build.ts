@@ -76,7 +76,8 @@ export function pack(variant: Variant, out: string, more: readonly string[] = []
       ...['--no-pack', '--out-dir', out, '--out-name', 'nearfield_wasm', '--'],
       ...[
         '-Zbuild-std=std,panic_unwind',
-        '-Zbuild-std-features=optimize_for_size',
+        // Named features replace the default ones, of which unwinding is one.
+        '-Zbuild-std-features=panic-unwind,optimize_for_size',
         ...optLevels,
         '--locked',
         `--features=${enabled.join(',')}`,

@@ -1,6 +1,7 @@
 /**
  * Which compiler builds WebAssembly. Threads and unwinding need a standard library built with the
- * same flags, hence its source: a nightly of rustup with `rust-src`, or Debian's packages.
+ * same flags, hence its source: Debian's packages, or a nightly of rustup with `rust-src`. A release makes the
+ * same modules for months, a nightly others every day, so the former come first.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -64,15 +65,15 @@ function requireTool(name: string, remedy: string, path: string): void {
   throw new Error(`building WebAssembly needs ${name}: ${remedy}`)
 }
 
-/** The first of rustup's nightly and Debian's packages that is whole. */
+/** The first of Debian's packages and rustup's nightly that is whole. */
 export function findToolchain(): Toolchain {
-  const toolchain = rustupNightly() ?? debian()
+  const toolchain = debian() ?? rustupNightly()
   if (toolchain === undefined) {
     throw new Error(
       [
         'building WebAssembly needs a Rust compiler with the source of its standard library; one of:',
+        '  apt-get install rustc-web cargo-web rust-web-src rust-web-llvm lld-22',
         '  rustup toolchain install nightly --component rust-src',
-        '  apt-get install rustc-web cargo-web rust-web-src lld-22',
       ].join('\n'),
     )
   }
