@@ -113,6 +113,7 @@ const ISA: OptionSpec = OptionSpec {
         "neon",
         "neon-dotprod",
         "avx2",
+        "avx-vnni",
         "avx512",
         "avx512-vnni",
     ]),

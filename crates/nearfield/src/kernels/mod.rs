@@ -225,6 +225,8 @@ pub enum Isa {
     NeonDotprod,
     /// x86-64 AVX2 with FMA.
     Avx2,
+    /// The same with AVX-VNNI.
+    AvxVnni,
     /// x86-64 AVX-512 F.
     Avx512,
     /// The same with VNNI.
@@ -233,13 +235,14 @@ pub enum Isa {
 
 impl Isa {
     /// Every set there is a table for, on some machine.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Scalar,
         Self::Simd128,
         Self::RelaxedSimd,
         Self::Neon,
         Self::NeonDotprod,
         Self::Avx2,
+        Self::AvxVnni,
         Self::Avx512,
         Self::Avx512Vnni,
     ];
@@ -253,6 +256,7 @@ impl Isa {
             Self::Neon => "neon",
             Self::NeonDotprod => "neon-dotprod",
             Self::Avx2 => "avx2",
+            Self::AvxVnni => "avx-vnni",
             Self::Avx512 => "avx512",
             Self::Avx512Vnni => "avx512-vnni",
         }
@@ -267,7 +271,12 @@ impl Isa {
     pub const fn fused(self) -> bool {
         matches!(
             self,
-            Self::Neon | Self::NeonDotprod | Self::Avx2 | Self::Avx512 | Self::Avx512Vnni
+            Self::Neon
+                | Self::NeonDotprod
+                | Self::Avx2
+                | Self::AvxVnni
+                | Self::Avx512
+                | Self::Avx512Vnni
         )
     }
 }

@@ -5,23 +5,23 @@
 //! query   ‹one code a low nibble› ‹one code a high nibble›     twice as long as a row
 //! row     byte j: low nibble × query[j], high nibble × query[row.len() + j]
 //! ```
-//! Products are small (127 · 15), so that sums of 16 bits take [`SPAN`] bytes before they are widened.
+//! Products are small (127 · 15), so that sums of 16 bits take [`SPAN`](Nibbles::SPAN) bytes before they are widened.
 //! Sums are integers, so their order is free. `N` rows share each load of the query, as in
 //! [`products`](super::products).
 
 use super::{Ahead, CODE_BLOCK};
 
-/// Bytes of a row whose products sums of 16 bits hold. A step leaves four products in a lane, at most
-/// 4 · 127 · 15 = 7,620: four steps of 32 bytes stay below 2¹⁵, eight of 16 below 2¹⁶.
-pub(super) const SPAN: usize = 128;
-
-/// Sums in the registers of one instruction set, wide enough for [`SPAN`] bytes.
+/// Sums in the registers of one instruction set, wide enough for [`SPAN`](Self::SPAN) bytes.
 ///
 /// # Safety
 /// Calling any method needs the set's instructions.
 pub(super) trait Nibbles: Copy {
     /// Bytes of a row a step takes; divides [`CODE_BLOCK`].
     const STEP: usize;
+    /// Bytes of a row whose products these sums hold, a multiple of [`CODE_BLOCK`] or all there may be. Where sums have 16 bits, a
+    /// step leaves four products in a lane, at most 4 · 127 · 15 = 7,620: four steps of 32 bytes stay below
+    /// 2¹⁵, eight of 16 below 2¹⁶.
+    const SPAN: usize = 128;
     /// A step of the query, in the form the set multiplies fastest.
     type Query: Copy;
     /// Sums that a whole row fits.
@@ -76,7 +76,7 @@ pub(super) unsafe fn dots<P: Nibbles, const N: usize>(
         let mut wide = [P::wide(); N];
         let mut at = 0;
         while at < len {
-            let end = len.min(at + SPAN);
+            let end = len.min(at.saturating_add(P::SPAN));
             let mut sums = [P::zero(); N];
             while at < end {
                 ahead.line(at);

@@ -27,8 +27,8 @@ pub(super) trait Products: Copy {
     /// # Safety
     /// `STEP` codes can be read from `row`.
     unsafe fn plus(self, query: Self::Query, row: *const i8) -> Self;
-    /// All sums in one.
-    unsafe fn fold(self) -> i32;
+    /// All sums in one, for every row.
+    unsafe fn fold<const N: usize>(rows: [Self; N]) -> [i32; N];
 }
 
 /// The sums of `N` rows against one query; a line of each row ahead is asked for as one is read.
@@ -68,11 +68,7 @@ pub(super) unsafe fn dots<P: Products, const N: usize>(
                 at += P::STEP;
             }
         }
-        let mut folded = [0; N];
-        for (folded, sum) in folded.iter_mut().zip(sums) {
-            *folded = sum.fold();
-        }
-        folded
+        P::fold(sums)
     }
 }
 
@@ -99,10 +95,10 @@ macro_rules! code_entries {
 pub(super) use code_entries;
 
 /// The table of a set that has faster products than `$floats`, another set's table, and is like it in
-/// all else. Entries as in [`table`](super::lanes::table).
+/// all else but what is `$named`. Entries as in [`table`](super::lanes::table).
 #[cfg(not(target_arch = "wasm32"))]
 macro_rules! table_of_codes {
-    ($isa:expr, $products:ty, $columns:ty, $features:literal, $floats:expr) => {
+    ($isa:expr, $products:ty, $columns:ty, $features:literal, $floats:expr $(, $named:ident: $entry:expr)*) => {
         /// The table of this set; reached through [`available`](super::super::available) alone.
         pub(in crate::kernels) static KERNELS: Kernels = Kernels {
             isa: $isa,
@@ -112,6 +108,7 @@ macro_rules! table_of_codes {
             dot_u7i8_x4: |query, rows, ahead| unsafe { dot_codes_x4(query, rows, ahead) },
             // SAFETY: as above.
             tile_u7i8: |rows, panel, out| unsafe { tile_codes(rows, panel, out) },
+            $($named: $entry,)*
             ..$floats
         };
 

@@ -181,6 +181,9 @@ fn no_simd_set_is_skipped() {
         if has!("avx512f") {
             expected.push(Isa::Avx512);
         }
+        if has!("avxvnni") {
+            expected.push(Isa::AvxVnni);
+        }
         if has!("avx2") && has!("fma") {
             expected.push(Isa::Avx2);
         }

@@ -10,7 +10,7 @@ export type Kind = 'flat' | 'hnsw' | 'zones'
 export type Codec = 'f32' | 'sq8' | 'sq4' | 'bits1' | 'bits2'
 
 /** An instruction set the kernels may be held to. */
-export type Isa = 'auto' | 'scalar' | 'simd128' | 'relaxed-simd' | 'neon' | 'neon-dotprod' | 'avx2' | 'avx512' | 'avx512-vnni'
+export type Isa = 'auto' | 'scalar' | 'simd128' | 'relaxed-simd' | 'neon' | 'neon-dotprod' | 'avx2' | 'avx-vnni' | 'avx512' | 'avx512-vnni'
 
 /** Options of every kind of index. */
 export interface CommonOptions {

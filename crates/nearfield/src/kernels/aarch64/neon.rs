@@ -118,9 +118,9 @@ impl Products for CodesNeon {
     }
 
     #[inline(always)]
-    unsafe fn fold(self) -> i32 {
+    unsafe fn fold<const N: usize>(rows: [Self; N]) -> [i32; N] {
         // SAFETY: see the impl.
-        unsafe { vaddvq_s32(self.0) }
+        unsafe { rows.map(|row| vaddvq_s32(row.0)) }
     }
 }
 

@@ -66,9 +66,11 @@ impl Products for CodesRelaxed {
     }
 
     #[inline(always)]
-    unsafe fn fold(self) -> i32 {
-        let two = i32x4_add(self.0, i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0));
-        i32x4_extract_lane::<0>(two) + i32x4_extract_lane::<1>(two)
+    unsafe fn fold<const N: usize>(rows: [Self; N]) -> [i32; N] {
+        rows.map(|row| {
+            let two = i32x4_add(row.0, i32x4_shuffle::<2, 3, 0, 1>(row.0, row.0));
+            i32x4_extract_lane::<0>(two) + i32x4_extract_lane::<1>(two)
+        })
     }
 }
 

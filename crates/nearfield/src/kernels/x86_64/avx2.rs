@@ -118,16 +118,26 @@ impl Products for CodesAvx2 {
     }
 
     #[inline(always)]
-    unsafe fn fold(self) -> i32 {
+    unsafe fn fold<const N: usize>(rows: [Self; N]) -> [i32; N] {
         // SAFETY: see the impl.
-        unsafe {
-            let four = _mm_add_epi32(
-                _mm256_castsi256_si128(self.0),
-                _mm256_extracti128_si256::<1>(self.0),
-            );
-            let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
-            _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two)))
-        }
+        unsafe { rows.map(|row| fold_sums(row.0)) }
+    }
+}
+
+/// All eight in one.
+///
+/// # Safety
+/// The machine has AVX2.
+#[inline(always)]
+pub(super) unsafe fn fold_sums(sums: __m256i) -> i32 {
+    // SAFETY: the caller has AVX2.
+    unsafe {
+        let four = _mm_add_epi32(
+            _mm256_castsi256_si128(sums),
+            _mm256_extracti128_si256::<1>(sums),
+        );
+        let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
+        _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two)))
     }
 }
 

@@ -1,11 +1,11 @@
 //! Codes of four bits with AVX2: 64 a step, in sixteen sums of 16 bits.
 
+use super::avx2::fold_sums;
 use crate::kernels::nibbles::Nibbles;
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_shuffle_epi32, _mm256_add_epi16,
-    _mm256_add_epi32, _mm256_and_si256, _mm256_castsi256_si128, _mm256_extracti128_si256,
-    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi8,
-    _mm256_set1_epi16, _mm256_setzero_si256, _mm256_srli_epi16,
+    __m256i, _mm256_add_epi16, _mm256_add_epi32, _mm256_and_si256, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi8, _mm256_set1_epi16,
+    _mm256_setzero_si256, _mm256_srli_epi16,
 };
 
 /// Sixteen sums.
@@ -64,22 +64,6 @@ impl Nibbles for NibblesAvx2 {
     #[inline(always)]
     unsafe fn fold<const N: usize>(wide: [__m256i; N]) -> [i32; N] {
         // SAFETY: see the impl.
-        unsafe { wide.map(|wide| fold(wide)) }
-    }
-}
-
-/// # Safety
-/// The machine has AVX2.
-#[inline(always)]
-unsafe fn fold(wide: __m256i) -> i32 {
-    // SAFETY: the caller has AVX2.
-    unsafe {
-        let (low, high): (__m128i, __m128i) = (
-            _mm256_castsi256_si128(wide),
-            _mm256_extracti128_si256::<1>(wide),
-        );
-        let four = _mm_add_epi32(low, high);
-        let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
-        _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two)))
+        unsafe { wide.map(|wide| fold_sums(wide)) }
     }
 }

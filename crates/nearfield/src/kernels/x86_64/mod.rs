@@ -1,10 +1,11 @@
-//! x86-64: AVX2 with FMA, AVX-512, and AVX-512 with VNNI.
+//! x86-64: AVX2 with FMA, AVX-512, and either with VNNI.
 
 pub(super) mod avx2;
 mod avx2_lookups;
 mod avx2_nibbles;
 pub(super) mod avx512;
 pub(super) mod avx512vnni;
+mod avxvnni;
 
 use super::Kernels;
 use std::arch::is_x86_feature_detected as detected;
@@ -13,11 +14,13 @@ use std::arch::is_x86_feature_detected as detected;
 /// it saves the wide registers) and remembers the answer.
 pub(super) fn tables() -> impl Iterator<Item = &'static Kernels> {
     let avx2 = detected!("avx2") && detected!("fma");
+    let avxvnni = avx2 && detected!("avxvnni");
     let avx512 = avx2 && detected!("avx512f");
     let avx512vnni = avx512 && detected!("avx512vnni");
     [
         (avx512vnni, &avx512vnni::KERNELS),
         (avx512, &avx512::KERNELS),
+        (avxvnni, &avxvnni::KERNELS),
         (avx2, &avx2::KERNELS),
     ]
     .into_iter()
