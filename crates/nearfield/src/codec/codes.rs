@@ -21,6 +21,7 @@
 
 use super::{Codec, sq4, sq8};
 use crate::ids::Slot;
+use crate::kernels::{Work, widest};
 use crate::metric::Metric;
 
 /// Bytes of a row's scale, bias and sum.
@@ -70,9 +71,34 @@ impl Form {
 
     /// Writes the code of a prepared vector into a row of [`stride`](Self::stride) bytes.
     pub fn encode(self, metric: Metric, vector: &[f32], centre: &[f32], out: &mut [u8]) {
-        match self {
-            Self::Sq8 => sq8::encode(metric, vector, centre, out),
-            Self::Sq4 => sq4::encode(metric, vector, centre, out),
+        let form = self;
+        widest(Encode {
+            form,
+            metric,
+            vector,
+            centre,
+            out,
+        });
+    }
+}
+
+/// The making of one code.
+struct Encode<'a> {
+    form: Form,
+    metric: Metric,
+    vector: &'a [f32],
+    centre: &'a [f32],
+    out: &'a mut [u8],
+}
+
+impl Work for Encode<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        match self.form {
+            Form::Sq8 => sq8::encode(self.metric, self.vector, self.centre, self.out),
+            Form::Sq4 => sq4::encode(self.metric, self.vector, self.centre, self.out),
         }
     }
 }
@@ -203,6 +229,7 @@ impl<'a> Codes<'a> {
 
 /// The largest difference; 0 where differences overflow, so that such a row has a code like any
 /// other (a poor one: the trial of codes will tell).
+#[inline(always)]
 pub(super) fn largest(vector: &[f32], centre: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
     let (vectors, vector_tail) = vector[..centre.len()].as_chunks::<LANES>();
@@ -220,7 +247,7 @@ pub(super) fn largest(vector: &[f32], centre: &[f32]) -> f32 {
 }
 
 /// The larger magnitude; what is not a number has none.
-#[inline]
+#[inline(always)]
 fn larger(magnitude: f32, x: f32) -> f32 {
     if x.abs() > magnitude {
         x.abs()
@@ -230,11 +257,50 @@ fn larger(magnitude: f32, x: f32) -> f32 {
 }
 
 /// The nearest integer within ± `most`, halves away from zero; 0 for what is not a number.
-#[inline]
+#[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // saturating, as it should be
 pub(super) fn rounded(x: f32, most: f32) -> i32 {
     let x = (x + 0.5f32.copysign(x)).clamp(-most, most);
     x as i32
+}
+
+/// The steps of a query's numbers, those from `second` on in places of their own; tells the sum of the
+/// steps and the largest number.
+struct Steps<'a> {
+    numbers: &'a [f32],
+    second: usize,
+    places: [&'a mut [u8]; 2],
+}
+
+impl Work for Steps<'_> {
+    type Out = (i32, f32);
+
+    #[inline(always)]
+    fn run(self) -> (i32, f32) {
+        let mut lanes = [0.0; LANES];
+        let (whole, tail) = self.numbers.as_chunks::<LANES>();
+        for some in whole {
+            for lane in 0..LANES {
+                lanes[lane] = larger(lanes[lane], some[lane]);
+            }
+        }
+        for (lane, &x) in lanes.iter_mut().zip(tail) {
+            *lane = larger(*lane, x);
+        }
+        let largest = lanes.into_iter().fold(0.0, f32::max);
+        let inverse = QUERY_MAX / largest;
+        let (low, high) = self.numbers.split_at(self.second);
+        let mut sum = 0;
+        for (numbers, places) in [low, high].into_iter().zip(self.places) {
+            for (&x, code) in numbers.iter().zip(places) {
+                let step = rounded(x * inverse, QUERY_MAX) + QUERY_ZERO;
+                sum += step;
+                // Within 1 … 127: the low byte is the code.
+                *code = step.to_le_bytes()[0];
+            }
+        }
+        (sum, largest)
+    }
 }
 
 /// A query's code, and the memory of the one before it.
@@ -263,14 +329,6 @@ impl QueryCode {
         } else {
             self.numbers.extend_from_slice(&query[..dim]);
         }
-        let mut lanes = [0.0; LANES];
-        for some in self.numbers.chunks(LANES) {
-            for (lane, &x) in lanes.iter_mut().zip(some) {
-                *lane = larger(*lane, x);
-            }
-        }
-        let largest = lanes.into_iter().fold(0.0, f32::max);
-        let inverse = QUERY_MAX / largest;
         let (len, second) = match codes.form() {
             Form::Sq8 => (sq8::width(dim), dim),
             Form::Sq4 => (2 * sq4::width(dim), sq4::half(dim)),
@@ -280,17 +338,115 @@ impl QueryCode {
         let (first, rest) = self
             .codes
             .split_at_mut(if second < dim { len / 2 } else { len });
-        let (low, high) = self.numbers.split_at(second);
-        self.sum = 0;
-        for (numbers, places) in [(low, first), (high, rest)] {
-            for (&x, code) in numbers.iter().zip(places) {
-                let step = rounded(x * inverse, QUERY_MAX) + QUERY_ZERO;
-                self.sum += step;
-                // Within 1 … 127: the low byte is the code.
-                *code = step.to_le_bytes()[0];
-            }
-        }
+        let (numbers, places) = (&self.numbers, [first, rest]);
+        let largest;
+        (self.sum, largest) = widest(Steps {
+            numbers,
+            second,
+            places,
+        });
         let step = largest / QUERY_MAX;
         self.factor = if from_centre { 2.0 * step } else { step };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::on_every_set;
+    use crate::rng::value;
+
+    /// Ordinary numbers and, now and then, what is hardest to round.
+    fn numbers(seed: u64, dim: usize) -> Vec<f32> {
+        const HARD: [f32; 8] = [
+            0.0,
+            -0.0,
+            f32::MIN_POSITIVE,
+            f32::MAX,
+            f32::MIN,
+            f32::INFINITY,
+            f32::NAN,
+            0.5,
+        ];
+        let number = |at: usize| {
+            let random = value(9, seed, at as u64);
+            match (random & 63, seed % 3) {
+                (hard @ 0..8, 0) => HARD[usize::try_from(hard).unwrap()],
+                // Halves of a code's step are met too.
+                (_, 1) => f32::from(u8::try_from(random >> 56).unwrap()) - 127.5,
+                _ => f32::from(i16::try_from(random >> 49).unwrap() - (1 << 14)) / 3.0,
+            }
+        };
+        (0..dim).map(number).collect()
+    }
+
+    #[test]
+    fn codes_are_the_same_on_every_set() {
+        for (seed, dim) in (0..).zip((1..70).chain([100, 255, 256, 768, 1025])) {
+            for seed in [3 * seed, 3 * seed + 1, 3 * seed + 2] {
+                let (vector, centre) = (numbers(seed, dim), numbers(2 + seed - seed % 3, dim));
+                for (form, metric) in Form::ALL.into_iter().zip([Metric::L2, Metric::Cosine]) {
+                    let mut rows = [(); 3].map(|()| vec![7; form.stride(dim)]);
+                    for row in &mut rows {
+                        form.encode(metric, &vector, &centre, row);
+                    }
+                    let out = std::cell::RefCell::new(Vec::new());
+                    let codes = on_every_set(|| Coded(form, metric, &vector, &centre, &out));
+                    assert_eq!(codes.len(), 3);
+                    for row in out.take().iter().chain(&rows) {
+                        assert_eq!(*row, rows[0], "{form:?}, seed {seed}, {dim} numbers");
+                    }
+                }
+                let steps = on_every_set(|| Stepped(&vector));
+                for found in &steps {
+                    assert_eq!(*found, steps[0], "seed {seed}, {dim} numbers");
+                }
+            }
+        }
+    }
+
+    type Rows = std::cell::RefCell<Vec<Vec<u8>>>;
+
+    /// Codes a vector and puts the row beside the others.
+    struct Coded<'a>(Form, Metric, &'a [f32], &'a [f32], &'a Rows);
+
+    impl Work for Coded<'_> {
+        type Out = ();
+
+        #[inline(always)]
+        fn run(self) {
+            let Self(form, metric, vector, centre, rows) = self;
+            let mut out = vec![0; form.stride(centre.len())];
+            Encode {
+                form,
+                metric,
+                vector,
+                centre,
+                out: &mut out,
+            }
+            .run();
+            rows.borrow_mut().push(out);
+        }
+    }
+
+    /// The steps of these numbers, their sum and the bits of the largest.
+    struct Stepped<'a>(&'a [f32]);
+
+    impl Work for Stepped<'_> {
+        type Out = (Vec<u8>, i32, u32);
+
+        #[inline(always)]
+        fn run(self) -> Self::Out {
+            let second = self.0.len().div_ceil(2);
+            let mut out = vec![0; self.0.len()];
+            let (first, rest) = out.split_at_mut(second);
+            let steps = Steps {
+                numbers: self.0,
+                second,
+                places: [first, rest],
+            };
+            let (sum, largest) = steps.run();
+            (out, sum, largest.to_bits())
+        }
     }
 }

@@ -15,6 +15,11 @@
 //! Stored          all that is kept of the vectors: rows, and codes where there are any
 //! ```
 
+#![allow(
+    clippy::inline_always,
+    reason = "what is not inlined into a set's own function is compiled without the set's instructions"
+)]
+
 pub mod bits;
 pub mod codes;
 mod encoder;

@@ -20,8 +20,8 @@ use super::sq8;
 use super::vectors::{VectorBlock, Vectors};
 use crate::ids::Slot;
 use crate::kernels::{
-    Ahead, CODE_BLOCK, Kernels, Keys, PanelTerms, TILE_COLUMNS, TILE_ROWS, TILE_STEP, TileAt,
-    pair_score, prefetch_row,
+    Ahead, CODE_BLOCK, Kernels, Keys, PanelTerms, TILE_COLUMNS, TILE_ROWS, TILE_STEP, TileAt, Work,
+    pair_score, prefetch_row, widest,
 };
 
 /// What rows are compared by.
@@ -52,10 +52,29 @@ impl<'a> Basis<'a> {
 }
 
 /// A code with a bit less, as a query has them.
-#[inline]
+#[inline(always)]
 #[allow(clippy::cast_sign_loss)] // 0 … 127
 const fn narrowed(code: i8) -> u8 {
     ((code >> 1) + 64) as u8
+}
+
+/// The codes of a row with a bit less, and zeros after them.
+struct Narrow<'a> {
+    row: &'a [i8],
+    out: &'a mut [u8],
+}
+
+impl Work for Narrow<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (codes, rest) = self.out.split_at_mut(self.row.len());
+        for (&code, out) in self.row.iter().zip(codes) {
+            *out = narrowed(code);
+        }
+        rest.fill(0);
+    }
 }
 
 /// What the score of a pair takes from the wide row: its bias, scale, and the sum of its codes.
@@ -80,7 +99,6 @@ impl PairBlock {
             Basis::Codes(codes) => codes,
         };
         self.vectors.clear();
-        self.narrow.clear();
         self.wide.clear();
         self.terms.clear();
         self.depth = codes.centre().len().next_multiple_of(CODE_BLOCK);
@@ -88,8 +106,11 @@ impl PairBlock {
             let end = self.wide.len() + self.depth;
             self.wide.extend_from_slice(row);
             self.wide.resize(end, 0);
-            self.narrow.extend(row.iter().map(|&code| narrowed(code)));
-            self.narrow.resize(end, 0);
+            if self.narrow.len() < end {
+                self.narrow.resize(end, 0);
+            }
+            let out = &mut self.narrow[end - self.depth..end];
+            widest(Narrow { row, out });
             self.terms.push((terms.bias, terms.scale, terms.sum));
         }
     }
@@ -172,9 +193,11 @@ impl RowBlock {
         self.codes.clear();
         self.terms.clear();
         for (row, terms) in fetched(codes, slots) {
-            self.codes.extend(row.iter().map(|&code| narrowed(code)));
+            let start = self.codes.len();
+            self.codes.resize(start + self.depth, 0);
+            let out = &mut self.codes[start..];
+            widest(Narrow { row, out });
             self.terms.push((terms.bias, terms.scale));
-            self.codes.resize(self.terms.len() * self.depth, 0);
         }
         let rows = self.terms.len().next_multiple_of(TILE_ROWS);
         self.codes.resize(rows * self.depth, 0);

@@ -46,29 +46,34 @@ pub(super) const fn width(dim: usize) -> usize {
 }
 
 /// Writes the code of a prepared vector into a row of [`stride`] bytes.
+#[inline(always)]
 pub fn encode(metric: Metric, vector: &[f32], centre: &[f32], out: &mut [u8]) {
     out.fill(0);
     let scale = scale(vector, centre);
     let inverse = inverse(scale);
     let half = half(centre.len());
     let (mut sum, mut squares) = (0, 0);
-    for (column, (x, centre)) in vector.iter().zip(centre).enumerate() {
+    let mut nibble = |x: f32, centre: f32| {
         let level = level((x - centre) * inverse);
         let code = 2 * level - 15;
         sum += code;
         squares += code * code;
         // Within 0 … 15: the low byte is the level.
-        let nibble = level.to_le_bytes()[0];
-        if column < half {
-            out[column] = nibble;
-        } else {
-            out[column - half] |= nibble << 4;
-        }
+        level.to_le_bytes()[0]
+    };
+    let (low, high) = vector[..centre.len()].split_at(half);
+    let (low_centre, high_centre) = centre.split_at(half);
+    for ((x, centre), out) in low.iter().zip(low_centre).zip(out.iter_mut()) {
+        *out = nibble(*x, *centre);
+    }
+    for ((x, centre), out) in high.iter().zip(high_centre).zip(out.iter_mut()) {
+        *out |= nibble(*x, *centre) << 4;
     }
     Terms::of(metric, vector, scale, sum, squares).write(out);
 }
 
 /// The step between two integers that fits a row.
+#[inline(always)]
 fn scale(vector: &[f32], centre: &[f32]) -> f32 {
     let reach = largest(vector, centre) / CODE_MAX;
     let square = sum(vector, centre, |difference| difference * difference);
@@ -96,20 +101,21 @@ fn scale(vector: &[f32], centre: &[f32]) -> f32 {
 }
 
 /// Levels a unit of difference; 0 where there is no telling them apart.
+#[inline(always)]
 fn inverse(scale: f32) -> f32 {
     let inverse = 0.5 / scale;
     if inverse.is_finite() { inverse } else { 0.0 }
 }
 
 /// The level of a difference in steps from one level to the next; level 8 begins at 0.
-#[inline]
+#[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // saturating, as it should be
 fn level(steps: f32) -> i32 {
     (steps + 8.0).clamp(0.0, CODE_MAX) as i32
 }
 
 /// A sum over the differences, in sixteen lanes and one tree.
-#[inline]
+#[inline(always)]
 fn sum(vector: &[f32], centre: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0; LANES];
     let (vectors, vector_tail) = vector.as_chunks::<LANES>();

@@ -38,6 +38,7 @@ pub fn numbers(codes: Codes<'_>, slot: Slot) -> &[i8] {
 }
 
 /// Writes the code of a prepared vector into a row of [`stride`] bytes.
+#[inline(always)]
 pub fn encode(metric: Metric, vector: &[f32], centre: &[f32], out: &mut [u8]) {
     out.fill(0);
     let largest = largest(vector, centre);

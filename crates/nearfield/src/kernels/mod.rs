@@ -16,6 +16,7 @@
 //! x86_64/avx2 …     one file a set: its lanes and products, its #[target_feature] entries, its table
 //! tiles             the one body over tiles of codes, on a trait of a few of its columns
 //! nearest           sorted lists of a tile's scores: plain Rust, compiled for each set
+//! widest            other plain Rust, compiled for each set
 //! prefetch          a hint for rows that will be scored soon
 //! draws             random bytes and random rows, in tables of their own
 //! tests             every table of this machine against the definition
@@ -73,6 +74,7 @@ mod tests;
 mod tiles;
 #[cfg(target_arch = "wasm32")]
 mod wasm32;
+mod widest;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -82,6 +84,9 @@ pub use nearest::{pair_score, place_and_score};
 pub use prefetch::{Ahead, PREFETCHES, prefetch_address, prefetch_row};
 #[cfg(target_arch = "wasm32")]
 use wasm32::tables;
+#[cfg(test)]
+pub use widest::on_every_set;
+pub use widest::{Work, widest};
 #[cfg(target_arch = "x86_64")]
 use x86_64::tables;
 
