@@ -16,7 +16,7 @@
 //! bytes everywhere.
 
 use super::Scorer;
-use super::codes::{Codes, Form, QueryCode, TERMS_BYTES, Terms, largest};
+use super::codes::{Codes, Form, QueryCode, TERMS_BYTES, Terms, largest, whole};
 use crate::ids::Slot;
 use crate::kernels::{Ahead, CODE_BLOCK, Kernels, NibblePair, NibbleQuad, prefetch_row};
 use crate::metric::Metric;
@@ -109,9 +109,8 @@ fn inverse(scale: f32) -> f32 {
 
 /// The level of a difference in steps from one level to the next; level 8 begins at 0.
 #[inline(always)]
-#[allow(clippy::cast_possible_truncation)] // saturating, as it should be
 fn level(steps: f32) -> i32 {
-    (steps + 8.0).clamp(0.0, CODE_MAX) as i32
+    whole((steps + 8.0).clamp(0.0, CODE_MAX))
 }
 
 /// A sum over the differences, in sixteen lanes and one tree.
