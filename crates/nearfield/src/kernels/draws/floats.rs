@@ -20,9 +20,25 @@ use super::{Lanes, LinesKernel, Store};
 /// Numbers that two lines make: a row begins with a line of its own and draws whole groups.
 pub const GROUP: usize = 32;
 /// Numbers drawn at once.
-const PIECE: usize = 512;
+pub(super) const PIECE: usize = 512;
 /// Numbers mixed with each other, and lanes of the sum of squares.
-const MIXED: usize = 16;
+pub(super) const MIXED: usize = 16;
+
+/// √½ as bits, and by how much the exponent of 24 bits is more than that of their share of 1.
+pub(super) const ROOT_HALF: u32 = 0x3f35_04f3;
+pub(super) const SCALE: u32 = 24 << 23;
+/// `−2 ln(1 + x) ÷ x`: of each two numbers the factor and the term of a line, the lines' own factors 1, x², x⁴.
+pub(super) const LOG: [[f32; 2]; 3] = [
+    [0.999_804_4, -2.000_009],
+    [0.508_065_4, -0.665_160_5],
+    [0.285_841_5, -0.441_118_75],
+];
+/// `sin(s · π ÷ 2) ÷ s`, lines of s² with factors 1 and s⁴.
+pub(super) const SINE: [[f32; 2]; 2] =
+    [[-0.645_925_94, 1.570_795_2], [-0.004_371_015, 0.079_500_65]];
+/// `cos(s · π ÷ 2)` in the same way.
+pub(super) const COSINE: [[f32; 2]; 2] =
+    [[-1.233_484_5, 0.999_993_3], [-0.019_095_736, 0.252_580_23]];
 
 /// How numbers are distributed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +68,7 @@ pub struct Shape<'a> {
 #[repr(C, align(64))]
 pub struct Desk {
     words: [u32; PIECE],
-    numbers: [f32; PIECE],
+    pub(super) numbers: [f32; PIECE],
 }
 
 impl Desk {
@@ -158,17 +174,15 @@ fn gaussian(words: &[u32], out: &mut [f32]) {
 #[inline(always)]
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_wrap)]
 fn square(bits: u32) -> f32 {
-    const ROOT_HALF: u32 = 0x3f35_04f3;
-    const SCALE: u32 = 24 << 23;
     let above = ((bits as i32 + 1) as f32)
         .to_bits()
         .wrapping_sub(SCALE + ROOT_HALF);
     let exponent = (above as i32 >> 23) as f32;
     let x = f32::from_bits((above & 0x007f_ffff) + ROOT_HALF) - 1.0;
     let q = x * x;
-    let low = 0.999_804_4 * x - 2.000_009;
-    let middle = 0.508_065_4 * x - 0.665_160_5;
-    let high = 0.285_841_5 * x - 0.441_118_75;
+    let low = LOG[0][0] * x + LOG[0][1];
+    let middle = LOG[1][0] * x + LOG[1][1];
+    let high = LOG[2][0] * x + LOG[2][1];
     exponent * (-2.0 * std::f32::consts::LN_2) + x * (low + q * (middle + q * high))
 }
 
@@ -179,8 +193,8 @@ fn circle(angle: u32) -> (f32, f32) {
     let s = signed(angle);
     let q = s * s;
     let p = q * q;
-    let sine = (1.570_795_2 - 0.645_925_94 * q) + p * (0.079_500_65 - 0.004_371_015 * q);
-    let cosine = (0.999_993_3 - 1.233_484_5 * q) + p * (0.252_580_23 - 0.019_095_736 * q);
+    let sine = (SINE[0][0] * q + SINE[0][1]) + p * (SINE[1][0] * q + SINE[1][1]);
+    let cosine = (COSINE[0][0] * q + COSINE[0][1]) + p * (COSINE[1][0] * q + COSINE[1][1]);
     let sign = (angle & 0x80) << 24;
     (f32::from_bits(cosine.to_bits() ^ sign), sine * s)
 }
@@ -189,7 +203,7 @@ fn circle(angle: u32) -> (f32, f32) {
 /// turn and a mirror), and the centre added. Four levels of sums and differences, two at a time: the
 /// row is read and written twice.
 #[inline(always)]
-fn place(row: &mut [f32], centre: &[f32], deviations: &[f32]) {
+pub(super) fn place(row: &mut [f32], centre: &[f32], deviations: &[f32]) {
     let mixed = row.len() / MIXED * MIXED;
     let (row, rest) = row.split_at_mut(mixed);
     let ((near, far), (wide, left)) = (centre.split_at(mixed), deviations.split_at(mixed));

@@ -23,6 +23,8 @@ mod tests;
 mod wasm32;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
+#[cfg(target_arch = "x86_64")]
+mod x86_64_rows;
 
 pub use floats::{Desk, GROUP, Law, Shape};
 
@@ -115,6 +117,11 @@ trait Words: Copy {
     /// Word by word, modulo 2⁶⁴.
     unsafe fn plus(self, other: Self) -> Self;
     unsafe fn xor(self, other: Self) -> Self;
+    /// Of three. Who has no instruction for it has half of it in common with others.
+    unsafe fn xor3(self, b: Self, c: Self) -> Self {
+        // SAFETY: the caller has the instructions.
+        unsafe { self.xor(b).xor(c) }
+    }
     unsafe fn shl<const BITS: i32>(self) -> Self;
     /// `REST` is 64 − `BITS`.
     unsafe fn rotl<const BITS: i32, const REST: i32>(self) -> Self;
@@ -160,10 +167,10 @@ unsafe fn next<V: Words, const N: usize>(state: &mut State<V, N>) -> [V; N] {
         // SAFETY: the caller has the instructions.
         unsafe {
             *word = a.plus(d).rotl::<23, 41>().plus(a);
-            let (c, d) = (c.xor(a), d.xor(b));
+            let d = d.xor(b);
             state[0][j] = a.xor(d);
-            state[1][j] = b.xor(c);
-            state[2][j] = c.xor(b.shl::<17>());
+            state[1][j] = c.xor3(a, b);
+            state[2][j] = c.xor3(a, b.shl::<17>());
             state[3][j] = d.rotl::<45, 19>();
         }
     }
@@ -248,10 +255,20 @@ impl Words for u64 {
     unsafe fn fence() {}
 }
 
-/// A set's table and its entries, which give the shared bodies their instructions.
+/// A set's table and its entries, which give the shared bodies, or a row's of their own, their instructions.
 #[cfg(not(target_arch = "wasm32"))]
 macro_rules! draw_table {
     ($table:ident, $isa:expr, $words:ty, $count:literal, $features:literal) => {
+        draw_table!(
+            $table,
+            $isa,
+            $words,
+            $count,
+            $features,
+            |lanes, desk, shape, out| floats::row($table.lines, lanes, desk, shape, out)
+        );
+    };
+    ($table:ident, $isa:expr, $words:ty, $count:literal, $features:literal, $row:expr) => {
         static $table: Draws = {
             #[target_feature(enable = $features)]
             fn lines_of(lanes: &mut Lanes, out: &mut [u8], store: Store) {
@@ -261,7 +278,7 @@ macro_rules! draw_table {
 
             #[target_feature(enable = $features)]
             fn row_of(lanes: &mut Lanes, desk: &mut Desk, shape: Shape<'_>, out: &mut [f32]) {
-                floats::row($table.lines, lanes, desk, shape, out);
+                $row(lanes, desk, shape, out);
             }
 
             Draws {

@@ -1,6 +1,6 @@
 //! x86-64: two registers a line with AVX2, one with AVX-512.
 
-use super::{Desk, Draws, Isa, Lanes, Shape, Store, Words, draw_table, floats, lines};
+use super::{Desk, Draws, Isa, Lanes, Shape, Store, Words, draw_table, floats, lines, x86_64_rows};
 use std::arch::is_x86_feature_detected as detected;
 use std::arch::x86_64::{
     __m256i, __m512i, _mm_sfence, _mm_stream_si128, _mm256_add_epi64, _mm256_castsi256_si128,
@@ -8,11 +8,18 @@ use std::arch::x86_64::{
     _mm256_srli_epi64, _mm256_storeu_si256, _mm256_stream_si256, _mm256_xor_si256,
     _mm512_add_epi64, _mm512_castsi512_si256, _mm512_extracti64x4_epi64, _mm512_loadu_si512,
     _mm512_rol_epi64, _mm512_set1_epi64, _mm512_sllv_epi64, _mm512_storeu_si512,
-    _mm512_stream_si512, _mm512_xor_si512,
+    _mm512_stream_si512, _mm512_ternarylogic_epi64, _mm512_xor_si512,
 };
 
 draw_table!(AVX2, Isa::Avx2, Avx2, 2, "avx2");
-draw_table!(AVX512, Isa::Avx512, Avx512, 1, "avx512f,avx2");
+draw_table!(
+    AVX512,
+    Isa::Avx512,
+    Avx512,
+    1,
+    "avx512f,avx2",
+    x86_64_rows::row
+);
 
 /// The tables this processor can run, the best first.
 pub(super) fn tables() -> impl Iterator<Item = &'static Draws> {
@@ -90,7 +97,7 @@ impl Words for Avx2 {
 
 /// All eight.
 #[derive(Clone, Copy)]
-struct Avx512(__m512i);
+pub(super) struct Avx512(pub(super) __m512i);
 
 // SAFETY (all blocks): the caller of a `Words` method has AVX-512 F and AVX2, and reads and writes
 // where it may.
@@ -130,6 +137,12 @@ impl Words for Avx512 {
     unsafe fn xor(self, other: Self) -> Self {
         // SAFETY: see the impl.
         unsafe { Self(_mm512_xor_si512(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn xor3(self, b: Self, c: Self) -> Self {
+        // SAFETY: see the impl. The number is the table of the function of three bits.
+        unsafe { Self(_mm512_ternarylogic_epi64::<0b1001_0110>(self.0, b.0, c.0)) }
     }
 
     #[inline(always)]
