@@ -13,17 +13,20 @@
 //! Invariant: some [`KEYED_NUMBERS`] numbers share a key, in whole rows, so that a row anywhere costs no more
 //! than its group.
 
-use super::{STREAM_CENTRES, STREAM_CLUSTER, STREAM_ROWS, lanes, skip};
+use super::{STREAM_CENTRES, STREAM_CLUSTER, STREAM_ROWS, STREAMED_BYTES_MIN, lanes, skip};
 use crate::bytes::advise_huge;
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
-use crate::kernels::draws::{Desk, Draws, GROUP, LINE_BYTES, Law, Shape, draws};
+use crate::kernels::draws::{CopyKernel, Desk, Draws, GROUP, LINE_BYTES, Lanes, Law, Shape, draws};
 use crate::kernels::{Isa, prefetch_row};
 use crate::matrix::Matrix;
 use crate::rng;
 
 /// Numbers of one key: making a key costs as much as some twenty lines.
 const KEYED_NUMBERS: usize = 16 << 10;
+
+/// Numbers of the room where rows are made that are copied past the caches: it stays in the nearest.
+const ROOM_NUMBERS: usize = 4 << 10;
 
 /// What rows there are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -108,14 +111,33 @@ impl Rows {
             ));
         }
         advise_huge(out);
+        let streamed = size_of_val(out) >= STREAMED_BYTES_MIN;
         let (group, head) = self.head(first, out.len() / dim);
         let (head, rest) = out.split_at_mut(head * dim);
         self.group(first, head.chunks_exact_mut(dim));
+        let copy = self.draws.copy.filter(|_| streamed && dim <= ROOM_NUMBERS);
         exec.parts(rest, self.keyed_rows() * dim, |at, part| {
             let first = (group + at as u64) * self.keyed_rows() as u64;
-            self.group(first, part.chunks_exact_mut(dim));
+            match copy {
+                Some(copy) => self.copied(first, part, copy),
+                None => self.group(first, part.chunks_exact_mut(dim)),
+            }
         });
         Ok(())
+    }
+
+    /// Rows of one group from its first on, some at a time made in a room and copied.
+    fn copied(&self, first: u64, out: &mut [f32], copy: CopyKernel) {
+        let dim = self.recipe.dim;
+        let mut room = [0.0; ROOM_NUMBERS];
+        let mut maker = self.maker(first);
+        for part in out.chunks_mut(ROOM_NUMBERS / dim * dim) {
+            let room = &mut room[..part.len()];
+            for row in room.chunks_exact_mut(dim) {
+                maker.row(row);
+            }
+            copy(room, part);
+        }
     }
 
     /// Fills rows of a matrix: row `i` of it takes row `i`.
@@ -146,27 +168,26 @@ impl Rows {
 
     /// Rows of one group, from row `first` on.
     fn group<'r>(&self, first: u64, rows: impl Iterator<Item = &'r mut [f32]>) {
-        let mut rows = rows.zip(first..).peekable();
-        if rows.peek().is_none() {
-            return;
+        let mut rows = rows.peekable();
+        if rows.peek().is_some() {
+            let mut maker = self.maker(first);
+            rows.for_each(|row| maker.row(row));
         }
+    }
+
+    /// Makes rows of one group, from row `first` on.
+    fn maker(&self, first: u64) -> Maker<'_> {
         let (recipe, keyed) = (&self.recipe, self.keyed_rows() as u64);
         let mut lanes = lanes(recipe.seed, STREAM_ROWS, first / keyed);
         let lines_a_row = recipe.dim.div_ceil(GROUP) * (GROUP * 4 / LINE_BYTES);
         let before = usize::try_from(first % keyed).expect("less than a group");
         skip(self.draws, &mut lanes, before * lines_a_row);
-        let mut desk = Desk::new();
-        let mut centre = self.centre(first);
-        for (row, number) in rows {
-            let shape = Shape {
-                law: recipe.law,
-                around: centre.map(|centre| (centre, self.deviations.as_slice())),
-                unit: recipe.unit,
-            };
-            // Centres are met in any order: the next is on its way while this row is made.
-            centre = self.centre(number + 1);
-            prefetch_row(centre.unwrap_or_default());
-            (self.draws.row)(&mut lanes, &mut desk, shape, row);
+        Maker {
+            rows: self,
+            lanes,
+            desk: Desk::new(),
+            number: first,
+            centre: self.centre(first),
         }
     }
 
@@ -175,6 +196,35 @@ impl Rows {
         let Clusters { count, .. } = self.recipe.clusters?;
         let cluster = cluster_of(self.recipe.seed, row, count);
         Some(&self.centres[cluster * self.recipe.dim..][..self.recipe.dim])
+    }
+}
+
+/// One row of a group after the other.
+struct Maker<'m> {
+    rows: &'m Rows,
+    lanes: Lanes,
+    desk: Desk,
+    /// Of the next row.
+    number: u64,
+    /// Around what it lies.
+    centre: Option<&'m [f32]>,
+}
+
+impl Maker<'_> {
+    fn row(&mut self, row: &mut [f32]) {
+        let rows = self.rows;
+        let shape = Shape {
+            law: rows.recipe.law,
+            around: self
+                .centre
+                .map(|centre| (centre, rows.deviations.as_slice())),
+            unit: rows.recipe.unit,
+        };
+        self.number += 1;
+        // Centres are met in any order: the next is on its way while this row is made.
+        self.centre = rows.centre(self.number);
+        prefetch_row(self.centre.unwrap_or_default());
+        (rows.draws.row)(&mut self.lanes, &mut self.desk, shape, row);
     }
 }
 
@@ -289,6 +339,26 @@ mod tests {
                     let part = made(&rows, 0, 3.min(count), Exec::Serial);
                     assert_eq!(bits(&part), bits(&whole[..part.len()]), "{:?}", table.isa);
                 }
+            }
+        }
+    }
+
+    /// So many at once that they pass the caches by, from within a group on, into memory of any alignment.
+    #[test]
+    fn rows_copied_past_the_caches_are_the_same() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2);
+        let pool = pool.build().unwrap();
+        for (dim, place) in [(100, 0), (128, 3), (4096, 16), (5000, 1)] {
+            let recipe = recipes(dim)[2];
+            let rows = Rows::new(recipe, None, Exec::Serial).unwrap();
+            let count = STREAMED_BYTES_MIN / 4 / dim + 5;
+            let mut out = vec![0.0; place + count * dim];
+            rows.fill(3, &mut out[place..], Exec::Pool(&pool)).unwrap();
+            let step = 1000_usize.div_ceil(dim) * 10;
+            for (at, part) in out[place..].chunks(step * dim).enumerate() {
+                let first = 3 + (at * step) as u64;
+                let single = made(&rows, first, part.len() / dim, Exec::Serial);
+                assert_eq!(bits(part), bits(&single), "{dim} from {first}");
             }
         }
     }

@@ -14,7 +14,7 @@
 //! small pieces in a row cost their own bytes. What is kept is what would be drawn anew, so bytes
 //! depend on recipe and offset alone.
 
-use super::{STREAM_BYTES, lanes, skip};
+use super::{STREAM_BYTES, STREAMED_BYTES_MIN, lanes, skip};
 use crate::bytes::advise_huge;
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
@@ -24,10 +24,6 @@ use std::sync::Mutex;
 
 /// Bytes with one key.
 pub const BLOCK_BYTES: usize = 64 << 10;
-/// From here on a fill passes the caches by. Where what is written stays in the last-level cache ordinary
-/// stores are faster by up to a sixth, where it does not streamed ones are by a fifth to three times: so this
-/// stands at the size of a common such cache, with less to lose above it than below.
-const STREAMED_BYTES_MIN: usize = 32 << 20;
 /// Fills up to here are one thread's: waking others takes longer.
 const SERIAL_BYTES_MAX: usize = 1 << 20;
 

@@ -32,6 +32,8 @@ export interface VectorsOptions extends RowsOptions {
 
 /** Numbers made in one go: some milliseconds of work. */
 const STEP_NUMBERS = 4 << 20
+/** In memory that has been written before: enough for the core to pass the caches by, which new pages, just zeroed, are in. */
+const STEP_NUMBERS_AGAIN = 10 << 20
 /** Queries of one go: each is compared with every row. */
 const STEP_QUERIES = 64
 
@@ -52,7 +54,7 @@ export async function generateVectors(host: Host, options: VectorsOptions): Prom
   const { chosen, handle } = await opened(host, options)
   const { backend } = chosen
   try {
-    const step = Math.max(1, Math.floor(STEP_NUMBERS / dim))
+    const step = Math.max(1, Math.floor((options.into ? STEP_NUMBERS_AGAIN : STEP_NUMBERS) / dim))
     for (let first = 0; first < rows; first += step) {
       if (into.length !== rows * dim) {
         throw new NearfieldError('DIMENSION', 'into was detached or resized while being filled')

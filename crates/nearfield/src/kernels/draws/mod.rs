@@ -52,6 +52,8 @@ pub enum Store {
 pub type LinesKernel = fn(&mut Lanes, &mut [u8], Store);
 /// Writes the next row, of which two lines are drawn for every [`GROUP`] numbers begun.
 pub type RowKernel = fn(&mut Lanes, &mut Desk, Shape<'_>, &mut [f32]);
+/// Copies one slice to another as long (asserted), both wherever they begin.
+pub type CopyKernel = fn(&[f32], &mut [f32]);
 
 /// The kernels of one instruction set.
 #[derive(Debug)]
@@ -62,6 +64,8 @@ pub struct Draws {
     pub lines: LinesKernel,
     /// A random row.
     pub row: RowKernel,
+    /// Numbers copied past the caches, where rows reach memory faster so than by being made in it.
+    pub copy: Option<CopyKernel>,
 }
 
 static SCALAR: Draws = Draws {
@@ -69,6 +73,7 @@ static SCALAR: Draws = Draws {
     // SAFETY: plain words need no instructions.
     lines: |lanes, out, store| unsafe { lines::<u64, 8>(lanes, out, store) },
     row: |lanes, desk, shape, out| floats::row(SCALAR.lines, lanes, desk, shape, out),
+    copy: None,
 };
 
 #[cfg(target_arch = "aarch64")]
@@ -265,10 +270,11 @@ macro_rules! draw_table {
             $words,
             $count,
             $features,
-            |lanes, desk, shape, out| floats::row($table.lines, lanes, desk, shape, out)
+            |lanes, desk, shape, out| floats::row($table.lines, lanes, desk, shape, out),
+            None
         );
     };
-    ($table:ident, $isa:expr, $words:ty, $count:literal, $features:literal, $row:expr) => {
+    ($table:ident, $isa:expr, $words:ty, $count:literal, $features:literal, $row:expr, $copy:expr) => {
         static $table: Draws = {
             #[target_feature(enable = $features)]
             fn lines_of(lanes: &mut Lanes, out: &mut [u8], store: Store) {
@@ -287,6 +293,7 @@ macro_rules! draw_table {
                 lines: |lanes, out, store| unsafe { lines_of(lanes, out, store) },
                 // SAFETY: as above.
                 row: |lanes, desk, shape, out| unsafe { row_of(lanes, desk, shape, out) },
+                copy: $copy,
             }
         };
     };

@@ -18,7 +18,9 @@ draw_table!(
     Avx512,
     1,
     "avx512f,avx2",
-    x86_64_rows::row
+    x86_64_rows::row,
+    // SAFETY: a table is handed out only after its instructions were detected.
+    Some(|from, out| unsafe { x86_64_rows::copy(from, out) })
 );
 
 /// The tables this processor can run, the best first.

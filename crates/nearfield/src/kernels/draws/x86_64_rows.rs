@@ -8,20 +8,21 @@
 //! uniform   line ─► numbers ─► row, and the sums of their squares
 //! gaussian  first half's lines ─► −2 ln u ─► desk       second half's lines ─► θ, desk ─► √ ─► row
 //! around    two turns of the row, of two levels of sums and differences each
+//! copy      rows made in cache ─► memory, past it
 //! ```
 
 use super::floats::{COSINE, Desk, GROUP, LOG, Law, MIXED, PIECE, ROOT_HALF, SCALE, SINE, Shape};
 use super::x86_64::Avx512;
-use super::{Lanes, State, floats, keep, load, next};
+use super::{LINE_BYTES, Lanes, State, floats, keep, load, next};
 use std::arch::x86_64::{
     __m512, __m512i, __mmask16, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehdup_ps,
-    _mm_movehl_ps, _mm256_add_ps, _mm256_castps256_ps128, _mm256_extractf128_ps, _mm512_add_epi32,
-    _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512, _mm512_castps512_ps256,
+    _mm_movehl_ps, _mm_sfence, _mm256_add_ps, _mm256_castps256_ps128, _mm256_extractf128_ps,
+    _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512, _mm512_castps512_ps256,
     _mm512_castsi512_ps, _mm512_cvtepi32_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
     _mm512_mask_sub_ps, _mm512_maskz_loadu_ps, _mm512_maskz_mov_ps, _mm512_mul_ps,
     _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_slli_epi32,
-    _mm512_sqrt_ps, _mm512_srai_epi32, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_sub_epi32,
-    _mm512_sub_ps, _mm512_xor_si512,
+    _mm512_sqrt_ps, _mm512_srai_epi32, _mm512_srli_epi32, _mm512_storeu_ps, _mm512_stream_ps,
+    _mm512_sub_epi32, _mm512_sub_ps, _mm512_xor_si512,
 };
 
 /// A row.
@@ -298,6 +299,29 @@ fn sum(squares: __m512) -> f32 {
     );
     let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+}
+
+/// Copies, the lines that lie whole in `out` past the caches.
+#[target_feature(enable = "avx512f,avx2")]
+pub(super) fn copy(from: &[f32], out: &mut [f32]) {
+    assert!(
+        from.len() == out.len(),
+        "{} numbers for {}",
+        from.len(),
+        out.len()
+    );
+    let head = out.as_ptr().align_offset(LINE_BYTES).min(out.len());
+    let (begun, out) = out.split_at_mut(head);
+    let (first, from) = from.split_at(head);
+    begun.copy_from_slice(first);
+    let (lines, end) = out.as_chunks_mut::<MIXED>();
+    let (numbers, last) = from.as_chunks::<MIXED>();
+    for (line, numbers) in lines.iter_mut().zip(numbers) {
+        // SAFETY: there is room for sixteen numbers, and lines begin at a multiple of 64 bytes.
+        unsafe { _mm512_stream_ps(line.as_mut_ptr(), read(numbers)) };
+    }
+    end.copy_from_slice(last);
+    _mm_sfence();
 }
 
 /// What lies after the first `at`, nothing where there are fewer.
