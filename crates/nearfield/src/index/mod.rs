@@ -312,6 +312,9 @@ impl Index {
         }
         if let Some(zones) = &self.zones {
             zones.validate(&self.params, offset_of)?;
+            if let Some(rows) = self.rows() {
+                zones.check(&self.params, rows, offset_of)?;
+            }
         }
         self.graph.as_ref().map_or(Ok(()), |graph| {
             let kept = kept(self.rows(), self.codes.as_ref());
