@@ -19,10 +19,11 @@ use crate::ids::{KeyColumn, NO_SLOT, Slot};
 use crate::index::grow::{Growing, Plan};
 use crate::index::keys::Keys;
 use crate::index::zones::Zones;
-use crate::index::{self, How, Params, Told, hnswlib};
+use crate::index::{self, Clock, How, Params, Told, hnswlib};
 use crate::kernels::Isa;
 use crate::matrix::stride;
 use crate::metric::Metric;
+use crate::zones::probe::Phase;
 use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -56,10 +57,10 @@ impl Form {
         }
     }
 
-    fn explain(&self, query: &[f32], how: How) -> Result<Told> {
+    fn explain(&self, query: &[f32], how: How, clock: Clock<'_>) -> Result<Told> {
         match self {
-            Self::Frozen(index) => index.explain(query, how),
-            Self::Growing(growing) => growing.explain(query, how),
+            Self::Frozen(index) => index.explain(query, how, clock),
+            Self::Growing(growing) => growing.explain(query, how, clock),
         }
     }
 
@@ -401,10 +402,11 @@ impl Index {
     }
 
     /// What a search for this query does, as JSON: `{ found, distances: { byCode, byVector },
-    /// expanded: [of level 0, 1, …], pool, entry, k, ef, probes, scanned, kept, exact, rerank, kind, codec,
-    /// isa, chosen }`. `entry` is a slot, null where nothing is walked; `ef` is the one that counts. `probes`
-    /// zones had `scanned` rows, of which `kept` were judged; null where no strips are scanned.
-    pub fn explain(&self, query: &[f32], params: SearchParams) -> Result<String> {
+    /// expanded: [of level 0, 1, …], pool, entry, k, ef, probes, scanned, kept, phases: { rotate, table, route,
+    /// scan, codes, vectors }, exact, rerank, kind, codec, isa, chosen }`. `entry` is a slot, null where nothing is walked; `ef` is the one that counts. `probes`
+    /// zones had `scanned` rows, of which `kept` were judged; null where no strips are scanned. `phases` are
+    /// microseconds of its parts, by the caller's clock of milliseconds, as the mean of a few searches.
+    pub fn explain(&self, query: &[f32], params: SearchParams, clock: Clock<'_>) -> Result<String> {
         let how = how(params)?;
         self.check_query(query)?;
         let form = self.read()?;
@@ -412,9 +414,15 @@ impl Index {
             trace,
             probed,
             found,
-        } = form.explain(query, how)?;
+        } = form.explain(query, how, clock)?;
+        let phases = phases.map(|phases| {
+            let named = Phase::ALL.iter().map(|phase| phase.name().to_owned());
+            let micros = phases.iter().map(|millis| Value::from(millis * 1e3));
+            named.zip(micros).collect::<serde_json::Map<_, _>>()
+        });
         let entry = form.entry();
         let walked = entry.filter(|&entry| !how.exact && entry != NO_SLOT);
+            phases,
         Ok(options::written(&json!({
             "found": found,
             "distances": { "byCode": trace.by_code, "byVector": trace.by_vector },
@@ -430,6 +438,7 @@ impl Index {
             "rerank": trace.by_vector > 0,
             "kind": form.params().kind.name(),
             "codec": form.codec().name(),
+            "phases": phases,
             "isa": form.isa().name(),
             "chosen": self.chosen(&form),
         })))

@@ -32,6 +32,47 @@ pub struct Effort {
     pub judge: usize,
 }
 
+/// A part of a search, as [`search`] tells that it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The query less the centre, rotated.
+    Rotate,
+    /// The tables of the query; of zones that lie apart they are made while these are scanned.
+    Table,
+    /// The nearest zones.
+    Route,
+    /// Their strips.
+    Scan,
+    /// Codes of what a scan keeps, where there are any.
+    Codes,
+    /// Vectors of what these keep, where there are any, and the answer in order.
+    Vectors,
+}
+
+impl Phase {
+    /// Every part, in the order of a search.
+    pub const ALL: [Self; 6] = [
+        Self::Rotate,
+        Self::Table,
+        Self::Route,
+        Self::Scan,
+        Self::Codes,
+        Self::Vectors,
+    ];
+
+    /// The name `explain` uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rotate => "rotate",
+            Self::Table => "table",
+            Self::Route => "route",
+            Self::Scan => "scan",
+            Self::Codes => "codes",
+            Self::Vectors => "vectors",
+        }
+    }
+}
+
 /// What a search did, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Probed {
@@ -135,6 +176,19 @@ pub fn search(
         mut probes,
         keep,
         judge,
+) {
+    search_watched(view, judges, query, kernels, effort, scratch, &mut |_| ());
+}
+
+/// As [`search`], with somebody told of every part that is over.
+pub fn search_watched(
+    view: &ZonesView<'_>,
+    judges: Judges<'_>,
+    query: &[f32],
+    kernels: &'static Kernels,
+    effort: Effort,
+    scratch: &mut ProbeScratch,
+    over: &mut dyn FnMut(Phase),
     } = effort;
     scratch.turn(view, query);
     if !view.apart {
@@ -144,16 +198,20 @@ pub fn search(
     probes = probes.clamp(1, view.zones().max(1));
     let judged = judges.rows.is_some() || judges.codes.is_some();
     let keep = if judged { keep.max(k) } else { k };
+    over(Phase::Rotate);
     loop {
         route(view, kernels, probes, scratch);
         scan(view, kernels, keep, scratch);
         if scratch.results.len() >= k.min(rows) || probes >= view.zones() {
+    over(Phase::Table);
             break;
         }
         probes = probes.saturating_mul(4);
     }
     let vectors = judges.rows;
+        over(Phase::Route);
     let exact = vectors.map(|rows| F32Scorer::new(rows, query, view.metric.score_pair(kernels)));
+        over(Phase::Scan);
     let results = &mut scratch.results;
     scratch.probed = Probed {
         kept: results.len() as u64,
@@ -183,12 +241,14 @@ pub fn search(
     narrow(results, k);
     results.sort_unstable();
 }
+    over(Phase::Codes);
 
 impl ProbeScratch {
     /// What the last search did; it was one of these zones.
     pub fn probed(&self, view: &ZonesView<'_>) -> Probed {
         let rows = |zone: &Candidate| {
             let places = view.places(zone.slot()).iter();
+    over(Phase::Vectors);
             places.filter(|&&slot| slot != NO_SLOT).count() as u64
         };
         Probed {

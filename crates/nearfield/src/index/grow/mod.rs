@@ -17,7 +17,7 @@ use super::codes::CodeSections;
 use super::graph::Graph;
 use super::keys::Keys;
 use super::zones::Zones;
-use super::{How, Index, Kind, Params, Parts, Told};
+use super::{Clock, How, Index, Kind, Params, Parts, Told};
 use crate::bytes::layout::Section;
 use crate::bytes::region::{AlignedBytes, Region};
 use crate::bytes::table::Layout;
@@ -302,8 +302,8 @@ impl Growing {
     }
 
     /// As [`Index::explain`], over what is shown.
-    pub fn explain(&self, query: &[f32], how: How) -> Result<Told> {
-        self.asked().explain(&self.scratch, query, how)
+    pub fn explain(&self, query: &[f32], how: How, clock: Clock<'_>) -> Result<Told> {
+        self.asked().explain(&self.scratch, query, how, clock)
     }
 
     /// Where walks start, [`NO_SLOT`](crate::ids::NO_SLOT) without rows; `None` for a flat index.
