@@ -21,6 +21,8 @@ pub const EF_DEFAULT: u32 = 100;
 pub const EF_MAX: u32 = 1_000_000;
 /// Up to this many rows kind `auto` chooses `flat`: a scan then costs less than a walk.
 pub const AUTO_FLAT_ROWS_MAX: u64 = 1_000;
+/// Up to this many rows it is still `flat`, by codes of bits, where these find what vectors say is near.
+pub const AUTO_STRIPS_ROWS_MAX: u64 = 20_000;
 
 /// What values an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,8 @@ pub enum Kinds {
     Graph,
     /// `zones`.
     Zones,
+    /// `auto` alone.
+    Auto,
 }
 
 impl Kinds {
@@ -76,6 +80,7 @@ impl Kinds {
             Self::Every => true,
             Self::Graph => kind == "hnsw" || kind == "auto",
             Self::Zones => kind == "zones",
+            Self::Auto => kind == "auto",
         }
     }
 
@@ -84,6 +89,7 @@ impl Kinds {
         match self {
             Self::Every | Self::Graph => "hnsw",
             Self::Zones => "zones",
+            Self::Auto => "auto",
         }
     }
 }
@@ -195,6 +201,16 @@ pub const BUILD: &[OptionSpec] = &[
         default: Default::Bool(true),
         kinds: Kinds::Every,
         doc: "Whether the index keeps the vectors beside their codes; `false` keeps codes only, in the file and in memory: answers and distances are then by the codes, and nothing can be added.",
+    },
+    OptionSpec {
+        name: "memory",
+        accepts: Accepts::Integer {
+            min: 0,
+            max: SAFE_INTEGER_MAX,
+        },
+        default: Default::Integer(0),
+        kinds: Kinds::Auto,
+        doc: "Bytes the index may take, about, or 0 for as many as it likes: with too few for a graph it is zones of bits, then without the vectors.",
     },
     OptionSpec {
         name: "seed",
@@ -628,12 +644,12 @@ mod tests {
         assert_eq!(
             refusal(r#"{"dim": 3, "efconstruct": 9}"#),
             "OPTION: unknown option 'efconstruct' (did you mean efConstruction?); known options \
-             are dim, kind, metric, M, efConstruction, codec, zones, refine, keepVectors, seed, isa"
+             are dim, kind, metric, M, efConstruction, codec, zones, refine, keepVectors, memory, seed, isa"
         );
         assert_eq!(
             refusal(r#"{"dim": 3, "zzzzzzzz": 9}"#),
             "OPTION: unknown option 'zzzzzzzz'; known options are dim, kind, metric, M, \
-             efConstruction, codec, zones, refine, keepVectors, seed, isa"
+             efConstruction, codec, zones, refine, keepVectors, memory, seed, isa"
         );
         assert_eq!(
             refusal("{}"),

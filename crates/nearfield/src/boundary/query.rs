@@ -189,6 +189,10 @@ impl Index {
             let what = "option keepVectors must be true for an index that takes rows, got false";
             return Err(Error::new(Code::Option, what));
         }
+        if values.integer("memory") > 0 {
+            let what = "option memory must be left out for an index that takes rows: nobody knows how many";
+            return Err(Error::new(Code::Option, what));
+        }
         let choice = Choice::new(&values, None)?;
         let plan = choice.growth(&values);
         let (m, ef_construction) = plan.graph.unwrap_or((0, 0));
@@ -413,6 +417,7 @@ impl Index {
         let Told {
             trace,
             probed,
+            phases,
             found,
         } = form.explain(query, how, clock)?;
         let phases = phases.map(|phases| {
@@ -422,7 +427,6 @@ impl Index {
         });
         let entry = form.entry();
         let walked = entry.filter(|&entry| !how.exact && entry != NO_SLOT);
-            phases,
         Ok(options::written(&json!({
             "found": found,
             "distances": { "byCode": trace.by_code, "byVector": trace.by_vector },
@@ -434,11 +438,11 @@ impl Index {
             "probes": probed.map(|probed| probed.zones),
             "scanned": probed.map(|probed| probed.scanned),
             "kept": probed.map(|probed| probed.kept),
+            "phases": phases,
             "exact": walked.is_none() && trace.by_code == 0,
             "rerank": trace.by_vector > 0,
             "kind": form.params().kind.name(),
             "codec": form.codec().name(),
-            "phases": phases,
             "isa": form.isa().name(),
             "chosen": self.chosen(&form),
         })))

@@ -96,7 +96,14 @@ impl Effort {
         } else {
             probes
         };
-        Self::new(k, probes, view.strips.bits(), view.strips.dim())
+        let effort = Self::new(k, probes, view.strips.bits(), view.strips.dim());
+        // Where no zone is left out codes are all that misses rows, and few more are soon judged.
+        let times = if view.zones() == 1 { 2 } else { 1 };
+        Self {
+            keep: effort.keep.saturating_mul(times),
+            judge: effort.judge.saturating_mul(times),
+            ..effort
+        }
     }
 
     /// Rows to keep and to judge for `k` answers, so that codes miss about a hundredth of them.
@@ -170,13 +177,6 @@ pub fn search(
     effort: Effort,
     scratch: &mut ProbeScratch,
 ) {
-    let rows = judges.count;
-    let Effort {
-        k,
-        mut probes,
-        keep,
-        judge,
-) {
     search_watched(view, judges, query, kernels, effort, scratch, &mut |_| ());
 }
 
@@ -189,29 +189,36 @@ pub fn search_watched(
     effort: Effort,
     scratch: &mut ProbeScratch,
     over: &mut dyn FnMut(Phase),
+) {
+    let rows = judges.count;
+    let Effort {
+        k,
+        mut probes,
+        keep,
+        judge,
     } = effort;
     scratch.turn(view, query);
+    over(Phase::Rotate);
     if !view.apart {
         let turned = &scratch.turned[..view.centre.len()];
         scratch.tables.set(view.strips.bits(), turned);
     }
+    over(Phase::Table);
     probes = probes.clamp(1, view.zones().max(1));
     let judged = judges.rows.is_some() || judges.codes.is_some();
     let keep = if judged { keep.max(k) } else { k };
-    over(Phase::Rotate);
     loop {
         route(view, kernels, probes, scratch);
+        over(Phase::Route);
         scan(view, kernels, keep, scratch);
+        over(Phase::Scan);
         if scratch.results.len() >= k.min(rows) || probes >= view.zones() {
-    over(Phase::Table);
             break;
         }
         probes = probes.saturating_mul(4);
     }
     let vectors = judges.rows;
-        over(Phase::Route);
     let exact = vectors.map(|rows| F32Scorer::new(rows, query, view.metric.score_pair(kernels)));
-        over(Phase::Scan);
     let results = &mut scratch.results;
     scratch.probed = Probed {
         kept: results.len() as u64,
@@ -234,21 +241,21 @@ pub fn search_watched(
         rescore(results, &Sq8Scorer::new(codes, code, kernels));
         narrow(results, keep);
     }
+    over(Phase::Codes);
     if let Some(exact) = &exact {
         scratch.probed.judged = results.len() as u64;
         rescore(results, exact);
     }
     narrow(results, k);
     results.sort_unstable();
+    over(Phase::Vectors);
 }
-    over(Phase::Codes);
 
 impl ProbeScratch {
     /// What the last search did; it was one of these zones.
     pub fn probed(&self, view: &ZonesView<'_>) -> Probed {
         let rows = |zone: &Candidate| {
             let places = view.places(zone.slot()).iter();
-    over(Phase::Vectors);
             places.filter(|&&slot| slot != NO_SLOT).count() as u64
         };
         Probed {
