@@ -28,7 +28,7 @@ use napi_derive::napi;
 use nearfield::boundary::{self, SearchParams};
 use pools::Threads;
 use std::sync::Arc;
-use task::{Promised, guard, promise, refuse};
+use task::{Promised, clock, guard, promise, refuse};
 
 /// Answers are at most `k`, a u32.
 fn narrow(found: usize) -> u32 {
@@ -201,7 +201,7 @@ impl Index {
         let (index, query) = (self.0.get()?, query.to_vec());
         let params = params(k, effort, exact, rerank)?;
         Ok(promise(move || {
-            index.explain(&query, params).map_err(refuse)
+            index.explain(&query, params, &clock()).map_err(refuse)
         }))
     }
 

@@ -5,6 +5,7 @@
 use napi::bindgen_prelude::{AsyncTask, ToNapiValue, TypeName};
 use napi::{Env, Error, Result, Task};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
 /// The core's `CODE: message` as a JavaScript error.
 pub fn refuse(error: nearfield::error::Error) -> Error {
@@ -57,4 +58,11 @@ impl<T: Send + ToNapiValue + TypeName + 'static> Task for Job<T> {
     fn resolve(&mut self, _env: Env, output: T) -> Result<T> {
         Ok(output)
     }
+}
+
+/// Milliseconds from now on: for what `explain` tells, never for what is done.
+#[allow(clippy::disallowed_methods)] // as said
+pub fn clock() -> impl Fn() -> f64 {
+    let started = Instant::now();
+    move || started.elapsed().as_secs_f64() * 1e3
 }

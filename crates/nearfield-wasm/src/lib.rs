@@ -47,6 +47,13 @@ fn thrown(error: Error) -> JsError {
     JsError::new(&error.to_string())
 }
 
+#[wasm_bindgen]
+unsafe extern "C" {
+    /// Milliseconds since whenever.
+    #[wasm_bindgen(js_namespace = performance)]
+    fn now() -> f64;
+}
+
 /// The kernels' instruction set.
 #[wasm_bindgen]
 pub fn simd() -> String {
@@ -209,7 +216,9 @@ impl Index {
             exact,
             rerank,
         };
-        self.inner.explain(&self.query, params).map_err(thrown)
+        self.inner
+            .explain(&self.query, params, &now)
+            .map_err(thrown)
     }
 
     /// The length of the index's file.

@@ -336,8 +336,13 @@ fn a_batch_is_its_single_searches() {
 
 #[test]
 fn the_description_says_what_was_chosen() {
-    let auto =
-        |rows| build(&data::clustered(rows, 4, 4, 8), r#"{"dim":4,"seed":3}"#).expect("good");
+    let auto = |rows| {
+        build(
+            &data::clustered(rows, 4, 4, 8),
+            r#"{"dim":4,"seed":3,"M":12}"#,
+        )
+        .expect("good")
+    };
     let info: serde_json::Value = serde_json::from_str(&auto(1_000).info()).expect("JSON");
     assert_eq!(info["kind"], "flat");
     assert_eq!(info["chosen"], "flat: 1000 rows are at most 1000");
@@ -356,7 +361,7 @@ fn the_description_says_what_was_chosen() {
     assert_eq!(info["codec"], "f32");
     assert_eq!(
         (&info["M"], &info["efConstruction"], &info["seed"]),
-        (&16.into(), &200.into(), &3.into())
+        (&12.into(), &200.into(), &3.into())
     );
     assert!(info["levels"].as_u64().expect("number") >= 1);
     assert_eq!(info["isa"], simd());

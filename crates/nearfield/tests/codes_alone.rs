@@ -139,7 +139,9 @@ fn answers_by_codes_read_no_vector_and_find_what_codes_can() {
                     .map(|hit| u32::try_from(hit.0).unwrap())
                     .collect();
                 possible += recall(&best);
-                let trace = index.explain(query, by_codes(10, false)).expect("good");
+                let trace = index
+                    .explain(query, by_codes(10, false), &|| 0.0)
+                    .expect("good");
                 let trace: serde_json::Value = serde_json::from_str(&trace).expect("JSON");
                 assert_eq!(trace["distances"]["byVector"], 0);
                 assert_eq!(trace["rerank"], false);
@@ -326,7 +328,10 @@ fn what_needs_vectors_says_so() {
             refusal
         );
         assert_eq!(
-            index.explain(query, params).expect_err("no").to_string(),
+            index
+                .explain(query, params, &|| 0.0)
+                .expect_err("no")
+                .to_string(),
             refusal
         );
     }

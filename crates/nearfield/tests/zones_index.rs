@@ -258,14 +258,15 @@ fn a_batch_given_up_leaves_zones_as_they_were() {
 fn what_a_search_did_is_told() {
     let (base, queries) = set(3000);
     let index = build(&base, &options("zones", "l2", r#","zones":30"#));
+    let params = SearchParams {
+        effort: 5,
+        ..PARAMS
+    };
+    // A clock that goes on by a millisecond whenever it is looked at.
+    let ticks = std::cell::Cell::new(0.0);
+    let clock = || ticks.replace(ticks.get() + 1.0);
     let told = index
-        .explain(
-            &queries[..DIM],
-            SearchParams {
-                effort: 5,
-                ..PARAMS
-            },
-        )
+        .explain(&queries[..DIM], params, &clock)
         .expect("good");
     let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
     assert_eq!(
@@ -280,6 +281,19 @@ fn what_a_search_did_is_told() {
         (&told["exact"], &told["ef"]),
         (&false.into(), &serde_json::Value::Null)
     );
+    let phases = told["phases"].as_object().expect("phases");
+    let names: Vec<_> = phases.keys().map(String::as_str).collect();
+    let mut wanted = ["rotate", "table", "route", "scan", "codes", "vectors"];
+    wanted.sort_unstable();
+    assert_eq!(names, wanted);
+    for (name, micros) in phases {
+        assert_eq!(micros.as_f64(), Some(1000.0), "{name}");
+    }
+    let graph = build(&base, &options("hnsw", "l2", ""));
+    let told = graph
+        .explain(&queries[..DIM], PARAMS, &clock)
+        .expect("good");
+    assert!(told.contains(r#""phases":null"#), "{told}");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //! so that an option, a default, a limit or an error code exists once.
 
 use nearfield::boundary::options::{
-    AUTO_FLAT_ROWS_MAX, Accepts, BUILD, Default, EF_DEFAULT, EF_MAX, GENERATE, IMPORT, K_DEFAULT,
-    Kinds, OPEN, OptionSpec, ROWS, SEARCH,
+    AUTO_FLAT_ROWS_MAX, AUTO_STRIPS_ROWS_MAX, Accepts, BUILD, Default, EF_DEFAULT, EF_MAX,
+    GENERATE, IMPORT, K_DEFAULT, Kinds, OPEN, OptionSpec, ROWS, SEARCH,
 };
 use nearfield::bytes::layout::{BLOCK_BYTES, MAGIC, VERSION};
 use nearfield::error::Code;
@@ -115,14 +115,18 @@ fn options() -> String {
     text.push_str("}\n\n");
     let _ = writeln!(
         text,
-        "/** `flat` up to {AUTO_FLAT_ROWS_MAX} rows, else `hnsw`; `stats()` says which. */"
+        "/** `flat` up to {AUTO_FLAT_ROWS_MAX} rows, by codes of bits up to {AUTO_STRIPS_ROWS_MAX} where these serve and nothing of a graph is asked for, else `hnsw`; `stats()` says which. */"
     );
     text.push_str("export interface AutoOptions extends CommonOptions, GraphOptions {\n");
     let _ = writeln!(
         text,
-        "  /**\n   * {}\n   * @default 'auto'\n   */\n  readonly kind?: 'auto'\n}}\n",
+        "  /**\n   * {}\n   * @default 'auto'\n   */\n  readonly kind?: 'auto'\n",
         kind.doc
     );
+    for spec in BUILD.iter().filter(|spec| spec.kinds == Kinds::Auto) {
+        property(&mut text, spec);
+    }
+    text.push_str("}\n\n");
     text.push_str("/** What the core takes to build an index. */\n");
     text.push_str(
         "export type CoreIndexOptions = FlatOptions | HnswOptions | ZonesOptions | AutoOptions\n\n",
@@ -285,7 +289,7 @@ fn constants() -> String {
     }
     text.push_str("} as const\n\n");
     let magic: Vec<_> = MAGIC.iter().map(|byte| format!("0x{byte:02x}")).collect();
-    let rows: [(&str, &str, String); 10] = [
+    let rows: [(&str, &str, String); 11] = [
         (
             "Neighbours a search returns when it does not say how many.",
             "K_DEFAULT",
@@ -305,6 +309,11 @@ fn constants() -> String {
             "Up to this many rows kind `auto` chooses `flat`.",
             "AUTO_FLAT_ROWS_MAX",
             number(AUTO_FLAT_ROWS_MAX),
+        ),
+        (
+            "Up to this many rows it is `flat` by codes of bits, where these serve.",
+            "AUTO_STRIPS_ROWS_MAX",
+            number(AUTO_STRIPS_ROWS_MAX),
         ),
         (
             "The largest dimension of a vector.",

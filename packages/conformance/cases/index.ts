@@ -1,6 +1,7 @@
 /** Every case, in the order they run. Traps come last: they end their backend. */
 import type { Case } from '../suite.ts'
 import { addCases } from './add.ts'
+import { autoCases } from './auto.ts'
 import { codesAloneCases } from './codes-alone.ts'
 import { errorCases } from './errors.ts'
 import { faultCases } from './faults.ts'
@@ -22,6 +23,7 @@ export const passes: Readonly<Record<'write' | 'read', readonly Case[]>> = {
     ...measureCases,
     ...codesAloneCases,
     ...zonesCases,
+    ...autoCases,
     ...addCases,
     ...generateCases,
     ...errorCases,

@@ -81,6 +81,16 @@ const fewer: Case = {
     equal(told.kind, 'zones', 'kind')
     equal(told.probes, 3, 'probes')
     ok(told.scanned! >= told.kept! && told.kept! >= K && told.scanned! < ROWS, JSON.stringify(told))
+    sameList(
+      Object.keys(told.phases!).sort(),
+      ['codes', 'rotate', 'route', 'scan', 'table', 'vectors'],
+      'parts of a search',
+    )
+    const parts = Object.values(told.phases!)
+    ok(
+      parts.every((micros) => micros >= 0 && Number.isFinite(micros)),
+      JSON.stringify(told.phases),
+    )
     const all = await index.search(row(queries, DIM, 0), { k: K, exact: true })
     const truth = nearest('l2', data, DIM, row(queries, DIM, 0), K)
     sameList(

@@ -3,8 +3,8 @@
 //! ```text
 //! new ─► Prepare ─┬─► Encode … ─┬─► Plan ─► Link … ─► Recode ─► Repair ─► Done ─► finish      hnsw
 //!                 └─────────────┤  no codes
-//!                               ├─► Part … ───────────────────────────────► Done               zones, and
-//!                               │                                                   flat with strips
+//!                               ├─► Part … ─► trial ──────────────────────► Done               zones, and
+//!                               │             └─► Encode … of hnsw                  flat with strips
 //!                               └───────────────────────────────────────► Done               flat
 //! Recode                          codes that only walks go by: linking needs the memory
 //! Repair ─► Relink ─► Repair      where codes are given up by which rows were linked
@@ -13,7 +13,7 @@
 //! Invariant: a step is bounded by rows, not by the size of the data, and cut the same way for any
 //! number of threads. A step that panics leaves its builder poisoned; nothing of it is used again.
 
-use super::coding::Coding;
+use super::coding::{AGREEMENT_MIN, Coding};
 use super::generator::Dataset;
 use super::kinds::Choice;
 use super::options::{self, BUILD, Values};
@@ -30,6 +30,7 @@ use crate::index::{self, Kind, Params, Parts};
 use crate::kernels::{Isa, kernels};
 use crate::matrix::Matrix;
 use crate::metric::Metric;
+use crate::zones::trial;
 use crate::zones::{ZoneArrays, ZonesBuilder, ZonesParams, ZonesPhase, ZonesReport};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,6 +54,8 @@ pub struct Builder {
     keeps_vectors: bool,
     coding: Coding,
     zones: Option<ZonesParams>,
+    /// Whether the strips must pass a trial.
+    tried: bool,
     keys: Keys,
     stage: Stage,
     /// The codes to make once rows are linked.
@@ -143,6 +146,8 @@ impl Builder {
             chosen,
             coding,
             zones,
+            tried,
+            keeps_vectors,
         } = choice;
         let graph = kind == Kind::Hnsw;
         let setting = |name| u32::try_from(values.integer(name)).expect("the table's limit");
@@ -167,7 +172,8 @@ impl Builder {
             vectors,
             coding,
             zones,
-            keeps_vectors: values.flag("keepVectors"),
+            tried,
+            keeps_vectors,
             keys,
             stage,
             later: None,
@@ -230,16 +236,7 @@ impl Builder {
                 let done = self.prepare(done, exec)?;
                 (Stage::Prepare(done), Phase::Prepare, done)
             }
-            Stage::Prepare(_) => {
-                let form = match self.params.kind {
-                    Kind::Hnsw => self.coding.first(self.vectors.dim()),
-                    Kind::Flat | Kind::Zones => self.coding.only(),
-                };
-                match form {
-                    Some(form) => (Stage::Encode(self.encoder(form, exec)?), Phase::Encode, 0),
-                    None => self.coded(exec)?,
-                }
-            }
+            Stage::Prepare(_) => self.prepared(exec)?,
             Stage::Encode(mut encoder) => {
                 let done = encoder.step(self.vectors.rows(), exec);
                 if done < rows {
@@ -252,8 +249,7 @@ impl Builder {
             Stage::Part(mut zones) => {
                 let report = zones.step(self.vectors.rows(), exec)?;
                 if report.phase == ZonesPhase::Done {
-                    let made = Made::Zones(Box::new(zones.finish()));
-                    (Stage::Done(made), Phase::Done, rows)
+                    self.parted(zones.finish(), exec)?
                 } else {
                     (Stage::Part(zones), Phase::Part, parted(report, rows))
                 }
@@ -297,6 +293,45 @@ impl Builder {
             done: done as u64,
             total: rows as u64,
         })
+    }
+
+    /// What comes once rows are ready: codes, where there are to be any.
+    fn prepared(&mut self, exec: Exec<'_>) -> Result<(Stage, Phase, usize)> {
+        let form = match self.params.kind {
+            Kind::Hnsw => self.coding.first(self.vectors.dim()),
+            Kind::Flat | Kind::Zones => self.coding.only(),
+        };
+        match form {
+            Some(form) => Ok((Stage::Encode(self.encoder(form, exec)?), Phase::Encode, 0)),
+            None => self.coded(exec),
+        }
+    }
+
+    /// What comes once rows are parted: nothing, or a graph in place of strips that `auto` took and that
+    /// find too little.
+    fn parted(&mut self, arrays: ZoneArrays, exec: Exec<'_>) -> Result<(Stage, Phase, usize)> {
+        let rows = self.vectors.rows();
+        if std::mem::take(&mut self.tried) {
+            let stored = self.stored(self.coding.walks());
+            let (view, kernels) = (arrays.view(), kernels(self.isa));
+            let found = trial::agreement(&view, stored.into(), rows, kernels, exec);
+            let name = arrays.strips.strips().bits().name();
+            self.chosen.push(format!(
+                "codes of {name} find {found:.3} of sampled rows' neighbours, {AGREEMENT_MIN} are enough"
+            ));
+            if found < AGREEMENT_MIN {
+                (self.zones, self.plan.zones) = (None, None);
+                self.coding = Coding::new(None);
+                if let Some((m, ef_construction)) = self.plan.graph {
+                    (self.params.m, self.params.ef_construction) = (m, ef_construction);
+                }
+                self.params.kind = Kind::Hnsw;
+                self.chosen.push("hnsw in place of flat".into());
+                return self.prepared(exec);
+            }
+        }
+        let made = Made::Zones(Box::new(arrays));
+        Ok((Stage::Done(made), Phase::Done, rows.len()))
     }
 
     /// What comes once rows are ready, and coded where they are to be.

@@ -1,13 +1,15 @@
 //! What kind an index becomes and what its scans go by: what was asked for, or what `auto` chooses and why.
 //!
 //! ```text
-//! kind    auto ─► flat up to 1,000 rows, else hnsw
-//! codec   of flat: f32 unless asked; of hnsw: see `coding`; of zones: bits1 from 256 numbers, else bits2
+//! kind    auto ─► flat up to 1,000 rows, and by strips up to 20,000 ─ trial ─► hnsw, as beyond these
+//! codec   of flat: f32 unless asked; of hnsw: see `coding`; of strips: bits1 from 256 numbers, else bits2
+//! memory  see `budget`
 //! refine  of strips: sq8 with bits1, and where no vectors are kept
 //! ```
 
+use super::budget;
 use super::coding::{AGREEMENT_MIN, Coding};
-use super::options::{AUTO_FLAT_ROWS_MAX, Values};
+use super::options::{AUTO_FLAT_ROWS_MAX, AUTO_STRIPS_ROWS_MAX, BUILD, Default, Values};
 use crate::codec::{Bits, Codec};
 use crate::error::{Code, Error, Result};
 use crate::index::Kind;
@@ -28,6 +30,10 @@ pub(super) struct Choice {
     pub(super) coding: Coding,
     /// How rows are parted and scanned.
     pub(super) zones: Option<ZonesParams>,
+    /// Whether strips must pass a trial, and there is a graph where they do not.
+    pub(super) tried: bool,
+    /// Whether the index keeps its vectors.
+    pub(super) keeps_vectors: bool,
 }
 
 impl Choice {
@@ -40,8 +46,16 @@ impl Choice {
         // The codec that is asked for with `auto` is that of the graph it may become.
         judge_codec(if auto { Kind::Hnsw } else { kind }, asked, keeps_vectors)?;
         let asked = asked.filter(|_| !auto || kind == Kind::Hnsw);
+        let tried = auto && kind == Kind::Flat && rows.is_some_and(exceeds_flat);
+        let afforded = match rows.filter(|_| auto) {
+            Some(rows) => budget::afford(values, rows, kind, tried)?,
+            None => None,
+        };
+        if let Some((afforded, why)) = afforded {
+            return Ok(Self::afforded(afforded, why, values));
+        }
         let mut chosen: Vec<_> = why.into_iter().collect();
-        let zones = zones(kind, asked, values, &mut chosen);
+        let zones = zones(kind, asked, tried, values, &mut chosen);
         let coding = match (kind, zones) {
             (Kind::Flat | Kind::Zones, Some(params)) => {
                 let refine = refines(values, params.bits, keeps_vectors);
@@ -56,20 +70,44 @@ impl Choice {
             chosen,
             coding,
             zones,
+            tried,
+            keeps_vectors,
         })
+    }
+
+    /// Of what there is memory for.
+    fn afforded(afforded: budget::Afforded, why: String, values: &Values) -> Self {
+        let codec = if afforded.refine {
+            Codec::Sq8
+        } else {
+            Codec::F32
+        };
+        Self {
+            kind: afforded.kind,
+            chosen: vec![why],
+            coding: Coding::new(Some(codec)),
+            zones: Some(ZonesParams {
+                zones: usize::from(afforded.kind == Kind::Flat),
+                bits: afforded.bits,
+                seed: values.integer("seed"),
+            }),
+            tried: false,
+            keeps_vectors: afforded.keeps_vectors,
+        }
     }
 
     /// How rows that are added later are found; of kind `auto` there is a graph beyond some rows.
     pub(super) fn growth(&self, values: &Values) -> Plan {
         let setting = |name| u32::try_from(values.integer(name)).expect("the table's limit");
-        let auto = values.word("kind") == "auto";
+        // Where memory is short rows go on being parted, as they are.
+        let auto = values.word("kind") == "auto" && (self.zones.is_none() || self.tried);
         let graph = auto || self.kind == Kind::Hnsw;
         Plan {
             graph: graph.then(|| (setting("M"), setting("efConstruction"))),
-            flat_rows_max: if auto && self.kind == Kind::Flat {
-                AUTO_FLAT_ROWS_MAX
-            } else {
-                0
+            flat_rows_max: match (auto && self.kind == Kind::Flat, self.tried) {
+                (false, _) => 0,
+                (true, false) => AUTO_FLAT_ROWS_MAX,
+                (true, true) => AUTO_STRIPS_ROWS_MAX,
             },
             codec: if auto {
                 Codec::parse(values.word("codec"))
@@ -94,13 +132,44 @@ fn kind(values: &Values, rows: Option<u32>) -> (Kind, Option<String>) {
     if !values.flag("keepVectors") {
         return graph("hnsw: without vectors only graphs and zones answer".into());
     }
-    if u64::from(rows) <= AUTO_FLAT_ROWS_MAX {
-        let why = format!("flat: {rows} rows are at most {AUTO_FLAT_ROWS_MAX}");
+    let most = if !exceeds_flat(rows) || wants_graph(values) {
+        AUTO_FLAT_ROWS_MAX
+    } else {
+        AUTO_STRIPS_ROWS_MAX
+    };
+    if u64::from(rows) <= most {
+        let why = format!("flat: {rows} rows are at most {most}");
         return (Kind::Flat, Some(why));
     }
-    graph(format!(
-        "hnsw: {rows} rows are more than {AUTO_FLAT_ROWS_MAX}"
-    ))
+    graph(format!("hnsw: {rows} rows are more than {most}"))
+}
+
+/// Whether there are more rows than a scan of vectors is for.
+fn exceeds_flat(rows: u32) -> bool {
+    u64::from(rows) > AUTO_FLAT_ROWS_MAX
+}
+
+/// Whether there are more rows than a scan of strips is for.
+pub(super) fn exceeds_strips(rows: u32) -> bool {
+    u64::from(rows) > AUTO_STRIPS_ROWS_MAX
+}
+
+/// The bits that are enough for numbers of a row.
+pub(super) const fn signs_from(dim: usize) -> Bits {
+    if dim >= SIGNS_DIM_MIN as usize {
+        Bits::One
+    } else {
+        Bits::Two
+    }
+}
+
+/// Whether options say something that only a graph can be.
+fn wants_graph(values: &Values) -> bool {
+    let other = |name| {
+        let spec = BUILD.iter().find(|spec| spec.name == name);
+        spec.is_some_and(|spec| spec.default != Default::Integer(values.integer(name)))
+    };
+    values.word("codec") != "auto" || other("M") || other("efConstruction")
 }
 
 /// Refuses a codec that the kind cannot have, or that leaves nothing to answer by.
@@ -135,6 +204,7 @@ fn judge_codec(kind: Kind, asked: Option<Codec>, keeps_vectors: bool) -> Result<
 fn zones(
     kind: Kind,
     asked: Option<Codec>,
+    tried: bool,
     values: &Values,
     chosen: &mut Vec<String>,
 ) -> Option<ZonesParams> {
@@ -144,14 +214,17 @@ fn zones(
         Kind::Zones => usize::try_from(values.integer("zones")).expect("the table's limit"),
     };
     let bits = asked.and_then(Codec::bits);
-    if bits.is_none() && kind == Kind::Flat {
+    if bits.is_none() && kind == Kind::Flat && !tried {
         return None;
     }
     let bits = bits.unwrap_or_else(|| {
         let dim = u32::try_from(values.integer("dim")).expect("the table's limit");
-        let signs = dim >= SIGNS_DIM_MIN;
-        let bits = if signs { Bits::One } else { Bits::Two };
-        let side = if signs { "at least" } else { "fewer than" };
+        let bits = signs_from(dim as usize);
+        let side = if bits == Bits::One {
+            "at least"
+        } else {
+            "fewer than"
+        };
         let name = bits.name();
         chosen.push(format!("{name}: {dim} numbers are {side} {SIGNS_DIM_MIN}"));
         bits

@@ -20,6 +20,7 @@
 //! [`Error`]: crate::error::Error
 
 mod adder;
+mod budget;
 mod builder;
 mod coding;
 mod generator;

@@ -21,6 +21,8 @@ pub const EF_DEFAULT: u32 = 100;
 pub const EF_MAX: u32 = 1_000_000;
 /// Up to this many rows kind `auto` chooses `flat`: a scan then costs less than a walk.
 pub const AUTO_FLAT_ROWS_MAX: u64 = 1_000;
+/// Up to this many rows it is still `flat`, by codes of bits, where these find what vectors say is near.
+pub const AUTO_STRIPS_ROWS_MAX: u64 = 20_000;
 
 /// What values an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,8 @@ pub enum Kinds {
     Graph,
     /// `zones`.
     Zones,
+    /// `auto` alone.
+    Auto,
 }
 
 impl Kinds {
@@ -76,6 +80,7 @@ impl Kinds {
             Self::Every => true,
             Self::Graph => kind == "hnsw" || kind == "auto",
             Self::Zones => kind == "zones",
+            Self::Auto => kind == "auto",
         }
     }
 
@@ -84,6 +89,7 @@ impl Kinds {
         match self {
             Self::Every | Self::Graph => "hnsw",
             Self::Zones => "zones",
+            Self::Auto => "auto",
         }
     }
 }
@@ -103,6 +109,15 @@ pub struct OptionSpec {
     pub doc: &'static str,
 }
 
+/// Sentences are for who generates documentation: a module that is downloaded leaves them out.
+const fn told(doc: &'static str) -> &'static str {
+    if cfg!(target_arch = "wasm32") {
+        ""
+    } else {
+        doc
+    }
+}
+
 const ISA: OptionSpec = OptionSpec {
     name: "isa",
     accepts: Accepts::Choice(&[
@@ -119,7 +134,7 @@ const ISA: OptionSpec = OptionSpec {
     ]),
     default: Default::Word("auto"),
     kinds: Kinds::Every,
-    doc: "The best instruction set the kernels may use; for tests and measurements.",
+    doc: told("The best instruction set the kernels may use; for tests and measurements."),
 };
 
 /// Options of a build.
@@ -132,28 +147,32 @@ pub const BUILD: &[OptionSpec] = &[
         },
         default: Default::Required,
         kinds: Kinds::Every,
-        doc: "Numbers a vector.",
+        doc: told("Numbers a vector."),
     },
     OptionSpec {
         name: "kind",
         accepts: Accepts::Choice(&["auto", "flat", "hnsw", "zones"]),
         default: Default::Word("auto"),
         kinds: Kinds::Every,
-        doc: "How rows are found: `flat` scans them all, `hnsw` walks a graph, `zones` scans codes of the parts nearest to a query, `auto` chooses by size and says so.",
+        doc: told(
+            "How rows are found: `flat` scans them all, `hnsw` walks a graph, `zones` scans codes of the parts nearest to a query, `auto` chooses by size and says so.",
+        ),
     },
     OptionSpec {
         name: "metric",
         accepts: Accepts::Choice(&["l2", "ip", "cosine"]),
         default: Default::Word("l2"),
         kinds: Kinds::Every,
-        doc: "What near means: `l2` squared Euclidean distance, `ip` 1 − dot product, `cosine` 1 − cosine.",
+        doc: told(
+            "What near means: `l2` squared Euclidean distance, `ip` 1 − dot product, `cosine` 1 − cosine.",
+        ),
     },
     OptionSpec {
         name: "M",
         accepts: Accepts::Integer { min: 2, max: 128 },
         default: Default::Integer(16),
         kinds: Kinds::Graph,
-        doc: "Links a node above level 0; level 0 has twice as many.",
+        doc: told("Links a node above level 0; level 0 has twice as many."),
     },
     OptionSpec {
         name: "efConstruction",
@@ -163,14 +182,16 @@ pub const BUILD: &[OptionSpec] = &[
         },
         default: Default::Integer(200),
         kinds: Kinds::Graph,
-        doc: "Candidates kept while building: more makes a better graph and a slower build.",
+        doc: told("Candidates kept while building: more makes a better graph and a slower build."),
     },
     OptionSpec {
         name: "codec",
         accepts: Accepts::Choice(&["auto", "f32", "sq8", "sq4", "bits1", "bits2"]),
         default: Default::Word("auto"),
         kinds: Kinds::Every,
-        doc: "What walks and scans compare before the vectors judge: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again (`flat`, `hnsw`), `bits2` and `bits1` so many bits of rotated numbers (`flat`, `zones`). `auto` tries codes on a sample for a graph, takes bits for zones and `f32` for `flat`, and says what it chose.",
+        doc: told(
+            "What walks and scans compare before the vectors judge: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again (`flat`, `hnsw`), `bits2` and `bits1` so many bits of rotated numbers (`flat`, `zones`). `auto` tries codes on a sample for a graph, takes bits for zones and `f32` for `flat`, and says what it chose.",
+        ),
     },
     OptionSpec {
         name: "zones",
@@ -180,21 +201,37 @@ pub const BUILD: &[OptionSpec] = &[
         },
         default: Default::Integer(0),
         kinds: Kinds::Zones,
-        doc: "Parts of the rows at most; 0 for as many as suit the rows.",
+        doc: told("Parts of the rows at most; 0 for as many as suit the rows."),
     },
     OptionSpec {
         name: "refine",
         accepts: Accepts::Choice(&["auto", "none", "sq8"]),
         default: Default::Word("auto"),
         kinds: Kinds::Zones,
-        doc: "What judges the rows that a scan keeps before the vectors do: `sq8` a byte a number, `none` nothing; `auto` is `sq8` with `bits1` and where no vectors are kept.",
+        doc: told(
+            "What judges the rows that a scan keeps before the vectors do: `sq8` a byte a number, `none` nothing; `auto` is `sq8` with `bits1` and where no vectors are kept.",
+        ),
     },
     OptionSpec {
         name: "keepVectors",
         accepts: Accepts::Bool,
         default: Default::Bool(true),
         kinds: Kinds::Every,
-        doc: "Whether the index keeps the vectors beside their codes; `false` keeps codes only, in the file and in memory: answers and distances are then by the codes, and nothing can be added.",
+        doc: told(
+            "Whether the index keeps the vectors beside their codes; `false` keeps codes only, in the file and in memory: answers and distances are then by the codes, and nothing can be added.",
+        ),
+    },
+    OptionSpec {
+        name: "memory",
+        accepts: Accepts::Integer {
+            min: 0,
+            max: SAFE_INTEGER_MAX,
+        },
+        default: Default::Integer(0),
+        kinds: Kinds::Auto,
+        doc: told(
+            "Bytes the index may take, about, or 0 for as many as it likes: with too few for a graph it is zones of bits, then without the vectors.",
+        ),
     },
     OptionSpec {
         name: "seed",
@@ -204,7 +241,7 @@ pub const BUILD: &[OptionSpec] = &[
         },
         default: Default::Integer(0),
         kinds: Kinds::Every,
-        doc: "Same vectors, options and seed give the same file, byte for byte.",
+        doc: told("Same vectors, options and seed give the same file, byte for byte."),
     },
     ISA,
 ];
@@ -220,11 +257,13 @@ pub const IMPORT: &[OptionSpec] = &[
         accepts: Accepts::Choice(&["l2", "ip", "cosine"]),
         default: Default::Required,
         kinds: Kinds::Every,
-        doc: "hnswlib's space: the file does not say it.",
+        doc: told("hnswlib's space: the file does not say it."),
     },
     OptionSpec {
         accepts: Accepts::Choice(&["auto", "f32", "sq8", "sq4"]),
-        doc: "What walks compare before the vectors judge: `f32` the vectors, `sq8` a byte a number, `sq4` four bits; `auto` tries codes on a sample and says what it chose.",
+        doc: told(
+            "What walks compare before the vectors judge: `f32` the vectors, `sq8` a byte a number, `sq4` four bits; `auto` tries codes on a sample and says what it chose.",
+        ),
         ..BUILD[5] // codec
     },
     ISA,
@@ -241,7 +280,7 @@ pub const SEARCH: &[OptionSpec] = &[
         },
         default: Default::Integer(K_DEFAULT as u64),
         kinds: Kinds::Every,
-        doc: "Neighbours wanted; an index with fewer rows gives a shorter answer.",
+        doc: told("Neighbours wanted; an index with fewer rows gives a shorter answer."),
     },
     OptionSpec {
         name: "ef",
@@ -251,14 +290,16 @@ pub const SEARCH: &[OptionSpec] = &[
         },
         default: Default::Integer(EF_DEFAULT as u64),
         kinds: Kinds::Graph,
-        doc: "Candidates that a walk of the graph keeps, at least `k`: more finds more and takes longer. A walk by codes keeps twice as many, and the nearest `ef`, at most 4 `k` + 24, are compared by their vectors.",
+        doc: told(
+            "Candidates that a walk of the graph keeps, at least `k`: more finds more and takes longer. A walk by codes keeps twice as many, and the nearest `ef`, at most 4 `k` + 24, are compared by their vectors.",
+        ),
     },
     OptionSpec {
         name: "exact",
         accepts: Accepts::Bool,
         default: Default::Bool(false),
         kinds: Kinds::Every,
-        doc: "Compare every vector instead of walking or going by codes.",
+        doc: told("Compare every vector instead of walking or going by codes."),
     },
     OptionSpec {
         name: "probes",
@@ -268,14 +309,18 @@ pub const SEARCH: &[OptionSpec] = &[
         },
         default: Default::Integer(0),
         kinds: Kinds::Zones,
-        doc: "Zones scanned, the nearest first: more find more and take longer; 0 for as many as suit the zones there are.",
+        doc: told(
+            "Zones scanned, the nearest first: more find more and take longer; 0 for as many as suit the zones there are.",
+        ),
     },
     OptionSpec {
         name: "rerank",
         accepts: Accepts::Bool,
         default: Default::Bool(true),
         kinds: Kinds::Graph,
-        doc: "Answer by the vectors; `false` answers by the codes, where the index has any, and reads no vector: faster, and distances are approximate. Of an index without vectors it is `false`.",
+        doc: told(
+            "Answer by the vectors; `false` answers by the codes, where the index has any, and reads no vector: faster, and distances are approximate. Of an index without vectors it is `false`.",
+        ),
     },
 ];
 
@@ -287,7 +332,7 @@ const SEED: OptionSpec = OptionSpec {
     },
     default: Default::Integer(0),
     kinds: Kinds::Every,
-    doc: "Same options and seed give the same data, on every machine and runtime.",
+    doc: told("Same options and seed give the same data, on every machine and runtime."),
 };
 
 /// Options of generated bytes.
@@ -300,7 +345,7 @@ pub const GENERATE: &[OptionSpec] = &[
         },
         default: Default::Required,
         kinds: Kinds::Every,
-        doc: "Bytes there are.",
+        doc: told("Bytes there are."),
     },
     SEED,
     OptionSpec {
@@ -308,14 +353,18 @@ pub const GENERATE: &[OptionSpec] = &[
         accepts: RATIO,
         default: Default::Integer(1),
         kinds: Kinds::Every,
-        doc: "All blocks of 64 KiB divided by the different ones; exact to one block. With more than 1, `size` is part of the recipe.",
+        doc: told(
+            "All blocks of 64 KiB divided by the different ones; exact to one block. With more than 1, `size` is part of the recipe.",
+        ),
     },
     OptionSpec {
         name: "compressRatio",
         accepts: RATIO,
         default: Default::Integer(1),
         kinds: Kinds::Every,
-        doc: "What a compressor makes of it: blocks of 64 KiB end in so many zeros; exact to one block.",
+        doc: told(
+            "What a compressor makes of it: blocks of 64 KiB end in so many zeros; exact to one block.",
+        ),
     },
     ISA,
 ];
@@ -334,7 +383,7 @@ pub const ROWS: &[OptionSpec] = &[
         },
         default: Default::Required,
         kinds: Kinds::Every,
-        doc: "Rows there are.",
+        doc: told("Rows there are."),
     },
     BUILD[0], // dim
     OptionSpec {
@@ -342,14 +391,16 @@ pub const ROWS: &[OptionSpec] = &[
         accepts: Accepts::Choice(&["uniform", "gaussian", "clustered"]),
         default: Default::Word("uniform"),
         kinds: Kinds::Every,
-        doc: "`uniform` −1 ≤ x < 1, `gaussian` mean 0 and variance 1, `clustered` around centres with a falling spectrum, as embeddings are.",
+        doc: told(
+            "`uniform` −1 ≤ x < 1, `gaussian` mean 0 and variance 1, `clustered` around centres with a falling spectrum, as embeddings are.",
+        ),
     },
     OptionSpec {
         name: "normalize",
         accepts: Accepts::Bool,
         default: Default::Bool(false),
         kinds: Kinds::Every,
-        doc: "Scale every row to length 1.",
+        doc: told("Scale every row to length 1."),
     },
     OptionSpec {
         name: "clusters",
@@ -359,7 +410,7 @@ pub const ROWS: &[OptionSpec] = &[
         },
         default: Default::Integer(1000),
         kinds: Kinds::Every,
-        doc: "Centres of `clustered`; the first have the most rows.",
+        doc: told("Centres of `clustered`; the first have the most rows."),
     },
     OptionSpec {
         name: "spread",
@@ -369,14 +420,16 @@ pub const ROWS: &[OptionSpec] = &[
         },
         default: Default::Integer(1),
         kinds: Kinds::Every,
-        doc: "How far rows of `clustered` are from their centre, where centres are about 1 from zero.",
+        doc: told(
+            "How far rows of `clustered` are from their centre, where centres are about 1 from zero.",
+        ),
     },
     OptionSpec {
         name: "metric",
         accepts: Accepts::Choice(&["l2", "ip", "cosine"]),
         default: Default::Word("l2"),
         kinds: Kinds::Every,
-        doc: "What `truth` means by near; `cosine` normalizes.",
+        doc: told("What `truth` means by near; `cosine` normalizes."),
     },
     SEED,
     ISA,
@@ -628,12 +681,12 @@ mod tests {
         assert_eq!(
             refusal(r#"{"dim": 3, "efconstruct": 9}"#),
             "OPTION: unknown option 'efconstruct' (did you mean efConstruction?); known options \
-             are dim, kind, metric, M, efConstruction, codec, zones, refine, keepVectors, seed, isa"
+             are dim, kind, metric, M, efConstruction, codec, zones, refine, keepVectors, memory, seed, isa"
         );
         assert_eq!(
             refusal(r#"{"dim": 3, "zzzzzzzz": 9}"#),
             "OPTION: unknown option 'zzzzzzzz'; known options are dim, kind, metric, M, \
-             efConstruction, codec, zones, refine, keepVectors, seed, isa"
+             efConstruction, codec, zones, refine, keepVectors, memory, seed, isa"
         );
         assert_eq!(
             refusal("{}"),

@@ -19,10 +19,11 @@ use crate::ids::{KeyColumn, NO_SLOT, Slot};
 use crate::index::grow::{Growing, Plan};
 use crate::index::keys::Keys;
 use crate::index::zones::Zones;
-use crate::index::{self, How, Params, Told, hnswlib};
+use crate::index::{self, Clock, How, Params, Told, hnswlib};
 use crate::kernels::Isa;
 use crate::matrix::stride;
 use crate::metric::Metric;
+use crate::zones::probe::Phase;
 use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -56,10 +57,10 @@ impl Form {
         }
     }
 
-    fn explain(&self, query: &[f32], how: How) -> Result<Told> {
+    fn explain(&self, query: &[f32], how: How, clock: Clock<'_>) -> Result<Told> {
         match self {
-            Self::Frozen(index) => index.explain(query, how),
-            Self::Growing(growing) => growing.explain(query, how),
+            Self::Frozen(index) => index.explain(query, how, clock),
+            Self::Growing(growing) => growing.explain(query, how, clock),
         }
     }
 
@@ -186,6 +187,10 @@ impl Index {
         let values = options::parse(BUILD, options)?;
         if !values.flag("keepVectors") {
             let what = "option keepVectors must be true for an index that takes rows, got false";
+            return Err(Error::new(Code::Option, what));
+        }
+        if values.integer("memory") > 0 {
+            let what = "option memory must be left out for an index that takes rows: nobody knows how many";
             return Err(Error::new(Code::Option, what));
         }
         let choice = Choice::new(&values, None)?;
@@ -401,18 +406,25 @@ impl Index {
     }
 
     /// What a search for this query does, as JSON: `{ found, distances: { byCode, byVector },
-    /// expanded: [of level 0, 1, …], pool, entry, k, ef, probes, scanned, kept, exact, rerank, kind, codec,
-    /// isa, chosen }`. `entry` is a slot, null where nothing is walked; `ef` is the one that counts. `probes`
-    /// zones had `scanned` rows, of which `kept` were judged; null where no strips are scanned.
-    pub fn explain(&self, query: &[f32], params: SearchParams) -> Result<String> {
+    /// expanded: [of level 0, 1, …], pool, entry, k, ef, probes, scanned, kept, phases: { rotate, table, route,
+    /// scan, codes, vectors }, exact, rerank, kind, codec, isa, chosen }`. `entry` is a slot, null where nothing is walked; `ef` is the one that counts. `probes`
+    /// zones had `scanned` rows, of which `kept` were judged; null where no strips are scanned. `phases` are
+    /// microseconds of its parts, by the caller's clock of milliseconds, as the mean of a few searches.
+    pub fn explain(&self, query: &[f32], params: SearchParams, clock: Clock<'_>) -> Result<String> {
         let how = how(params)?;
         self.check_query(query)?;
         let form = self.read()?;
         let Told {
             trace,
             probed,
+            phases,
             found,
-        } = form.explain(query, how)?;
+        } = form.explain(query, how, clock)?;
+        let phases = phases.map(|phases| {
+            let named = Phase::ALL.iter().map(|phase| phase.name().to_owned());
+            let micros = phases.iter().map(|millis| Value::from(millis * 1e3));
+            named.zip(micros).collect::<serde_json::Map<_, _>>()
+        });
         let entry = form.entry();
         let walked = entry.filter(|&entry| !how.exact && entry != NO_SLOT);
         Ok(options::written(&json!({
@@ -426,6 +438,7 @@ impl Index {
             "probes": probed.map(|probed| probed.zones),
             "scanned": probed.map(|probed| probed.scanned),
             "kept": probed.map(|probed| probed.kept),
+            "phases": phases,
             "exact": walked.is_none() && trace.by_code == 0,
             "rerank": trace.by_vector > 0,
             "kind": form.params().kind.name(),

@@ -115,12 +115,53 @@ impl Bits {
             Self::One => signs(residual, codes),
             Self::Two => points(residual, codes),
         }
-        let pairs = residual.chunks(self.numbers()).zip(&*codes);
-        for ((numbers, &code), values) in pairs.zip(values.chunks_mut(self.numbers())) {
-            for ((value, table), _) in values.iter_mut().zip(self.values()).zip(numbers) {
+        self.decode(codes, values);
+    }
+
+    /// Writes what codes stand for.
+    pub(super) fn decode(self, codes: &[u8], values: &mut [f32]) {
+        for (values, &code) in values.chunks_mut(self.numbers()).zip(codes) {
+            for (value, table) in values.iter_mut().zip(self.values()) {
                 *value = table[usize::from(code)];
             }
         }
+    }
+
+    /// Whether codes are those of a rotated vector, each number of which may be `off` by so much.
+    pub(super) fn nearest(self, residual: &[f32], codes: &[u8], off: f64) -> bool {
+        let mut own = vec![0; codes.len()];
+        match self {
+            Self::One => signs(residual, &mut own),
+            Self::Two => points(residual, &mut own),
+        }
+        let unit = unit_of(residual);
+        let mut pairs = own.iter().zip(codes).enumerate();
+        pairs.all(|(at, (&own, &code))| {
+            let Some(numbers) = residual.chunks(self.numbers()).nth(at) else {
+                return own == code;
+            };
+            own == code || self.as_near(numbers, unit, [own, code], off)
+        })
+    }
+
+    /// Whether the second code is as near as the nearest for all that is known of the numbers.
+    fn as_near(self, numbers: &[f32], unit: f64, codes: [u8; 2], off: f64) -> bool {
+        let [own, code] = codes.map(|code| usize::from(code & 15));
+        if self == Self::One {
+            let mut signs = numbers.iter().zip(&SIGNS);
+            let spare = (own ^ code) >> numbers.len() == 0;
+            return spare
+                && signs.all(|(x, s)| s[own] * s[code] > 0.0 || f64::from(x.abs()) <= off);
+        }
+        let away = |code: usize| {
+            let (x, y) = (numbers[0], numbers.get(1).copied().unwrap_or(0.0));
+            let x = f64::from(x) / unit - f64::from(POINTS[0][code]);
+            let y = f64::from(y) / unit - f64::from(POINTS[1][code]);
+            (x * x + y * y).sqrt()
+        };
+        // Where all is as short as rounding, any will do.
+        let slack = 1e-4 + 4.0 * off / unit;
+        !slack.is_finite() || away(code) <= away(own) + slack
     }
 }
 
@@ -134,8 +175,8 @@ fn signs(residual: &[f32], codes: &mut [u8]) {
 
 /// The nearest point to every pair, in units of the numbers' spread; ties to the lower code.
 fn points(residual: &[f32], codes: &mut [u8]) {
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
-    let unit = (dot(residual, residual) / residual.len() as f64).sqrt() as f32;
+    #[allow(clippy::cast_possible_truncation)] // a length fits one
+    let unit = unit_of(residual) as f32;
     let inverse = 1.0 / unit;
     // Nothing to tell apart, or more than a float holds.
     if !(inverse > 0.0 && inverse.is_finite()) {
@@ -162,8 +203,14 @@ fn points(residual: &[f32], codes: &mut [u8]) {
     }
 }
 
+/// How far numbers of a vector are from zero, on average.
+#[allow(clippy::cast_precision_loss)] // a dimension
+fn unit_of(residual: &[f32]) -> f64 {
+    (dot(residual, residual) / residual.len() as f64).sqrt()
+}
+
 /// In eight lanes of `f64`, which no product of floats overflows.
-fn dot(a: &[f32], b: &[f32]) -> f64 {
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
     let mut lanes = [0.0; LANES];
     let (a, a_tail) = a.as_chunks::<LANES>();
     let (b, b_tail) = b.as_chunks::<LANES>();

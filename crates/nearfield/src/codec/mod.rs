@@ -11,6 +11,7 @@
 //! pairs           rows against each other, in tiles: of sq8 codes, or of vectors (vectors)
 //! bits            one or two bits a number of rotated vectors, and the tables that score them
 //! strips          such codes, 32 entries side by side: what scans of zones read
+//! verify          whether an entry of a strip is that of a vector
 //! Rotation        rotation  spreads what vectors hold over all their numbers
 //! Stored          all that is kept of the vectors: rows, and codes where there are any
 //! ```
@@ -31,6 +32,7 @@ pub mod sq4;
 pub mod sq8;
 pub mod strips;
 mod vectors;
+pub mod verify;
 
 pub use bits::Bits;
 pub use codes::{Codes, Form, QueryCode};

@@ -8,6 +8,7 @@
 //! Invariant: a place without an entry adds +∞, so no scan ever tells it.
 
 use super::bits::{Bits, EntryCode};
+use super::verify::Entry;
 use crate::bytes::region::AlignedBytes;
 use crate::error::Result;
 use crate::kernels::{STRIP_ENTRIES, TABLE_BYTES};
@@ -78,6 +79,22 @@ impl<'a> Strips<'a> {
             self.len()
         );
         self.bytes[strips.start * stride..strips.end * stride].chunks_exact(stride)
+    }
+
+    /// Takes an entry out of its strip.
+    ///
+    /// # Panics
+    /// Where there is no such entry.
+    pub fn entry(&self, entry: usize, out: &mut Entry) {
+        let place = entry % STRIP_ENTRIES;
+        let at = entry / STRIP_ENTRIES;
+        let strip = self.range(at..at + 1).next().expect("one");
+        let codes = strip[..self.bits.positions(self.dim) * TABLE_BYTES].iter();
+        let codes = codes.skip(place % TABLE_BYTES).step_by(TABLE_BYTES);
+        out.codes.clear();
+        out.codes
+            .extend(codes.map(|byte| byte >> (4 * (place / TABLE_BYTES)) & 0xf));
+        (out.add, out.scale) = self.terms(entry);
     }
 
     /// What an entry adds and is multiplied by.

@@ -1,4 +1,5 @@
-//! A search that tells what it did. It takes the way [`Asked::search`] takes, with counting walks.
+//! A search that tells what it did. It takes the way [`Asked::search`] takes, with counting walks; of
+//! zones it tells how long each part took by the clock of who asks, for the core has none.
 
 use super::How;
 use super::ask::{AskScratch, AskScratchPool, Asked, judged};
@@ -7,7 +8,13 @@ use crate::error::Result;
 use crate::hnsw::Walkable;
 use crate::hnsw::trace::{self, Trace};
 use crate::search::{Scratch, exact};
-use crate::zones::probe::{self, Probed};
+use crate::zones::probe::{self, Phase, Probed};
+
+/// Milliseconds since whenever.
+pub type Clock<'a> = &'a dyn Fn() -> f64;
+
+/// Searches whose parts are timed: a part is often shorter than a clock's step, and their mean is not.
+const TIMES: u32 = 16;
 
 /// What a search did.
 #[derive(Clone, Debug)]
@@ -16,6 +23,8 @@ pub struct Told {
     pub trace: Trace,
     /// Zones and rows scanned by strips, where there are any.
     pub probed: Option<Probed>,
+    /// Milliseconds of each part of such a scan, in order.
+    pub phases: Option<[f64; Phase::ALL.len()]>,
     /// Neighbours found.
     pub found: usize,
 }
@@ -23,20 +32,32 @@ pub struct Told {
 impl<G: Walkable> Asked<'_, G> {
     /// Answers a query, of which who calls has checked what [`search`](Self::search) asks, and gives
     /// the counts of it and how many neighbours it found.
-    pub fn explain(&self, scratch: &AskScratchPool, query: &[f32], how: How) -> Result<Told> {
+    pub fn explain(
+        &self,
+        scratch: &AskScratchPool,
+        query: &[f32],
+        how: How,
+        clock: Clock<'_>,
+    ) -> Result<Told> {
         let judge = self.judge(how)?;
         let mut lease = scratch.lease()?;
         let AskScratch { walk, probe } = &mut *lease;
         if let Some((zones, effort)) = self.probed(how, judge) {
             let query = self.prepared(query, &mut walk.query);
-            probe::search(
-                zones,
-                self.judges(judge),
-                query,
-                self.kernels,
-                effort,
-                probe,
-            );
+            let mut phases = [0.0; Phase::ALL.len()];
+            // The first finds what the scratch and the caches lack.
+            for time in 0..=TIMES {
+                let mut before = clock();
+                let mut over = |phase: Phase| {
+                    let now = clock();
+                    let share = f64::from(time.min(1)) / f64::from(TIMES);
+                    phases[phase as usize] += (now - before) * share;
+                    before = now;
+                };
+                let judges = self.judges(judge);
+                let kernels = self.kernels;
+                probe::search_watched(zones, judges, query, kernels, effort, probe, &mut over);
+            }
             let probed = probe.probed(zones);
             let trace = Trace {
                 by_code: probed.scanned + probed.coded,
@@ -46,6 +67,7 @@ impl<G: Walkable> Asked<'_, G> {
             return Ok(Told {
                 trace,
                 probed: Some(probed),
+                phases: Some(phases),
                 found: probe.results.len(),
             });
         }
@@ -90,6 +112,7 @@ impl<G: Walkable> Asked<'_, G> {
         Ok(Told {
             trace,
             probed: None,
+            phases: None,
             found: buffers.results.len(),
         })
     }

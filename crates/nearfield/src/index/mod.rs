@@ -44,7 +44,7 @@ use crate::matrix::{Rows, stride};
 use crate::metric::{Metric, ScorePair};
 use ask::{AskScratch, AskScratchPool, Asked};
 use codes::CodeSections;
-pub use explain::Told;
+pub use explain::{Clock, Told};
 use graph::Graph;
 use image::Image;
 use keys::Keys;
@@ -286,8 +286,8 @@ impl Index {
 
     /// What a search for a query does, counted. Asks of the query what
     /// [`search`](Self::search) asks.
-    pub fn explain(&self, query: &[f32], how: How) -> Result<Told> {
-        self.asked().explain(&self.scratch, query, how)
+    pub fn explain(&self, query: &[f32], how: How, clock: Clock<'_>) -> Result<Told> {
+        self.asked().explain(&self.scratch, query, how, clock)
     }
 
     fn asked(&self) -> Asked<'_, GraphView<'_>> {
@@ -312,6 +312,9 @@ impl Index {
         }
         if let Some(zones) = &self.zones {
             zones.validate(&self.params, offset_of)?;
+            if let Some(rows) = self.rows() {
+                zones.check(&self.params, rows, offset_of)?;
+            }
         }
         self.graph.as_ref().map_or(Ok(()), |graph| {
             let kept = kept(self.rows(), self.codes.as_ref());

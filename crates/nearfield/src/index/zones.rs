@@ -5,7 +5,7 @@ use crate::bytes::corrupt;
 use crate::bytes::layout::Section;
 use crate::bytes::region::Region;
 use crate::codec::{Bits, Rotation, strips::Strips};
-use crate::error::Result;
+use crate::error::{Error, Fault, Result};
 use crate::matrix::Rows;
 use crate::zones::{Effort, ZoneArrays, ZonesView, check};
 use std::sync::Arc;
@@ -99,16 +99,18 @@ impl Zones {
                 ));
             }
         }
-        check::validate(&view, params.rows as usize).map_err(|fault| {
-            let section = Section::ALL
-                .into_iter()
-                .find(|section| section.name() == fault.section);
-            let offset = section.map_or(0, |section| {
-                offset_of(section)
-                    .saturating_add(fault.element * u64::from(section.element_bytes()))
-            });
-            corrupt(fault.section, offset, fault.what)
-        })
+        check::validate(&view, params.rows as usize).map_err(|fault| placed(fault, offset_of))
+    }
+
+    /// Whether every code is that of its vector, and every one of a centroid. They are
+    /// [valid](Self::validate).
+    pub fn check(
+        &self,
+        params: &Params,
+        rows: Rows<'_>,
+        offset_of: impl Fn(Section) -> u64,
+    ) -> Result<()> {
+        check::codes(&self.view(params), rows).map_err(|fault| placed(fault, offset_of))
     }
 
     /// The sections a file has for these zones.
@@ -123,4 +125,15 @@ impl Zones {
         sections.extend(self.routes.clone().map(|routes| (Section::Routes, routes)));
         sections
     }
+}
+
+/// A fault of the arrays as one of the file.
+fn placed(fault: Fault, offset_of: impl Fn(Section) -> u64) -> Error {
+    let section = Section::ALL
+        .into_iter()
+        .find(|section| section.name() == fault.section);
+    let offset = section.map_or(0, |section| {
+        offset_of(section).saturating_add(fault.element * u64::from(section.element_bytes()))
+    });
+    corrupt(fault.section, offset, fault.what)
 }

@@ -15,7 +15,7 @@ use crate::metric::Metric;
 const SAMPLE_MAX: usize = 16_384;
 const QUERIES_MAX: usize = 64;
 /// Neighbours that are looked for, and candidates by code that they must be among.
-const K: usize = 10;
+pub const K: usize = 10;
 const WITHIN: usize = 40;
 
 /// Asking rows that look at a sampled one together: it is read once for all of them.
@@ -120,13 +120,24 @@ impl Trial {
                 }
             },
         );
-        #[allow(clippy::cast_precision_loss)] // at most QUERIES_MAX
-        let count = asks.len().max(1) as f64;
-        if asks.is_empty() {
-            1.0
-        } else {
-            asks.iter().map(|ask| ask.share).sum::<f64>() / count
+        mean(&asks)
+    }
+
+    /// The share of sampled rows' ten nearest that any search finds, which leaves what it finds for a row,
+    /// itself left out. Of more rows than are sampled it may find others that are nearer: these count.
+    pub fn agreement_of(
+        &self,
+        rows: Rows<'_>,
+        search: &mut dyn FnMut(Slot, &mut Vec<Candidate>),
+    ) -> f64 {
+        let mut asks = self.asks.clone();
+        let mut found = Vec::new();
+        for ask in &mut asks {
+            found.clear();
+            search(ask.slot, &mut found);
+            ask.share = self.right(rows, *ask, &found);
         }
+        mean(&asks)
     }
 
     /// The share of one row's neighbours that are among what codes found.
@@ -140,6 +151,17 @@ impl Trial {
         #[allow(clippy::cast_precision_loss)] // at most K
         let share = good.min(ask.near) as f64 / ask.near as f64;
         share
+    }
+}
+
+/// What is found of all, on average; all of it where nobody asks.
+fn mean(asks: &[Ask]) -> f64 {
+    #[allow(clippy::cast_precision_loss)] // at most QUERIES_MAX
+    let count = asks.len().max(1) as f64;
+    if asks.is_empty() {
+        1.0
+    } else {
+        asks.iter().map(|ask| ask.share).sum::<f64>() / count
     }
 }
 

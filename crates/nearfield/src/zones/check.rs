@@ -1,11 +1,15 @@
 //! What opening and `check()` ask of the arrays: all that a search takes for granted. The arrays are
 //! untrusted: nothing here panics, or allocates more than a byte a slot that they have room for.
 
+use super::code;
 use super::view::{Zone, ZonesView};
-use crate::codec::strips::Strips;
+use crate::codec::strips::{StripMemory, Strips};
+use crate::codec::verify::{Entry, Expected};
 use crate::error::Fault;
 use crate::ids::NO_SLOT;
 use crate::kernels::STRIP_ENTRIES;
+use crate::matrix::Rows;
+use crate::metric::Metric;
 
 const CENTROIDS: &str = "centroids";
 const STARTS: &str = "zone-starts";
@@ -24,6 +28,61 @@ pub fn validate(view: &ZonesView<'_>, rows: usize) -> Result<(), Fault> {
         Some(slot) => fault(SLOTS, 0, format!("slot {slot} is in no zone")),
         None => routes(view),
     }
+}
+
+/// Refuses strips with entries that are not the codes of their rows, as far as rounding lets that be said,
+/// and strips of centroids that are not theirs. The arrays are [valid](validate).
+pub fn codes(view: &ZonesView<'_>, rows: Rows<'_>) -> Result<(), Fault> {
+    let dim = view.centre.len();
+    let (mut turned, mut residual) = (vec![0.0; dim], vec![0.0; dim]);
+    let mut entry = Entry::default();
+    for zone in (0..).take(view.zones()) {
+        let centroid = &view.centroids.row(zone)[..dim];
+        let first = view.range(zone).start * STRIP_ENTRIES;
+        let slots = view
+            .places(zone)
+            .iter()
+            .take_while(|&&slot| slot != NO_SLOT);
+        for (place, &slot) in (first..).zip(slots) {
+            let row = &rows.row(slot)[..dim];
+            for ((out, x), centre) in turned.iter_mut().zip(row).zip(view.centre) {
+                *out = x - centre;
+            }
+            view.rotation.turn(&mut turned);
+            for ((out, x), centroid) in residual.iter_mut().zip(&turned).zip(centroid) {
+                *out = x - centroid;
+            }
+            let zeros = view.metric == Metric::Cosine && row.iter().all(|x| *x == 0.0);
+            let expected = Expected {
+                residual: &residual,
+                anchor: (!view.apart).then_some(centroid),
+                apart: if zeros { 1.0 } else { 0.0 },
+                length: length(&turned) + length(centroid),
+            };
+            view.strips.entry(place, &mut entry);
+            if !entry.is_of(view.strips.bits(), view.metric, expected) {
+                let at = place / STRIP_ENTRIES * view.strips.stride();
+                return fault(
+                    STRIPS,
+                    at,
+                    format!("row {slot}: code is not that of its vector"),
+                );
+            }
+        }
+    }
+    // Where there is no memory to make them again nothing is said of them.
+    let routes = code::routes(view).ok().filter(|_| !view.routes.is_empty());
+    let bytes = routes.as_ref().map_or(view.routes, StripMemory::strips);
+    let mut pairs = bytes.bytes().iter().zip(view.routes.bytes());
+    match pairs.position(|(expected, byte)| expected != byte) {
+        Some(at) => fault(ROUTES, at, "no code of a centroid".into()),
+        None => Ok(()),
+    }
+}
+
+fn length(numbers: &[f32]) -> f64 {
+    let squares = numbers.iter().map(|&x| f64::from(x) * f64::from(x));
+    squares.sum::<f64>().sqrt()
 }
 
 /// Arrays that fit each other.

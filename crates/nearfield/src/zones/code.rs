@@ -1,6 +1,6 @@
 //! Rows into strips: what each is beside its centroid, rotated and coded.
 
-use super::view::{Zone, ZoneArrays};
+use super::view::{Zone, ZoneArrays, ZonesView};
 use crate::codec::Rotation;
 use crate::codec::bits::{Bits, EntryCode};
 use crate::codec::strips::{self, StripMemory};
@@ -75,7 +75,7 @@ impl Coding {
             if arrays.metric != Metric::Ip {
                 level(&mut arrays.centroids);
             }
-            arrays.routes = routes(&arrays)?;
+            arrays.routes = routes(&arrays.view())?;
         }
         Ok(arrays)
     }
@@ -224,10 +224,10 @@ impl Coder {
 
 /// Strips of centroids, where there are enough of them to pay: their codes are of what they are beside
 /// the centre.
-fn routes(arrays: &ZoneArrays) -> Result<StripMemory> {
-    let (bits, dim) = (arrays.strips.strips().bits(), arrays.centre.len());
-    let centroids = arrays.centroids.rows();
-    if centroids.len() < ROUTED_MIN || arrays.apart {
+pub(super) fn routes(view: &ZonesView<'_>) -> Result<StripMemory> {
+    let (bits, dim) = (view.strips.bits(), view.centre.len());
+    let centroids = view.centroids;
+    if centroids.len() < ROUTED_MIN || view.apart {
         return StripMemory::try_new(bits, dim, 0);
     }
     let mut routes = StripMemory::try_new(bits, dim, centroids.len().div_ceil(STRIP_ENTRIES))?;
@@ -238,11 +238,11 @@ fn routes(arrays: &ZoneArrays) -> Result<StripMemory> {
         let mut filled = 0;
         for centroid in next.by_ref().take(STRIP_ENTRIES) {
             // By product a query's length is one here.
-            let farther = match arrays.metric {
+            let farther = match view.metric {
                 Metric::Ip => -centroid[dim],
                 Metric::L2 | Metric::Cosine => centroid[dim] * centroid[dim],
             };
-            entry.set(bits, arrays.metric, &centroid[..dim], None, farther);
+            entry.set(bits, view.metric, &centroid[..dim], None, farther);
             strips::write(strip, filled, &entry);
             filled += 1;
         }

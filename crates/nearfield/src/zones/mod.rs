@@ -17,6 +17,7 @@
 //! | `layout` | whom rows belong to, turned into zones that lie one after the other |
 //! | `code` | rows into strips |
 //! | `probe` | [`search`](probe::search), its [`Effort`] and its scratch |
+//! | `trial` | whether searches find what vectors say is near |
 //! | `check` | what opening and `check()` ask of the arrays |
 //!
 //! One zone is a compressed scan of every row: what `flat` is with codes of bits.
@@ -36,6 +37,7 @@ pub mod check;
 mod code;
 mod layout;
 pub mod probe;
+pub mod trial;
 mod view;
 
 pub use append::ZonesAdder;

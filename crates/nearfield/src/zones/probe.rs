@@ -32,6 +32,47 @@ pub struct Effort {
     pub judge: usize,
 }
 
+/// A part of a search, as [`search`] tells that it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The query less the centre, rotated.
+    Rotate,
+    /// The tables of the query; of zones that lie apart they are made while these are scanned.
+    Table,
+    /// The nearest zones.
+    Route,
+    /// Their strips.
+    Scan,
+    /// Codes of what a scan keeps, where there are any.
+    Codes,
+    /// Vectors of what these keep, where there are any, and the answer in order.
+    Vectors,
+}
+
+impl Phase {
+    /// Every part, in the order of a search.
+    pub const ALL: [Self; 6] = [
+        Self::Rotate,
+        Self::Table,
+        Self::Route,
+        Self::Scan,
+        Self::Codes,
+        Self::Vectors,
+    ];
+
+    /// The name `explain` uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rotate => "rotate",
+            Self::Table => "table",
+            Self::Route => "route",
+            Self::Scan => "scan",
+            Self::Codes => "codes",
+            Self::Vectors => "vectors",
+        }
+    }
+}
+
 /// What a search did, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Probed {
@@ -55,7 +96,14 @@ impl Effort {
         } else {
             probes
         };
-        Self::new(k, probes, view.strips.bits(), view.strips.dim())
+        let effort = Self::new(k, probes, view.strips.bits(), view.strips.dim());
+        // Where no zone is left out codes are all that misses rows, and few more are soon judged.
+        let times = if view.zones() == 1 { 2 } else { 1 };
+        Self {
+            keep: effort.keep.saturating_mul(times),
+            judge: effort.judge.saturating_mul(times),
+            ..effort
+        }
     }
 
     /// Rows to keep and to judge for `k` answers, so that codes miss about a hundredth of them.
@@ -129,6 +177,19 @@ pub fn search(
     effort: Effort,
     scratch: &mut ProbeScratch,
 ) {
+    search_watched(view, judges, query, kernels, effort, scratch, &mut |_| ());
+}
+
+/// As [`search`], with somebody told of every part that is over.
+pub fn search_watched(
+    view: &ZonesView<'_>,
+    judges: Judges<'_>,
+    query: &[f32],
+    kernels: &'static Kernels,
+    effort: Effort,
+    scratch: &mut ProbeScratch,
+    over: &mut dyn FnMut(Phase),
+) {
     let rows = judges.count;
     let Effort {
         k,
@@ -137,16 +198,20 @@ pub fn search(
         judge,
     } = effort;
     scratch.turn(view, query);
+    over(Phase::Rotate);
     if !view.apart {
         let turned = &scratch.turned[..view.centre.len()];
         scratch.tables.set(view.strips.bits(), turned);
     }
+    over(Phase::Table);
     probes = probes.clamp(1, view.zones().max(1));
     let judged = judges.rows.is_some() || judges.codes.is_some();
     let keep = if judged { keep.max(k) } else { k };
     loop {
         route(view, kernels, probes, scratch);
+        over(Phase::Route);
         scan(view, kernels, keep, scratch);
+        over(Phase::Scan);
         if scratch.results.len() >= k.min(rows) || probes >= view.zones() {
             break;
         }
@@ -176,12 +241,14 @@ pub fn search(
         rescore(results, &Sq8Scorer::new(codes, code, kernels));
         narrow(results, keep);
     }
+    over(Phase::Codes);
     if let Some(exact) = &exact {
         scratch.probed.judged = results.len() as u64;
         rescore(results, exact);
     }
     narrow(results, k);
     results.sort_unstable();
+    over(Phase::Vectors);
 }
 
 impl ProbeScratch {

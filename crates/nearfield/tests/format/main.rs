@@ -5,3 +5,4 @@ mod fixture;
 mod forged;
 mod golden;
 mod round_trip;
+mod strips;

@@ -1,6 +1,7 @@
 /**
  * What one search did, for people who wonder why it is slow or finds little. The core counts, on a walk
- * compiled for counting; the time is taken here, of an ordinary search that counts nothing.
+ * compiled for counting; the time is taken here, of an ordinary search that counts nothing. The parts of a
+ * scan of strips are timed by the backend, whose clock the core is given.
  */
 import type { Backend, IndexHandle, SearchParams } from '../backend.ts'
 import type { Codec, Kind } from '../generated/options.ts'
@@ -21,12 +22,19 @@ export interface Account {
   readonly k: number
   /** Candidates the walk keeps, twice as many by codes; null for a scan. */
   readonly ef: number | null
-  /** Zones scanned by their strips; this and the next two are null where there are none. */
+  /** Zones scanned by their strips; this and the next three are null where there are none. */
   readonly probes: number | null
   /** Rows of these zones. */
   readonly scanned: number | null
   /** Rows of these that were kept for codes and vectors to judge. */
   readonly kept: number | null
+  /**
+   * Microseconds of the parts of such a scan, as the mean of a few searches and as fine as the clock of the runtime: turning
+   * the query, its tables, finding zones, scanning them, judging what is kept by codes and by vectors.
+   */
+  readonly phases: Readonly<
+    Record<'rotate' | 'table' | 'route' | 'scan' | 'codes' | 'vectors', number>
+  > | null
   /** Whether every vector was compared. */
   readonly exact: boolean
   /** Whether vectors judged the answer; false where codes did. */

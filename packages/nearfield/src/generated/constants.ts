@@ -10,6 +10,7 @@ export const DEFAULTS = {
   zones: 0,
   refine: 'auto',
   keepVectors: true,
+  memory: 0,
   seed: 0,
   isa: 'auto',
 } as const
@@ -22,6 +23,8 @@ export const EF_DEFAULT = 100
 export const EF_MAX = 1_000_000
 /** Up to this many rows kind `auto` chooses `flat`. */
 export const AUTO_FLAT_ROWS_MAX = 1_000
+/** Up to this many rows it is `flat` by codes of bits, where these serve. */
+export const AUTO_STRIPS_ROWS_MAX = 20_000
 /** The largest dimension of a vector. */
 export const DIM_MAX = 65_536
 /** The largest number of rows. */

@@ -92,13 +92,20 @@ export interface ZonesOptions extends CommonOptions {
   readonly refine?: 'auto' | 'none' | 'sq8'
 }
 
-/** `flat` up to 1000 rows, else `hnsw`; `stats()` says which. */
+/** `flat` up to 1000 rows, by codes of bits up to 20000 where these serve and nothing of a graph is asked for, else `hnsw`; `stats()` says which. */
 export interface AutoOptions extends CommonOptions, GraphOptions {
   /**
    * How rows are found: `flat` scans them all, `hnsw` walks a graph, `zones` scans codes of the parts nearest to a query, `auto` chooses by size and says so.
    * @default 'auto'
    */
   readonly kind?: 'auto'
+
+  /**
+   * Bytes the index may take, about, or 0 for as many as it likes: with too few for a graph it is zones of bits, then without the vectors.
+   * An integer, 0 … 9007199254740991.
+   * @default 0
+   */
+  readonly memory?: number
 }
 
 /** What the core takes to build an index. */
@@ -250,7 +257,7 @@ export interface CoreRowsOptions {
   readonly isa?: Isa
 }
 
-export const BUILD_OPTION_NAMES = ['dim', 'kind', 'metric', 'M', 'efConstruction', 'codec', 'zones', 'refine', 'keepVectors', 'seed', 'isa'] as const
+export const BUILD_OPTION_NAMES = ['dim', 'kind', 'metric', 'M', 'efConstruction', 'codec', 'zones', 'refine', 'keepVectors', 'memory', 'seed', 'isa'] as const
 export const OPEN_OPTION_NAMES = ['isa'] as const
 export const IMPORT_OPTION_NAMES = ['dim', 'metric', 'codec', 'isa'] as const
 export const SEARCH_OPTION_NAMES = ['k', 'ef', 'exact', 'probes', 'rerank'] as const

@@ -17,7 +17,7 @@ use super::codes::CodeSections;
 use super::graph::Graph;
 use super::keys::Keys;
 use super::zones::Zones;
-use super::{How, Index, Kind, Params, Parts, Told};
+use super::{Clock, How, Index, Kind, Params, Parts, Told};
 use crate::bytes::layout::Section;
 use crate::bytes::region::{AlignedBytes, Region};
 use crate::bytes::table::Layout;
@@ -302,8 +302,8 @@ impl Growing {
     }
 
     /// As [`Index::explain`], over what is shown.
-    pub fn explain(&self, query: &[f32], how: How) -> Result<Told> {
-        self.asked().explain(&self.scratch, query, how)
+    pub fn explain(&self, query: &[f32], how: How, clock: Clock<'_>) -> Result<Told> {
+        self.asked().explain(&self.scratch, query, how, clock)
     }
 
     /// Where walks start, [`NO_SLOT`](crate::ids::NO_SLOT) without rows; `None` for a flat index.
@@ -397,16 +397,28 @@ impl Growing {
         self.params.rows as usize
     }
 
+    /// Whether the batch puts a graph in the place of strips: what was decided about codes was about these.
+    fn replaces_strips(&self) -> bool {
+        let makes = self.batch.as_ref().is_some_and(|batch| batch.makes_graph);
+        makes && self.zones.is_some()
+    }
+
+    /// Whether codes go on as they are.
+    fn is_settled(&self) -> bool {
+        self.decided == Decided::Settled && !self.replaces_strips()
+    }
+
     /// Who codes the batch: the rows to be coded are those from the number on.
     pub fn encoder(&self, exec: Exec<'_>) -> Result<Option<(Encoder, usize)>> {
         let (rows, metric) = (self.vectors.rows(), self.params.metric);
         let graph =
             self.graph.is_some() || self.batch.as_ref().is_some_and(|batch| batch.makes_graph);
-        // Without links there are codes only where they were asked for.
-        if !graph && (self.plan.graph.is_some() || self.plan.codec.is_none()) {
+        // Without links there are codes only where they were asked for, or are.
+        let unasked = self.plan.graph.is_some() || self.plan.codec.is_none();
+        if !graph && self.codes.is_none() && unasked {
             return Ok(None);
         }
-        if self.decided == Decided::Settled {
+        if self.is_settled() {
             let Some(codes) = &self.codes else {
                 return Ok(None);
             };
@@ -440,7 +452,7 @@ impl Growing {
             bytes,
             centre,
         };
-        if self.plan.codec.is_some() || self.decided == Decided::Settled {
+        if self.plan.codec.is_some() || self.is_settled() {
             return (Encoded(Some(codes)), None);
         }
         let (rows, metric) = (self.vectors.rows(), self.params.metric);
@@ -458,7 +470,7 @@ impl Growing {
 
     /// Takes the codes in and plans the batch's part of the graph. Rounds follow where there is one.
     pub fn plan(&mut self, encoded: Option<(Encoded, Option<String>)>) -> Result<()> {
-        let settled = self.decided == Decided::Settled;
+        let settled = self.is_settled();
         let total = self.vectors.len();
         let Some(batch) = &mut self.batch else {
             return Ok(());
@@ -505,7 +517,8 @@ impl Growing {
 
     /// Who adds the batch to the zones; `None` where there are none.
     pub fn parting(&self, exec: Exec<'_>) -> Result<Option<ZonesAdder>> {
-        let (Some(zones), Some(params)) = (&self.zones, self.plan.zones) else {
+        let parted = self.zones.as_ref().filter(|_| !self.replaces_strips());
+        let (Some(zones), Some(params)) = (parted, self.plan.zones) else {
             return Ok(None);
         };
         let (view, rows) = (zones.view(&self.params), self.vectors.rows());
@@ -601,6 +614,9 @@ impl Growing {
     /// Where rounds are left.
     pub fn show(&mut self) -> Slot {
         let first = self.params.rows;
+        if self.replaces_strips() {
+            (self.zones, self.plan.zones) = (None, None);
+        }
         let Some(batch) = self.batch.take() else {
             return first;
         };
