@@ -7,7 +7,7 @@ use crate::codec::strips::{self, StripMemory};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::ids::{NO_SLOT, Slot};
-use crate::kernels::STRIP_ENTRIES;
+use crate::kernels::{Kernels, STRIP_ENTRIES};
 use crate::matrix::{Matrix, Rows};
 use crate::metric::Metric;
 
@@ -37,16 +37,23 @@ pub(super) struct Coding {
     pub(super) centroids: Matrix,
     /// What is without codes, zones ascending.
     pub(super) work: Vec<Uncoded>,
+    kernels: &'static Kernels,
     /// How much of it is done.
     done: usize,
 }
 
 impl Coding {
-    pub(super) const fn new(arrays: ZoneArrays, centroids: Matrix, work: Vec<Uncoded>) -> Self {
+    pub(super) const fn new(
+        arrays: ZoneArrays,
+        centroids: Matrix,
+        work: Vec<Uncoded>,
+        kernels: &'static Kernels,
+    ) -> Self {
         Self {
             arrays,
             centroids,
             work,
+            kernels,
             done: 0,
         }
     }
@@ -62,7 +69,8 @@ impl Coding {
             strips <= limit
         });
         let work = &rest[..more.count().max(1)];
-        zones(&mut self.arrays, rows, &self.centroids, work, exec);
+        let (arrays, kernels) = (&mut self.arrays, self.kernels);
+        zones(arrays, rows, &self.centroids, work, (kernels, exec));
         self.done += work.len();
         total * self.done / self.work.len()
     }
@@ -99,6 +107,7 @@ fn level(centroids: &mut Matrix) {
 
 /// What a thread codes by: the zones' arrays but for the strips.
 struct Site<'a> {
+    kernels: &'static Kernels,
     metric: Metric,
     bits: Bits,
     rows: Rows<'a>,
@@ -116,7 +125,7 @@ fn zones(
     rows: Rows<'_>,
     centroids: &Matrix,
     work: &[Uncoded],
-    exec: Exec<'_>,
+    (kernels, exec): (&'static Kernels, Exec<'_>),
 ) {
     let bits = arrays.strips.strips().bits();
     let stride = bits.strip_bytes(rows.dim());
@@ -136,6 +145,7 @@ fn zones(
         (rest, passed) = (others, end);
     }
     let site = Site {
+        kernels,
         metric: arrays.metric,
         bits,
         rows,
@@ -191,7 +201,7 @@ impl Coder {
                 self.residual.clear();
                 self.residual
                     .extend(numbers.map(|((x, centre), centroid)| (x - centre) - centroid));
-                site.rotation.turn(&mut self.residual);
+                site.rotation.turn(&mut self.residual, site.kernels);
                 let zeros = site.metric == Metric::Cosine && row.iter().all(|x| *x == 0.0);
                 // At distance 1 from everything, halfway to the opposite, though its length says otherwise.
                 let farther = if zeros { 1.0 } else { 0.0 };

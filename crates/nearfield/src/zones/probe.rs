@@ -136,10 +136,10 @@ pub fn search(
         keep,
         judge,
     } = effort;
-    scratch.turn(view, query);
+    scratch.turn(view, query, kernels);
     if !view.apart {
         let turned = &scratch.turned[..view.centre.len()];
-        scratch.tables.set(view.strips.bits(), turned);
+        scratch.tables.set(view.strips.bits(), turned, kernels);
     }
     probes = probes.clamp(1, view.zones().max(1));
     let judged = judges.rows.is_some() || judges.codes.is_some();
@@ -199,7 +199,7 @@ impl ProbeScratch {
     }
 
     /// Takes the query less the centre, rotated; by inner product it stays where it is.
-    fn turn(&mut self, view: &ZonesView<'_>, query: &[f32]) {
+    fn turn(&mut self, view: &ZonesView<'_>, query: &[f32], kernels: &Kernels) {
         let pairs = query.iter().zip(view.centre);
         self.turned.clear();
         if view.metric == Metric::Ip {
@@ -207,7 +207,7 @@ impl ProbeScratch {
         } else {
             self.turned.extend(pairs.map(|(x, centre)| x - centre));
         }
-        view.rotation.turn(&mut self.turned);
+        view.rotation.turn(&mut self.turned, kernels);
         // Beside what centroids know of their rows' spread: nothing, or the query's length.
         let length = if view.metric == Metric::Ip {
             self.turned.iter().map(|x| x * x).sum::<f32>().sqrt()
@@ -289,7 +289,7 @@ fn scan(view: &ZonesView<'_>, kernels: &'static Kernels, keep: usize, scratch: &
         }
         if view.apart {
             between(view, zone.slot(), turned, beside);
-            tables.set(view.strips.bits(), beside);
+            tables.set(view.strips.bits(), beside, kernels);
         }
         let (low, step) = tables.low_and_step();
         let mut terms = ScanTerms {
