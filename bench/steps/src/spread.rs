@@ -78,7 +78,7 @@ impl<'a> Spread<'a> {
     ) -> Self {
         let view = arrays.view();
         Self {
-            effort: crate::codes::effort_of(&view, data.dim, effort),
+            effort: crate::codes::effort_of(&view, effort),
             view,
             data,
             kernels,

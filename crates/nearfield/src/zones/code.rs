@@ -17,8 +17,12 @@ const SPREAD_L2: f64 = 0.4;
 /// Rows lie above and below their centroid's product: this share of a spread, times the query's length,
 /// is what they may well add to it.
 const SPREAD_IP: f64 = 0.2;
+/// From this many zones on a shortlist of them is made by codes.
+const ROUTED_ALWAYS: usize = 256;
 /// Fewer zones than this are all compared with a query; a shortlist of them would be no shorter.
-const ROUTED_MIN: usize = 256;
+const ROUTED_MIN: usize = 64;
+/// Between the two, one pays where all centroids have as many numbers: fewer stay in the nearest cache.
+const ROUTED_NUMBERS_MIN: usize = 1 << 14;
 /// Numbers a step codes.
 const STEP_NUMBERS: usize = 2 << 20;
 
@@ -237,7 +241,9 @@ impl Coder {
 fn routes(arrays: &ZoneArrays) -> Result<StripMemory> {
     let (bits, dim) = (arrays.strips.strips().bits(), arrays.centre.len());
     let centroids = arrays.centroids.rows();
-    if centroids.len() < ROUTED_MIN || arrays.apart {
+    let (zones, numbers) = (centroids.len(), centroids.len() * dim);
+    let many = zones >= ROUTED_MIN && numbers >= ROUTED_NUMBERS_MIN;
+    if !(many || zones >= ROUTED_ALWAYS) || arrays.apart {
         return StripMemory::try_new(bits, dim, 0);
     }
     let mut routes = StripMemory::try_new(bits, dim, centroids.len().div_ceil(STRIP_ENTRIES))?;

@@ -18,6 +18,13 @@ use crate::search::{Candidate, Top, exact, narrow, rescore};
 
 /// Centroids beyond a quarter more than the probes that a shortlist has.
 const ROUTES_MORE: usize = 16;
+/// Rows kept for an answer, by signs and by two bits: what was measured, where 64 rows are scanned for each
+/// number of one, to miss a tenth of what probes miss.
+const KEPT: [usize; 2] = [30, 5];
+/// Rows scanned for each number of a row that [`KEPT`] is of.
+const KEPT_AT: usize = 64;
+/// As many rows scanned at least are kept for.
+const SCANNED_MIN: usize = 2048;
 
 /// How much a search looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,36 +56,48 @@ pub struct Probed {
 
 impl Effort {
     /// For `k` answers from these zones; 0 probes for as many as suit them.
+    ///
+    /// What is kept grows with the root of the rows that are scanned, among which more are as good by
+    /// code, and with the share of the zones: who scans most of them is to miss next to nothing.
     pub fn of(view: &ZonesView<'_>, k: usize, probes: usize) -> Self {
+        let zones = view.zones().max(1);
         let probes = if probes == 0 {
-            probes_for(view.zones())
+            probes_for(zones)
         } else {
             probes
         };
-        Self::new(k, probes, view.strips.bits(), view.strips.dim())
-    }
-
-    /// Rows to keep and to judge for `k` answers, so that codes miss about a hundredth of them.
-    pub fn new(k: usize, probes: usize, bits: Bits, dim: usize) -> Self {
-        // What a code leaves unknown falls with the root of the dimension; from 128 numbers this is
-        // what was measured to be enough.
-        let times = match bits {
-            Bits::One => 24_usize,
-            Bits::Two => 5,
+        let scanned = (view.slots.len() / zones).saturating_mul(probes.min(zones));
+        // What a code leaves unknown falls with the root of the dimension.
+        let [one, two] = KEPT.map(|kept| k.saturating_mul(kept));
+        let kept = match view.strips.bits() {
+            Bits::One => one,
+            Bits::Two => two,
         };
-        let times = (times * times * 128 / dim.max(1)).isqrt().max(2);
+        let square = kept
+            .saturating_mul(kept)
+            .saturating_mul(scanned.max(SCANNED_MIN));
+        let keep = (square / (KEPT_AT * view.strips.dim()).max(1)).isqrt();
+        let more = if zones == 1 {
+            0
+        } else {
+            keep.saturating_mul(probes.min(zones)) / zones
+        };
         Self {
             k,
             probes,
-            keep: k.saturating_mul(times).saturating_add(16),
+            keep: keep
+                .saturating_add(more)
+                .max(k.saturating_mul(2))
+                .saturating_add(16),
             judge: k.saturating_mul(2).saturating_add(4),
         }
     }
 }
 
-/// Probes where nobody says how many: twice the root of the zones, or all of a few.
+/// Probes where nobody says how many: 14 times the fourth root of the zones, or all of a few. That is
+/// where 62 to 2,127 zones find some 0.95 of ten answers.
 fn probes_for(zones: usize) -> usize {
-    (2 * zones.isqrt()).min(zones)
+    (14 * 14 * zones.isqrt()).isqrt().min(zones)
 }
 
 /// What one thread needs to search.
@@ -286,6 +305,7 @@ fn scan(view: &ZonesView<'_>, kernels: &'static Kernels, keep: usize, scratch: &
         if let Some(next) = zones.get(at + 1) {
             let first = view.range(next.slot()).start;
             view.strips.range(first..first + 1).for_each(prefetch_row);
+            prefetch_row(view.places(next.slot()));
         }
         if view.apart {
             between(view, zone.slot(), turned, beside);
