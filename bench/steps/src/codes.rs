@@ -39,8 +39,8 @@ pub fn build(
 }
 
 /// What the core looks at for so many probes.
-pub fn effort_of(view: &ZonesView<'_>, dim: usize, effort: Effort) -> zones::Effort {
-    zones::Effort::new(effort.k, effort.effort, view.strips.bits(), dim)
+pub fn effort_of(view: &ZonesView<'_>, effort: Effort) -> zones::Effort {
+    zones::Effort::of(view, effort.k, effort.effort)
 }
 
 pub struct Coded<'a> {
@@ -60,7 +60,7 @@ impl<'a> Coded<'a> {
     ) -> Self {
         let view = arrays.view();
         Self {
-            effort: effort_of(&view, data.dim, effort),
+            effort: effort_of(&view, effort),
             view,
             data,
             kernels,

@@ -78,7 +78,7 @@ impl<'a> Spread<'a> {
     ) -> Self {
         let view = arrays.view();
         Self {
-            effort: crate::codes::effort_of(&view, data.dim, effort),
+            effort: crate::codes::effort_of(&view, effort),
             view,
             data,
             kernels,
@@ -98,9 +98,9 @@ impl<'a> Spread<'a> {
         let (view, turned) = (&self.view, &mut self.turned);
         turned.clear();
         turned.extend(query.iter().zip(view.centre).map(|(x, centre)| x - centre));
-        view.rotation.turn(turned);
+        view.rotation.turn(turned, self.kernels);
         if !view.apart {
-            self.tables.set(view.strips.bits(), turned);
+            self.tables.set(view.strips.bits(), turned, self.kernels);
         }
         turned.resize(view.centroids.stride(), 0.0);
     }
@@ -149,7 +149,7 @@ impl<'a> Spread<'a> {
                         beside.clear();
                         let pairs = turned.iter().zip(row).take(view.centre.len());
                         beside.extend(pairs.map(|(x, centroid)| x - centroid));
-                        own.set(view.strips.bits(), beside);
+                        own.set(view.strips.bits(), beside, kernels);
                         &*own
                     } else {
                         tables

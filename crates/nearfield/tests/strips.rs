@@ -47,7 +47,7 @@ fn scores(
     }
     let mut tables = Tables::default();
     let between = minus(query, centre);
-    tables.set(bits, if beside { &between } else { query });
+    tables.set(bits, if beside { &between } else { query }, kernels);
     let (low, step) = tables.low_and_step();
     #[allow(clippy::cast_possible_truncation)]
     let base = match metric {

@@ -25,11 +25,11 @@ fn recall_by_every_metric_and_number_of_bits() {
             let what = format!("{metric:?} {bits:?}");
             let some = zoned.recall(base, asked, zoned.effort(10, 0.4));
             let every = zoned.recall(base, asked, zoned.effort(10, 1.0));
-            assert!(every >= 0.99, "{what}, every zone: {every}");
+            assert!(every >= 0.997, "{what}, every zone: {every}");
             assert!(some >= 0.93, "{what}, four tenths of the zones: {some}");
             let coded = zoned.coded();
             let judged = coded.recall(base, asked, coded.effort(10, 1.0));
-            assert!(judged >= 0.985, "{what}, sq8 between: {judged}");
+            assert!(judged >= 0.997, "{what}, sq8 between: {judged}");
         }
     }
 }

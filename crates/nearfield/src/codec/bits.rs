@@ -19,13 +19,11 @@
 //! Invariant: sums run in `f64` in eight lanes, in `f32` one by one: codes, terms and tables have the same
 //! bits everywhere.
 
-use crate::kernels::{STRIP_TERMS_BYTES, TABLE_BYTES, TABLE_MAX};
+use crate::kernels::{Kernels, STRIP_TERMS_BYTES, TABLE_BYTES};
 use crate::metric::Metric;
 
 const CODES: usize = 16;
 const LANES: usize = 8;
-/// Added to a number below 2²², its fraction is rounded away and the low bits are the integer.
-const ROUNDING: f32 = 8_388_608.0;
 
 /// What pairs of normal numbers are quantised to: the first numbers, then the second ones.
 const POINTS: [[f32; CODES]; 2] = [
@@ -290,41 +288,12 @@ pub struct Tables {
 
 impl Tables {
     /// Takes a rotated query; allocates only to grow.
-    pub fn set(&mut self, bits: Bits, query: &[f32]) {
+    pub fn set(&mut self, bits: Bits, query: &[f32], kernels: &Kernels) {
         let positions = bits.positions(query.len());
-        self.products.clear();
-        self.low = 0.0;
-        let mut widest = 0.0_f32;
-        for numbers in query.chunks(bits.numbers()) {
-            let mut products = [0.0; CODES];
-            for (&x, values) in numbers.iter().zip(bits.values()) {
-                for (product, value) in products.iter_mut().zip(values) {
-                    *product += x * value;
-                }
-            }
-            let least = reduce(products, |a, b| if a < b { a } else { b });
-            let most = reduce(products, |a, b| if a > b { a } else { b });
-            for product in &mut products {
-                *product -= least;
-            }
-            self.low += least;
-            widest = widest.max(most - least);
-            self.products.push(products);
-        }
-        self.step = widest / f32::from(TABLE_MAX);
-        let inverse = 1.0 / self.step;
-        // A query of zeros, or of so little that its inverse is none, has the same product with all.
-        let inverse = if inverse.is_finite() { inverse } else { 0.0 };
-        self.bytes.clear();
+        self.products.resize(positions, [0.0; CODES]);
         self.bytes.resize(positions * TABLE_BYTES, 0);
-        let tables = self.bytes.as_chunks_mut::<TABLE_BYTES>().0;
-        for (table, products) in tables.iter_mut().zip(&self.products) {
-            for (entry, product) in table.iter_mut().zip(products) {
-                // Within 0 … 63: the low bits are the number.
-                let rounded = (product * inverse + ROUNDING).to_bits();
-                *entry = rounded.to_le_bytes()[0] & TABLE_MAX;
-            }
-        }
+        let (products, bytes) = (&mut self.products, &mut self.bytes);
+        (self.low, self.step) = (kernels.tables_u6)(query, bits.values(), products, bytes);
     }
 
     /// The tables, position after position, as kernels take them.
@@ -336,15 +305,4 @@ impl Tables {
     pub const fn low_and_step(&self) -> (f32, f32) {
         (self.low, self.step)
     }
-}
-
-/// All in one, by halves.
-#[inline]
-fn reduce(mut numbers: [f32; CODES], better: impl Fn(f32, f32) -> f32) -> f32 {
-    for half in [8, 4, 2, 1] {
-        for at in 0..half {
-            numbers[at] = better(numbers[at], numbers[at + half]);
-        }
-    }
-    numbers[0]
 }

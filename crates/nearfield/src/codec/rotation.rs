@@ -11,15 +11,13 @@
 //! Invariants: lengths and angles stay as they were but for rounding. Additions and products run one by
 //! one in a fixed order, unfused: a rotated vector has the same bits everywhere.
 
+use crate::kernels::{Kernels, Turns};
 use crate::rng;
 
 /// Transforms of all numbers, and of overlapping parts that are not all.
 const WHOLE: usize = 2;
 const PARTS: usize = 4;
 const STREAM_SIGNS: u64 = 0x0702_4a71;
-const HALF_ROOT: f32 = std::f32::consts::FRAC_1_SQRT_2;
-/// Numbers whose first sums are taken together.
-const START: usize = 8;
 
 /// The rotation of a seed and a dimension.
 #[derive(Clone, Debug)]
@@ -59,94 +57,34 @@ impl Rotation {
     ///
     /// # Panics
     /// Where it has another dimension.
-    pub fn turn(&self, vector: &mut [f32]) {
-        assert_eq!(vector.len(), self.dim, "a vector of this dimension");
-        for (at, signs) in self.signs.chunks_exact(self.dim).enumerate() {
-            flip(vector, signs);
-            hadamard(self.part(vector, at), self.shrink);
-            if at % 2 == 1 && self.span < self.dim {
-                butterfly(vector);
-            }
-        }
+    pub fn turn(&self, vector: &mut [f32], kernels: &Kernels) {
+        self.turn_either_way(vector, kernels, false);
     }
 
-    /// Takes [`turn`](Self::turn) back: every one of its steps is its own inverse.
+    /// Takes [`turn`](Self::turn) back.
     ///
     /// # Panics
     /// Where the vector has another dimension.
-    pub fn turn_back(&self, vector: &mut [f32]) {
+    pub fn turn_back(&self, vector: &mut [f32], kernels: &Kernels) {
+        self.turn_either_way(vector, kernels, true);
+    }
+
+    fn turn_either_way(&self, vector: &mut [f32], kernels: &Kernels, back: bool) {
         assert_eq!(vector.len(), self.dim, "a vector of this dimension");
-        for (at, signs) in self.signs.chunks_exact(self.dim).enumerate().rev() {
-            if at % 2 == 1 && self.span < self.dim {
-                butterfly(vector);
-            }
-            hadamard(self.part(vector, at), self.shrink);
-            flip(vector, signs);
-        }
+        let turns = Turns {
+            signs: &self.signs,
+            span: self.span,
+            shrink: self.shrink,
+            back,
+        };
+        (kernels.turn_f32)(vector, turns);
     }
-
-    /// What a transform takes: from one end, then from the other.
-    fn part<'v>(&self, vector: &'v mut [f32], transform: usize) -> &'v mut [f32] {
-        let start = (transform % 2) * (self.dim - self.span);
-        &mut vector[start..start + self.span]
-    }
-}
-
-fn flip(vector: &mut [f32], signs: &[f32]) {
-    for (x, sign) in vector.iter_mut().zip(signs) {
-        *x *= sign;
-    }
-}
-
-/// Across the halves.
-fn butterfly(vector: &mut [f32]) {
-    let (low, high) = vector.split_at_mut(vector.len() / 2);
-    for (a, b) in low.iter_mut().zip(high) {
-        (*a, *b) = ((*a + *b) * HALF_ROOT, (*a - *b) * HALF_ROOT);
-    }
-}
-
-/// The transform of a power of two numbers, of which `shrink` is the root's inverse.
-fn hadamard(numbers: &mut [f32], shrink: f32) {
-    let mut half = 1;
-    for x in &mut *numbers {
-        *x *= shrink;
-    }
-    if numbers.len() >= START {
-        for eight in numbers.as_chunks_mut::<START>().0 {
-            *eight = hadamard_start(*eight);
-        }
-        half = START;
-    }
-    while half < numbers.len() {
-        for pair in numbers.chunks_exact_mut(2 * half) {
-            let (low, high) = pair.split_at_mut(half);
-            for (a, b) in low.iter_mut().zip(high) {
-                (*a, *b) = (*a + *b, *a - *b);
-            }
-        }
-        half *= 2;
-    }
-}
-
-/// The transform of eight.
-#[inline]
-fn hadamard_start(x: [f32; START]) -> [f32; START] {
-    let mut x = x;
-    for half in [1, 2, 4] {
-        let mut y = [0.0; START];
-        for (at, y) in y.iter_mut().enumerate() {
-            let (a, b) = (x[at & !half], x[at | half]);
-            *y = if at & half == 0 { a + b } else { a - b };
-        }
-        x = y;
-    }
-    x
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::{available, kernels};
     use testkit::random::Random;
 
     #[allow(clippy::cast_possible_truncation)] // fixtures are f32
@@ -166,8 +104,8 @@ mod tests {
             let rotation = Rotation::new(dim, 11);
             let (mut a, mut b) = (normal(&mut random, dim), normal(&mut random, dim));
             let before = [dot(&a, &a), dot(&b, &b), dot(&a, &b)];
-            rotation.turn(&mut a);
-            rotation.turn(&mut b);
+            rotation.turn(&mut a, kernels(None));
+            rotation.turn(&mut b, kernels(None));
             for (was, is) in before
                 .into_iter()
                 .zip([dot(&a, &a), dot(&b, &b), dot(&a, &b)])
@@ -185,11 +123,68 @@ mod tests {
             let rotation = Rotation::new(dim, 11);
             let vector = normal(&mut random, dim);
             let mut back = vector.clone();
-            rotation.turn(&mut back);
-            rotation.turn_back(&mut back);
+            rotation.turn(&mut back, kernels(None));
+            rotation.turn_back(&mut back, kernels(None));
             let apart: Vec<_> = vector.iter().zip(&back).map(|(a, b)| a - b).collect();
             let (error, length) = (dot(&apart, &apart), dot(&vector, &vector));
             assert!(error <= 1e-11 * length, "{dim}: {error} of {length}");
+        }
+    }
+
+    /// The transform by its definition, in another order of sums: good to what `f32` holds.
+    #[test]
+    fn every_set_turns_alike_and_as_the_definition() {
+        let mut random = Random::new(9);
+        for dim in [
+            1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 100, 127, 128, 300, 768, 1024, 1500,
+        ] {
+            let rotation = Rotation::new(dim, 12);
+            let vector = normal(&mut random, dim);
+            let mut expected: Vec<f64> = vector.iter().copied().map(f64::from).collect();
+            for (at, signs) in rotation.signs.chunks_exact(dim).enumerate() {
+                for (x, sign) in expected.iter_mut().zip(signs) {
+                    *x *= f64::from(*sign);
+                }
+                let start = (at % 2) * (dim - rotation.span);
+                let before = expected[start..start + rotation.span].to_vec();
+                for (row, out) in expected[start..start + rotation.span]
+                    .iter_mut()
+                    .enumerate()
+                {
+                    let signed = before.iter().enumerate().map(|(column, x)| {
+                        let odd = (row & column).count_ones() % 2 == 1;
+                        if odd { -x } else { *x }
+                    });
+                    *out = signed.sum::<f64>() * f64::from(rotation.shrink);
+                }
+                if at % 2 == 1 && rotation.span < dim {
+                    for low in 0..dim / 2 {
+                        let (a, b) = (expected[low], expected[dim / 2 + low]);
+                        expected[low] = (a + b) * f64::sqrt(0.5);
+                        expected[dim / 2 + low] = (a - b) * f64::sqrt(0.5);
+                    }
+                }
+            }
+            let mut first = None;
+            for kernels in available() {
+                let mut turned = vector.clone();
+                rotation.turn(&mut turned, kernels);
+                for (turned, expected) in turned.iter().zip(&expected) {
+                    let error = (f64::from(*turned) - expected).abs();
+                    assert!(
+                        error < 1e-5,
+                        "{:?} {dim}: {turned}, not {expected}",
+                        kernels.isa
+                    );
+                }
+                let bits: Vec<_> = turned.iter().map(|x| x.to_bits()).collect();
+                assert_eq!(
+                    first.get_or_insert(bits.clone()),
+                    &bits,
+                    "{:?} {dim}",
+                    kernels.isa
+                );
+            }
         }
     }
 
@@ -202,7 +197,7 @@ mod tests {
             for axis in (0..usize::from(dim)).step_by(7) {
                 let mut vector = vec![0.0; dim.into()];
                 vector[axis] = 1.0;
-                rotation.turn(&mut vector);
+                rotation.turn(&mut vector, kernels(None));
                 let largest = vector.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
                 let share = 1.0 / f32::from(dim).sqrt();
                 assert!(largest < 6.0 * share, "{dim}, axis {axis}: {largest}");
@@ -214,7 +209,7 @@ mod tests {
     fn a_seed_is_a_rotation() {
         let turned = |seed| {
             let mut vector = vec![1.0; 20];
-            Rotation::new(20, seed).turn(&mut vector);
+            Rotation::new(20, seed).turn(&mut vector, kernels(None));
             vector.into_iter().map(f32::to_bits).collect::<Vec<_>>()
         };
         assert_eq!(turned(1), turned(1));

@@ -119,7 +119,8 @@ fn padded(tail: &[f32]) -> [f32; 16] {
 
 /// The entries and the table of one instruction set; those over codes of four bits come from
 /// [`nibble_entries`](super::nibbles::nibble_entries), the one over strips from
-/// [`lookup_entry`](super::lookups::lookup_entry). `#[target_feature]` code cannot be pointed to
+/// [`lookup_entry`](super::lookups::lookup_entry), and `TURN` and `TABLES` from [`queries`](super::queries) or a
+/// file of the set's own. `#[target_feature]` code cannot be pointed to
 /// by a safe `fn`, so each entry has a thin safe door, sound because only detection leads to it. simd128 needs none of this: its module either has the
 /// instructions throughout or does not load.
 #[cfg(not(target_arch = "wasm32"))]
@@ -160,6 +161,8 @@ macro_rules! table {
             scan_u6u4: |tables, strip, terms, scores| unsafe {
                 scan_strip(tables, strip, terms, scores)
             },
+            turn_f32: TURN,
+            tables_u6: TABLES,
         };
 
         #[target_feature(enable = $features)]

@@ -13,6 +13,7 @@
 //! nibbles           the one over codes of four bits, two a byte
 //! lookups           the one over strips: 32 entries whose codes are looked up in tables
 //! floats            tiles of products of floats: plain Rust, compiled for each set
+//! queries           rotations, and tables of a query: plain Rust, and bodies of AVX-512's own
 //! x86_64/avx2 …     one file a set: its lanes and products, its #[target_feature] entries, its table
 //! tiles             the one body over tiles of codes, on a trait of a few of its columns
 //! nearest           sorted lists of a tile's scores: plain Rust, compiled for each set
@@ -63,6 +64,7 @@ mod prefetch;
     all(target_arch = "wasm32", target_feature = "simd128"),
 ))]
 mod products;
+mod queries;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -211,6 +213,29 @@ pub struct ScanTerms {
 /// `(base + add) + scale · (low + step · Σ)` of every entry and returns a bit for each below the bound.
 pub type StripScan = fn(&[u8], &[u8], ScanTerms, &mut [f32; STRIP_ENTRIES]) -> u32;
 
+/// Rotates a vector as long as each of the rows of signs, where it lies. Products and sums are rounded one by
+/// one in one order, on every set.
+pub type Turn = fn(&mut [f32], Turns<'_>);
+
+/// What a rotation goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Turns<'a> {
+    /// Transform after transform, a sign for each number.
+    pub signs: &'a [f32],
+    /// Numbers a transform takes, from one end and then from the other: a power of two.
+    pub span: usize,
+    /// What keeps lengths after a transform.
+    pub shrink: f32,
+    /// Whether a rotation is taken back.
+    pub back: bool,
+}
+
+/// A kernel that makes the tables [`StripScan`] takes of a query and of the values of codes, each of
+/// the numbers a code has: the last two arguments are a place for the products of each position and the tables
+/// of all. Returns what the tables leave out and what one in a table stands for, the same bits on every set.
+pub type TableMaker =
+    fn(&[f32], &[[f32; TABLE_BYTES]], &mut [[f32; TABLE_BYTES]], &mut [u8]) -> (f32, f32);
+
 /// Bytes a row of codes has a multiple of: one cache line, the widest register of any set.
 pub const CODE_BLOCK: usize = 64;
 
@@ -232,7 +257,7 @@ pub enum Isa {
     Avx2,
     /// The same with AVX-VNNI.
     AvxVnni,
-    /// x86-64 AVX-512 F.
+    /// x86-64 AVX-512 F and BW.
     Avx512,
     /// The same with VNNI.
     Avx512Vnni,
@@ -317,6 +342,10 @@ pub struct Kernels {
     pub tile_f32: FloatTile,
     /// The scores of a strip: six bits of a table looked up by four bits of a code.
     pub scan_u6u4: StripScan,
+    /// A vector rotated.
+    pub turn_f32: Turn,
+    /// The tables of a query, of six bits.
+    pub tables_u6: TableMaker,
 }
 
 /// The best table this machine can run, or the best not above `limit`. A limit of another

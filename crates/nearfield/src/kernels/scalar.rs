@@ -3,7 +3,7 @@
 
 use super::{
     CODE_BLOCK, Isa, Kernels, STRIP_ENTRIES, ScanTerms, TABLE_BYTES, TILE_COLUMNS, TILE_ROWS,
-    TILE_STEP, floats, lookups, nearest,
+    TILE_STEP, floats, lookups, nearest, queries,
 };
 
 pub static KERNELS: Kernels = Kernels {
@@ -21,6 +21,8 @@ pub static KERNELS: Kernels = Kernels {
     dot_u7u4_x4: |query, rows, _| rows.map(|row| dot_u7u4(query, row)),
     tile_f32: floats::tile::<2>,
     scan_u6u4,
+    turn_f32: queries::TURN,
+    tables_u6: queries::TABLES,
 };
 
 fn l2sq_f32(query: &[f32], row: &[f32]) -> f32 {

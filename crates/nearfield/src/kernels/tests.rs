@@ -17,6 +17,7 @@ mod guard;
 mod lookups;
 mod nearest;
 mod nibbles;
+mod queries;
 mod values;
 
 use super::{
@@ -175,10 +176,10 @@ fn no_simd_set_is_skipped() {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::is_x86_feature_detected as has;
-        if has!("avx512vnni") {
+        if has!("avx512bw") && has!("avx512vnni") {
             expected.push(Isa::Avx512Vnni);
         }
-        if has!("avx512f") {
+        if has!("avx512f") && has!("avx512bw") {
             expected.push(Isa::Avx512);
         }
         if has!("avxvnni") {

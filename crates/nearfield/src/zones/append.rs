@@ -93,7 +93,9 @@ impl ZonesAdder {
             for (zone, centroid) in (0..).zip(centroids.rows_mut(0..view.zones())) {
                 centroid.copy_from_slice(&view.centroids.row(zone)[..rows.dim()]);
             }
-            build::turn_all(&mut centroids, exec, |row| view.rotation.turn_back(row));
+            build::turn_all(&mut centroids, exec, |row| {
+                view.rotation.turn_back(row, kernels);
+            });
             Stage::Assign {
                 partition: Partition::of(view.centre, centroids),
                 owners: vec![0; rows.len() - from],
@@ -164,7 +166,13 @@ impl ZonesAdder {
                 }
                 let report = report(ZonesPhase::Part, done, splits.len());
                 let stage = if done == splits.len() {
-                    Stage::Code(lay_out(view, &centroids, &added, &splits, exec)?)
+                    Stage::Code(lay_out(
+                        view,
+                        &centroids,
+                        &added,
+                        &splits,
+                        (self.kernels, exec),
+                    )?)
                 } else {
                     Stage::Split {
                         centroids,
@@ -328,7 +336,7 @@ fn lay_out(
     centroids: &Matrix,
     added: &[(Zone, Slot)],
     splits: &[Split],
-    exec: Exec<'_>,
+    (kernels, exec): (&'static Kernels, Exec<'_>),
 ) -> Result<Coding> {
     let (bits, dim) = (view.strips.bits(), centroids.dim());
     let pieces = pieces(view, centroids, added, splits);
@@ -344,7 +352,7 @@ fn lay_out(
             filled(view, old).len()
         } else {
             rotated[..dim].copy_from_slice(plain);
-            view.rotation.turn(&mut rotated[..dim]);
+            view.rotation.turn(&mut rotated[..dim], kernels);
             0
         };
         slots.extend_from_slice(&piece.slots);
@@ -369,7 +377,7 @@ fn lay_out(
         parted: view.parted,
         rotation: view.rotation.clone(),
     };
-    Ok(Coding::new(arrays, plain, work))
+    Ok(Coding::new(arrays, plain, work, kernels))
 }
 
 /// Strips for all, those of zones that stay as they were.

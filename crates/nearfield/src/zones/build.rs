@@ -210,7 +210,9 @@ impl ZonesBuilder {
         for (rotated, centroid) in rows_of.zip(centroids.as_floats().chunks(centroids.stride())) {
             rotated[..dim].copy_from_slice(&centroid[..dim]);
         }
-        turn_all(&mut rotated, exec, |row| rotation.turn(&mut row[..dim]));
+        turn_all(&mut rotated, exec, |row| {
+            rotation.turn(&mut row[..dim], self.kernels);
+        });
         let arrays = ZoneArrays {
             metric: self.metric,
             centre,
@@ -224,7 +226,12 @@ impl ZonesBuilder {
             rotation,
         };
         let work = (0..).take(zones).map(|zone| Uncoded { zone, from: 0 });
-        Ok(Stage::Code(Coding::new(arrays, centroids, work.collect())))
+        Ok(Stage::Code(Coding::new(
+            arrays,
+            centroids,
+            work.collect(),
+            self.kernels,
+        )))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::codec::strips::{StripMemory, Strips};
 use crate::codec::verify::{Entry, Expected};
 use crate::error::Fault;
 use crate::ids::NO_SLOT;
-use crate::kernels::STRIP_ENTRIES;
+use crate::kernels::{STRIP_ENTRIES, kernels};
 use crate::matrix::Rows;
 use crate::metric::Metric;
 
@@ -34,6 +34,7 @@ pub fn validate(view: &ZonesView<'_>, rows: usize) -> Result<(), Fault> {
 /// and strips of centroids that are not theirs. The arrays are [valid](validate).
 pub fn codes(view: &ZonesView<'_>, rows: Rows<'_>) -> Result<(), Fault> {
     let dim = view.centre.len();
+    let kernels = kernels(None);
     let (mut turned, mut residual) = (vec![0.0; dim], vec![0.0; dim]);
     let mut entry = Entry::default();
     for zone in (0..).take(view.zones()) {
@@ -48,7 +49,7 @@ pub fn codes(view: &ZonesView<'_>, rows: Rows<'_>) -> Result<(), Fault> {
             for ((out, x), centre) in turned.iter_mut().zip(row).zip(view.centre) {
                 *out = x - centre;
             }
-            view.rotation.turn(&mut turned);
+            view.rotation.turn(&mut turned, kernels);
             for ((out, x), centroid) in residual.iter_mut().zip(&turned).zip(centroid) {
                 *out = x - centroid;
             }

@@ -7,7 +7,7 @@ use crate::codec::strips::{self, StripMemory};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::ids::{NO_SLOT, Slot};
-use crate::kernels::STRIP_ENTRIES;
+use crate::kernels::{Kernels, STRIP_ENTRIES};
 use crate::matrix::{Matrix, Rows};
 use crate::metric::Metric;
 
@@ -17,8 +17,12 @@ const SPREAD_L2: f64 = 0.4;
 /// Rows lie above and below their centroid's product: this share of a spread, times the query's length,
 /// is what they may well add to it.
 const SPREAD_IP: f64 = 0.2;
+/// From this many zones on a shortlist of them is made by codes.
+const ROUTED_ALWAYS: usize = 256;
 /// Fewer zones than this are all compared with a query; a shortlist of them would be no shorter.
-const ROUTED_MIN: usize = 256;
+const ROUTED_MIN: usize = 64;
+/// Between the two, one pays where all centroids have as many numbers: fewer stay in the nearest cache.
+const ROUTED_NUMBERS_MIN: usize = 1 << 14;
 /// Numbers a step codes.
 const STEP_NUMBERS: usize = 2 << 20;
 
@@ -37,16 +41,23 @@ pub(super) struct Coding {
     pub(super) centroids: Matrix,
     /// What is without codes, zones ascending.
     pub(super) work: Vec<Uncoded>,
+    kernels: &'static Kernels,
     /// How much of it is done.
     done: usize,
 }
 
 impl Coding {
-    pub(super) const fn new(arrays: ZoneArrays, centroids: Matrix, work: Vec<Uncoded>) -> Self {
+    pub(super) const fn new(
+        arrays: ZoneArrays,
+        centroids: Matrix,
+        work: Vec<Uncoded>,
+        kernels: &'static Kernels,
+    ) -> Self {
         Self {
             arrays,
             centroids,
             work,
+            kernels,
             done: 0,
         }
     }
@@ -62,7 +73,8 @@ impl Coding {
             strips <= limit
         });
         let work = &rest[..more.count().max(1)];
-        zones(&mut self.arrays, rows, &self.centroids, work, exec);
+        let (arrays, kernels) = (&mut self.arrays, self.kernels);
+        zones(arrays, rows, &self.centroids, work, (kernels, exec));
         self.done += work.len();
         total * self.done / self.work.len()
     }
@@ -99,6 +111,7 @@ fn level(centroids: &mut Matrix) {
 
 /// What a thread codes by: the zones' arrays but for the strips.
 struct Site<'a> {
+    kernels: &'static Kernels,
     metric: Metric,
     bits: Bits,
     rows: Rows<'a>,
@@ -116,7 +129,7 @@ fn zones(
     rows: Rows<'_>,
     centroids: &Matrix,
     work: &[Uncoded],
-    exec: Exec<'_>,
+    (kernels, exec): (&'static Kernels, Exec<'_>),
 ) {
     let bits = arrays.strips.strips().bits();
     let stride = bits.strip_bytes(rows.dim());
@@ -136,6 +149,7 @@ fn zones(
         (rest, passed) = (others, end);
     }
     let site = Site {
+        kernels,
         metric: arrays.metric,
         bits,
         rows,
@@ -191,7 +205,7 @@ impl Coder {
                 self.residual.clear();
                 self.residual
                     .extend(numbers.map(|((x, centre), centroid)| (x - centre) - centroid));
-                site.rotation.turn(&mut self.residual);
+                site.rotation.turn(&mut self.residual, site.kernels);
                 let zeros = site.metric == Metric::Cosine && row.iter().all(|x| *x == 0.0);
                 // At distance 1 from everything, halfway to the opposite, though its length says otherwise.
                 let farther = if zeros { 1.0 } else { 0.0 };
@@ -227,7 +241,9 @@ impl Coder {
 pub(super) fn routes(view: &ZonesView<'_>) -> Result<StripMemory> {
     let (bits, dim) = (view.strips.bits(), view.centre.len());
     let centroids = view.centroids;
-    if centroids.len() < ROUTED_MIN || view.apart {
+    let (zones, numbers) = (centroids.len(), centroids.len() * dim);
+    let many = zones >= ROUTED_MIN && numbers >= ROUTED_NUMBERS_MIN;
+    if !(many || zones >= ROUTED_ALWAYS) || view.apart {
         return StripMemory::try_new(bits, dim, 0);
     }
     let mut routes = StripMemory::try_new(bits, dim, centroids.len().div_ceil(STRIP_ENTRIES))?;

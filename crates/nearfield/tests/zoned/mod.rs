@@ -104,7 +104,7 @@ impl Zoned {
             clippy::cast_sign_loss
         )]
         let probes = (view.zones() as f64 * share).ceil() as usize;
-        Effort::new(k, probes, view.strips.bits(), self.matrix.dim())
+        Effort::of(&view, k, probes)
     }
 
     pub fn ask(&self, query: &[f32], effort: Effort) -> Vec<(u32, f32)> {

@@ -1,11 +1,11 @@
-//! AVX-512 F: sixteen lanes in one register, fused. It has no products of bytes:
-//! codes go as with AVX2, and with VNNI in a set of their own.
+//! AVX-512 F and BW: sixteen lanes in one register, fused, and strips four positions a step. Codes of a byte and of four
+//! bits go as with AVX2, and with VNNI in a set of their own.
 
 use super::avx2::{CodesAvx2, ColumnsAvx2, fold_eight};
-use super::avx2_lookups::LookupsAvx2;
 use super::avx2_nibbles::NibblesAvx2;
+use super::avx512_lookups::scan_strip;
+use super::avx512_queries::{TABLES, TURN};
 use crate::kernels::lanes::{self, Lanes, table};
-use crate::kernels::lookups::{self, lookup_entry};
 use crate::kernels::nibbles::{self, nibble_entries};
 use crate::kernels::{Ahead, Isa, Kernels, products, tiles};
 use std::arch::x86_64::{
@@ -18,10 +18,9 @@ table!(
     Avx512,
     CodesAvx2,
     ColumnsAvx2,
-    "avx512f,avx2,fma"
+    "avx512f,avx512bw,avx2,fma"
 );
-nibble_entries!(NibblesAvx2, "avx512f,avx2,fma");
-lookup_entry!(LookupsAvx2, "avx512f,avx2,fma");
+nibble_entries!(NibblesAvx2, "avx512f,avx512bw,avx2,fma");
 
 /// All sixteen.
 #[derive(Clone, Copy)]

@@ -4,6 +4,8 @@ pub(super) mod avx2;
 mod avx2_lookups;
 mod avx2_nibbles;
 pub(super) mod avx512;
+mod avx512_lookups;
+mod avx512_queries;
 pub(super) mod avx512vnni;
 mod avxvnni;
 
@@ -15,7 +17,8 @@ use std::arch::is_x86_feature_detected as detected;
 pub(super) fn tables() -> impl Iterator<Item = &'static Kernels> {
     let avx2 = detected!("avx2") && detected!("fma");
     let avxvnni = avx2 && detected!("avxvnni");
-    let avx512 = avx2 && detected!("avx512f");
+    // Strips need BW, which all have but the first two, of another kind.
+    let avx512 = avx2 && detected!("avx512f") && detected!("avx512bw");
     let avx512vnni = avx512 && detected!("avx512vnni");
     [
         (avx512vnni, &avx512vnni::KERNELS),
