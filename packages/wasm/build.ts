@@ -16,7 +16,8 @@ import { findToolchain, root } from './toolchain.ts'
 export type Variant = 'threads' | 'relaxed' | 'single'
 
 const variants: readonly Variant[] = ['threads', 'relaxed', 'single']
-const gzipBytesMax = 300_000
+/** A module has every kind of index, the generator and hnswlib's files; compilers differ by some kilobytes. */
+const gzipBytesMax = 320_000
 
 // Every flag has a reason; see "Flags" in README.md. The relaxed variant is the threads one with a crate
 // feature more; its flags are the same, so they share a standard library.

@@ -217,9 +217,9 @@ macro_rules! table {
             panel: &[f32],
             out: &mut [f32; crate::kernels::TILE_ROWS * crate::kernels::TILE_COLUMNS],
         ) {
-            // Eight sums at once hide an addition's latency: a register of sixteen lanes is one.
-            const ROWS: usize = if matches!($isa, Isa::Avx512) { 8 } else { 4 };
-            crate::kernels::floats::tile::<ROWS>(rows, panel, out);
+            const ROWS: usize = <$lanes as crate::kernels::floats::FloatColumns>::ROWS;
+            // SAFETY: this function's features are those of the lanes.
+            unsafe { crate::kernels::floats::tile_by::<$lanes, ROWS>(rows, panel, out) }
         }
 
         products::code_entries!($products, $columns, $features);

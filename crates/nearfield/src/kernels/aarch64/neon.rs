@@ -2,6 +2,7 @@
 
 use super::neon_lookups::LookupsNeon;
 use super::neon_nibbles::NibblesNeon;
+use crate::kernels::floats::FloatColumns;
 use crate::kernels::lanes::{self, Lanes, table};
 use crate::kernels::lookups::{self, lookup_entry};
 use crate::kernels::nibbles::{self, nibble_entries};
@@ -12,8 +13,8 @@ use crate::kernels::{Ahead, Isa, Kernels};
 use std::arch::aarch64::{
     float32x4_t, int8x16_t, int32x4_t, vadd_f32, vaddq_f32, vaddvq_s32, vdupq_n_f32, vdupq_n_s32,
     vfmaq_f32, vget_high_f32, vget_lane_f32, vget_low_f32, vget_low_s8, vld1q_f32, vld1q_s8,
-    vmlal_high_s8, vmull_high_s8, vmull_s8, vpadalq_s16, vpaddq_s16, vreinterpretq_s8_s32,
-    vst1q_s32, vsubq_f32,
+    vmlal_high_s8, vmull_high_s8, vmull_s8, vmulq_f32, vpadalq_s16, vpaddq_s16,
+    vreinterpretq_s8_s32, vst1q_f32, vst1q_s32, vsubq_f32,
 };
 
 table!(Isa::Neon, Neon, CodesNeon, ColumnsNeon, "neon");
@@ -81,6 +82,48 @@ impl Lanes for Neon {
             let four = vaddq_f32(vaddq_f32(self.0, self.2), vaddq_f32(self.1, self.3));
             let two = vadd_f32(vget_low_f32(four), vget_high_f32(four));
             vget_lane_f32::<0>(two) + vget_lane_f32::<1>(two)
+        }
+    }
+}
+
+// SAFETY (all blocks): the caller of a `FloatColumns` method has NEON, and loads and stores where it may.
+impl FloatColumns for Neon {
+    const ROWS: usize = 4;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see the impl.
+        unsafe { <Self as Lanes>::zero() }
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self {
+        // SAFETY: see the impl.
+        unsafe { <Self as Lanes>::load(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn plus_rounded(self, x: f32, columns: Self) -> Self {
+        // SAFETY: see the impl.
+        unsafe {
+            let x = vdupq_n_f32(x);
+            Self(
+                vaddq_f32(self.0, vmulq_f32(x, columns.0)),
+                vaddq_f32(self.1, vmulq_f32(x, columns.1)),
+                vaddq_f32(self.2, vmulq_f32(x, columns.2)),
+                vaddq_f32(self.3, vmulq_f32(x, columns.3)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, out: *mut f32) {
+        // SAFETY: see the impl.
+        unsafe {
+            vst1q_f32(out, self.0);
+            vst1q_f32(out.add(4), self.1);
+            vst1q_f32(out.add(8), self.2);
+            vst1q_f32(out.add(12), self.3);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::avx2_lookups::LookupsAvx2;
 use super::avx2_nibbles::NibblesAvx2;
+use crate::kernels::floats::FloatColumns;
 use crate::kernels::lanes::{self, Lanes, table};
 use crate::kernels::lookups::{self, lookup_entry};
 use crate::kernels::nibbles::{self, nibble_entries};
@@ -14,8 +15,9 @@ use std::arch::x86_64::{
     _mm_movehdup_ps, _mm_movehl_ps, _mm_shuffle_epi32, _mm256_add_epi32, _mm256_add_ps,
     _mm256_castps256_ps128, _mm256_castsi256_si128, _mm256_extractf128_ps,
     _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
-    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_set1_epi32,
-    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_storeu_si256, _mm256_sub_ps,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_set1_epi16, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_storeu_ps, _mm256_storeu_si256,
+    _mm256_sub_ps,
 };
 
 table!(Isa::Avx2, Avx2, CodesAvx2, ColumnsAvx2, "avx2,fma");
@@ -66,6 +68,44 @@ impl Lanes for Avx2 {
     unsafe fn fold(self) -> f32 {
         // SAFETY: see the impl.
         unsafe { fold_eight(_mm256_add_ps(self.0, self.1)) }
+    }
+}
+
+// SAFETY (all blocks): the caller of a `FloatColumns` method has AVX2, and loads and stores where it may.
+impl FloatColumns for Avx2 {
+    const ROWS: usize = 4;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see the impl.
+        unsafe { <Self as Lanes>::zero() }
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self {
+        // SAFETY: see the impl.
+        unsafe { <Self as Lanes>::load(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn plus_rounded(self, x: f32, columns: Self) -> Self {
+        // SAFETY: see the impl.
+        unsafe {
+            let x = _mm256_set1_ps(x);
+            Self(
+                _mm256_add_ps(self.0, _mm256_mul_ps(x, columns.0)),
+                _mm256_add_ps(self.1, _mm256_mul_ps(x, columns.1)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, out: *mut f32) {
+        // SAFETY: see the impl.
+        unsafe {
+            _mm256_storeu_ps(out, self.0);
+            _mm256_storeu_ps(out.add(8), self.1);
+        }
     }
 }
 

@@ -5,12 +5,14 @@ use super::avx2::{CodesAvx2, ColumnsAvx2, fold_eight};
 use super::avx2_nibbles::NibblesAvx2;
 use super::avx512_lookups::scan_strip;
 use super::avx512_queries::{TABLES, TURN};
+use crate::kernels::floats::FloatColumns;
 use crate::kernels::lanes::{self, Lanes, table};
 use crate::kernels::nibbles::{self, nibble_entries};
 use crate::kernels::{Ahead, Isa, Kernels, products, tiles};
 use std::arch::x86_64::{
-    __m512, _mm256_add_ps, _mm256_castpd_ps, _mm512_castps_pd, _mm512_castps512_ps256,
-    _mm512_extractf64x4_pd, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_setzero_ps, _mm512_sub_ps,
+    __m512, _mm256_add_ps, _mm256_castpd_ps, _mm512_add_ps, _mm512_castps_pd,
+    _mm512_castps512_ps256, _mm512_extractf64x4_pd, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
 table!(
@@ -61,5 +63,38 @@ impl Lanes for Avx512 {
             let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(self.0)));
             fold_eight(_mm256_add_ps(low, high))
         }
+    }
+}
+
+// SAFETY (all blocks): the caller of a `FloatColumns` method has AVX-512 F, and loads and stores where it may.
+impl FloatColumns for Avx512 {
+    /// Eight sums hide an addition's latency.
+    const ROWS: usize = 8;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: see the impl.
+        unsafe { <Self as Lanes>::zero() }
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self {
+        // SAFETY: see the impl.
+        unsafe { <Self as Lanes>::load(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn plus_rounded(self, x: f32, columns: Self) -> Self {
+        // SAFETY: see the impl.
+        unsafe {
+            let products = _mm512_mul_ps(_mm512_set1_ps(x), columns.0);
+            Self(_mm512_add_ps(self.0, products))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, out: *mut f32) {
+        // SAFETY: see the impl.
+        unsafe { _mm512_storeu_ps(out, self.0) }
     }
 }
