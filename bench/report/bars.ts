@@ -101,13 +101,20 @@ export function roundSteps(most: number, count: number): number[] {
   return Array.from({ length: Math.floor(most / step) + 1 }, (_, at) => at * step)
 }
 
-function seriesMarks(series: Series, at: number, of: number, rows: Rows, rowHeight: number): Plot.Markish[] {
+/** A series' bars, and its texts, which go over whatever else is drawn. */
+function seriesMarks(
+  series: Series,
+  at: number,
+  of: number,
+  rows: Rows,
+  rowHeight: number,
+): { readonly bars: readonly Plot.Markish[]; readonly texts: readonly Plot.Markish[] } {
   const { looks, theme } = rows
   const slim = (rowHeight - 8) / of
   const insets = { insetTop: 4 + at * slim, insetBottom: 4 + (of - 1 - at) * slim + 1 }
   const middle = insets.insetTop + (slim - 1) / 2 - rowHeight / 2
   const ranged = series.bars.filter(({ min, max }) => min !== undefined && max !== undefined && min < max)
-  const marks = [
+  const bars = [
     Plot.barX(series.bars, {
       x1: 0,
       x2: 'value',
@@ -138,10 +145,12 @@ function seriesMarks(series: Series, at: number, of: number, rows: Rows, rowHeig
         fontSize: TEXT,
         fontWeight: own ? 700 : 400,
         fill: theme.text,
+        stroke: theme.background,
+        strokeWidth: 4,
       },
     ),
   )
-  return [...marks, ...texts]
+  return { bars, texts }
 }
 
 /** Bars from zero, one below the other for each series; `mark` is a value to compare with. */
@@ -174,13 +183,15 @@ export function barsPanel(
         }),
       ]
     : []
+  const drawn = series.map((one, at) => seriesMarks(one, at, series.length, rows, rowHeight))
   const svg = Plot.plot({
     ...frame,
     x: { domain: [0, most], axis: null },
     marks: [
       ...axisMarks(rows, roundSteps(most, Math.round(rows.width / 90))),
-      ...series.flatMap((one, at) => seriesMarks(one, at, series.length, rows, rowHeight)),
+      ...drawn.flatMap(({ bars }) => bars),
       ...marked,
+      ...drawn.flatMap(({ texts }) => texts),
       ...names(rows),
     ],
   })
