@@ -86,6 +86,9 @@ const fewer: Case = {
       ['codes', 'rotate', 'route', 'scan', 'table', 'vectors'],
       'parts of a search',
     )
+    await using bits = await build(env, data, { kind: 'flat', codec: 'bits1' })
+    const wide = await bits.explain(row(queries, DIM, 0), { k: 100 })
+    equal(wide.kept, ROWS, 'rows kept for a hundred answers, in every runtime')
     const parts = Object.values(told.phases!)
     ok(
       parts.every((micros) => micros >= 0 && Number.isFinite(micros)),

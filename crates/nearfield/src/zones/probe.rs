@@ -20,11 +20,11 @@ use crate::search::{Candidate, Top, exact, narrow, rescore};
 const ROUTES_MORE: usize = 16;
 /// Rows kept for an answer, by signs and by two bits: what was measured, where 64 rows are scanned for each
 /// number of one, to miss a tenth of what probes miss.
-const KEPT: [usize; 2] = [30, 5];
+const KEPT: [u64; 2] = [30, 5];
 /// Rows scanned for each number of a row that [`KEPT`] is of.
-const KEPT_AT: usize = 64;
+const KEPT_AT: u64 = 64;
 /// As many rows scanned at least are kept for.
-const SCANNED_MIN: usize = 2048;
+const SCANNED_MIN: u64 = 2048;
 
 /// How much a search looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,17 +107,19 @@ impl Effort {
         } else {
             probes
         };
-        let scanned = (view.slots.len() / zones).saturating_mul(probes.min(zones));
-        // What a code leaves unknown falls with the root of the dimension.
-        let [one, two] = KEPT.map(|kept| k.saturating_mul(kept));
+        let scanned = (view.slots.len() / zones).saturating_mul(probes.min(zones)) as u64;
         let kept = match view.strips.bits() {
-            Bits::One => one,
-            Bits::Two => two,
+            Bits::One => KEPT[0],
+            Bits::Two => KEPT[1],
         };
+        // What a code leaves unknown falls with the root of the dimension. The squares are more than a pointer
+        // of 32 bits holds.
+        let kept = kept.saturating_mul(k as u64);
         let square = kept
             .saturating_mul(kept)
             .saturating_mul(scanned.max(SCANNED_MIN));
-        let keep = (square / (KEPT_AT * view.strips.dim()).max(1)).isqrt();
+        let keep = (square / (KEPT_AT * view.strips.dim() as u64).max(1)).isqrt();
+        let keep = usize::try_from(keep).unwrap_or(usize::MAX);
         let more = keep.saturating_mul(probes.min(zones)) / zones;
         let judge = k.saturating_mul(2).saturating_add(4);
         Self {
