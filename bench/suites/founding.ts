@@ -13,6 +13,7 @@ import { chosen, launch, startSteps } from '../harness/engines.ts'
 import type { Options } from '../harness/options.ts'
 import { type EngineProcess, startOf, Unsupported } from '../harness/process.ts'
 import { spread } from '../harness/statistics.ts'
+import { threads as threadsText } from '../report/format.ts'
 import { fewest } from './steps-report.ts'
 
 const K = 10
@@ -100,20 +101,20 @@ async function graph(rounds: number): Promise<void> {
   const measured = await inTurns(side.engines, rounds, async (engine, note) => {
     for (const threads of [1, ALL]) {
       const build = { do: 'build', threads, M, efConstruction: EF_CONSTRUCTION }
-      note(`build s, ${threads} threads`, (await engine.ask<Built>(build)).seconds)
+      note(`build s, ${threadsText(threads)}`, (await engine.ask<Built>(build)).seconds)
     }
     const one = await engine.ask<Found>({ do: 'search', effort: 50, k: K, seconds: SECONDS })
-    note('QPS, 1 threads', one.qps)
+    note('QPS, 1 thread', one.qps)
     note('recall@10', recallOf(truth, one.slots, K))
     const many = { do: 'searchBatch', effort: 50, k: K, seconds: SECONDS, threads: ALL }
-    note(`QPS, ${ALL} threads`, (await engine.ask<Found>(many)).qps)
+    note(`QPS, ${threadsText(ALL)}`, (await engine.ask<Found>(many)).qps)
   })
   const noted = {
-    'noted: hnswlib': { 'build s, 1 threads': '25–30', 'QPS, 1 threads': '1,000–1,250' },
+    'noted: hnswlib': { 'build s, 1 thread': '25–30', 'QPS, 1 thread': '1,000–1,250' },
     'noted: a JVM port': {
-      'build s, 1 threads': '215',
-      'QPS, 1 threads': '834',
-      [`QPS, ${ALL} threads`]: '4,719',
+      'build s, 1 thread': '215',
+      'QPS, 1 thread': '834',
+      [`QPS, ${threadsText(ALL)}`]: '4,719',
     },
   }
   print(`${size(dataset)}, M ${M}, efConstruction ${EF_CONSTRUCTION}, ef 50, ${dataset.queries} questions`, {

@@ -5,7 +5,7 @@
 //! ```
 //! Bytes are those of the sections, of graphs and zones as they are on average: a build takes more for a time.
 
-use super::kinds::{exceeds_strips, signs_from};
+use super::kinds::{bits_for, exceeds_strips};
 use super::options::Values;
 use crate::codec::{Bits, Form};
 use crate::error::{Code, Error, Result};
@@ -26,6 +26,53 @@ pub(super) struct Afforded {
     pub(super) refine: bool,
 }
 
+/// Bytes of the parts an index may have.
+struct Parts {
+    /// Scanned, as zones or as one.
+    parted: Kind,
+    rows: u64,
+    dim: usize,
+    /// The vectors.
+    vectors: u64,
+    /// Codes of a byte a number.
+    bytes: u64,
+}
+
+impl Parts {
+    fn new(rows: u32, dim: usize) -> Self {
+        let parted = if exceeds_strips(rows) {
+            Kind::Zones
+        } else {
+            Kind::Flat
+        };
+        let rows = u64::from(rows);
+        Self {
+            parted,
+            rows,
+            dim,
+            vectors: rows * stride(dim) as u64 * 4,
+            bytes: rows * Form::Sq8.stride(dim) as u64,
+        }
+    }
+
+    /// Strips, and what zones have beside.
+    fn strips(&self, bits: Bits) -> u64 {
+        let entries = (bits.strip_bytes(self.dim) / STRIP_ENTRIES + 4) as u64 * self.rows;
+        let centroids = self.rows / ROWS_OF_ZONE * stride(self.dim + 1) as u64 * 4;
+        match self.parted {
+            Kind::Zones => entries + entries / 8 + centroids,
+            Kind::Flat | Kind::Hnsw => entries,
+        }
+    }
+
+    /// All of one form.
+    fn of(&self, keeps_vectors: bool, bits: Bits, refine: bool) -> u64 {
+        let vectors = if keeps_vectors { self.vectors } else { 0 };
+        let bytes = if refine { self.bytes } else { 0 };
+        vectors + self.strips(bits) + bytes
+    }
+}
+
 /// What fits where the kind that would be chosen does not; `None` where it does, or `memory` is 0.
 pub(super) fn afford(
     values: &Values,
@@ -34,37 +81,16 @@ pub(super) fn afford(
     tried: bool,
 ) -> Result<Option<(Afforded, String)>> {
     let memory = values.integer("memory");
-    let setting = |name| usize::try_from(values.integer(name)).expect("the table's limit");
-    let (dim, m, count) = (setting("dim"), values.integer("M"), u64::from(rows));
-    let vectors = count * stride(dim) as u64 * 4;
-    let bytes = Form::Sq8.stride(dim) as u64 * count;
-    let parted = if exceeds_strips(rows) {
-        Kind::Zones
-    } else {
-        Kind::Flat
+    let dim = usize::try_from(values.integer("dim")).expect("the table's limit");
+    let (m, keeps) = (values.integer("M"), values.flag("keepVectors"));
+    let (parts, own) = (Parts::new(rows, dim), bits_for(dim));
+    let vectors = if keeps { parts.vectors } else { 0 };
+    let usual = match kind {
+        // A level in sixteen nodes above the first.
+        Kind::Hnsw => vectors + parts.rows * (8 * m + m / 4 + 4) + parts.bytes,
+        Kind::Flat | Kind::Zones if tried => parts.of(keeps, own, own == Bits::One),
+        Kind::Flat | Kind::Zones => vectors,
     };
-    let strips = |bits: Bits| {
-        let entry = (bits.strip_bytes(dim) / STRIP_ENTRIES + 4) as u64 * count;
-        let centroids = count / ROWS_OF_ZONE * stride(dim + 1) as u64 * 4;
-        match parted {
-            Kind::Zones => entry + entry / 8 + centroids,
-            Kind::Flat | Kind::Hnsw => entry,
-        }
-    };
-    let own = signs_from(dim);
-    let beside = |refine: bool| if refine { bytes } else { 0 };
-    let kept = if values.flag("keepVectors") {
-        vectors
-    } else {
-        0
-    };
-    let usual = kept
-        + match kind {
-            // A level in sixteen nodes above the first.
-            Kind::Hnsw => count * (8 * m + m / 4 + 4) + bytes,
-            Kind::Flat | Kind::Zones if tried => strips(own) + beside(own == Bits::One),
-            Kind::Flat | Kind::Zones => 0,
-        };
     if memory == 0 || usual <= memory {
         return Ok(None);
     }
@@ -75,14 +101,13 @@ pub(super) fn afford(
     ];
     let mut least = usual;
     for (keeps_vectors, bits, refine) in forms {
-        let fits = values.word("codec") == "auto" && (values.flag("keepVectors") || !keeps_vectors);
-        if !fits {
+        if values.word("codec") != "auto" || (keeps_vectors && !keeps) {
             continue;
         }
-        let needed = strips(bits) + beside(refine) + if keeps_vectors { vectors } else { 0 };
+        let needed = parts.of(keeps_vectors, bits, refine);
         if needed <= memory {
             let afforded = Afforded {
-                kind: parted,
+                kind: parts.parted,
                 keeps_vectors,
                 bits,
                 refine,
@@ -92,7 +117,7 @@ pub(super) fn afford(
             } else {
                 "links and vectors"
             };
-            let (name, bits) = (parted.name(), bits.name());
+            let (name, bits) = (parts.parted.name(), bits.name());
             let why = format!(
                 "{name} of {bits} without {left}: about {usual} bytes are more than memory {memory}"
             );

@@ -155,7 +155,7 @@ pub(super) fn exceeds_strips(rows: u32) -> bool {
 }
 
 /// The bits that are enough for numbers of a row.
-pub(super) const fn signs_from(dim: usize) -> Bits {
+pub(super) const fn bits_for(dim: usize) -> Bits {
     if dim >= SIGNS_DIM_MIN as usize {
         Bits::One
     } else {
@@ -219,7 +219,7 @@ fn zones(
     }
     let bits = bits.unwrap_or_else(|| {
         let dim = u32::try_from(values.integer("dim")).expect("the table's limit");
-        let bits = signs_from(dim as usize);
+        let bits = bits_for(dim as usize);
         let side = if bits == Bits::One {
             "at least"
         } else {

@@ -1,4 +1,4 @@
-//! Tiles of inner products of floats: one body on a trait of sixteen columns, and the definition in plain Rust
+//! Tiles of inner products of floats: one body on lanes that are columns, and the definition in plain Rust
 //! over whole arrays of columns.
 //!
 //! ```text
@@ -10,25 +10,20 @@
 //! each product and each sum: every set, fused or not elsewhere, gives the same bits. What is trained
 //! on these is the same on every processor.
 
+#[cfg(not(target_arch = "wasm32"))]
+use super::lanes::Lanes;
 use super::{TILE_COLUMNS, TILE_ROWS};
 
-/// Sums of sixteen columns in the registers of one instruction set. Compilers left to themselves keep the
+/// Lanes as sums of sixteen columns. Compilers left to themselves keep the
 /// arrays of [`tile`] in memory, or do not, from one build to the next.
 ///
 /// # Safety
 /// Calling any method needs the set's instructions.
 #[cfg(not(target_arch = "wasm32"))]
-pub(super) trait FloatColumns: Copy {
+pub(super) trait FloatColumns: Lanes {
     /// Rows whose sums the registers hold beside a panel's columns.
     const ROWS: usize;
 
-    /// Zeros.
-    unsafe fn zero() -> Self;
-    /// Sixteen columns of a panel.
-    ///
-    /// # Safety
-    /// Sixteen floats can be read.
-    unsafe fn load(at: *const f32) -> Self;
     /// These sums and the products of one number with sixteen, each rounded by itself.
     unsafe fn plus_rounded(self, x: f32, columns: Self) -> Self;
     /// # Safety

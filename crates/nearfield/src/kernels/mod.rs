@@ -12,7 +12,7 @@
 //! products          the one SIMD body over codes, on a trait of products added in pairs
 //! nibbles           the one over codes of four bits, two a byte
 //! lookups           the one over strips: 32 entries whose codes are looked up in tables
-//! floats            tiles of products of floats: plain Rust, compiled for each set
+//! floats            tiles of products of floats: one body on those lanes, and plain Rust
 //! queries           rotations, and tables of a query: plain Rust, and bodies of AVX-512's own
 //! x86_64/avx2 …     one file a set: its lanes and products, its #[target_feature] entries, its table
 //! tiles             the one body over tiles of codes, on a trait of a few of its columns

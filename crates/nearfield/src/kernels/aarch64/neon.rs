@@ -86,21 +86,9 @@ impl Lanes for Neon {
     }
 }
 
-// SAFETY (all blocks): the caller of a `FloatColumns` method has NEON, and loads and stores where it may.
+// SAFETY (all blocks): the caller of a `FloatColumns` method has NEON, and stores where it may.
 impl FloatColumns for Neon {
     const ROWS: usize = 4;
-
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        // SAFETY: see the impl.
-        unsafe { <Self as Lanes>::zero() }
-    }
-
-    #[inline(always)]
-    unsafe fn load(at: *const f32) -> Self {
-        // SAFETY: see the impl.
-        unsafe { <Self as Lanes>::load(at) }
-    }
 
     #[inline(always)]
     unsafe fn plus_rounded(self, x: f32, columns: Self) -> Self {

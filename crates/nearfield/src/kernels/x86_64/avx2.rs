@@ -71,21 +71,9 @@ impl Lanes for Avx2 {
     }
 }
 
-// SAFETY (all blocks): the caller of a `FloatColumns` method has AVX2, and loads and stores where it may.
+// SAFETY (all blocks): the caller of a `FloatColumns` method has AVX2, and stores where it may.
 impl FloatColumns for Avx2 {
     const ROWS: usize = 4;
-
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        // SAFETY: see the impl.
-        unsafe { <Self as Lanes>::zero() }
-    }
-
-    #[inline(always)]
-    unsafe fn load(at: *const f32) -> Self {
-        // SAFETY: see the impl.
-        unsafe { <Self as Lanes>::load(at) }
-    }
 
     #[inline(always)]
     unsafe fn plus_rounded(self, x: f32, columns: Self) -> Self {

@@ -66,22 +66,10 @@ impl Lanes for Avx512 {
     }
 }
 
-// SAFETY (all blocks): the caller of a `FloatColumns` method has AVX-512 F, and loads and stores where it may.
+// SAFETY (all blocks): the caller of a `FloatColumns` method has AVX-512 F, and stores where it may.
 impl FloatColumns for Avx512 {
     /// Eight sums hide an addition's latency.
     const ROWS: usize = 8;
-
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        // SAFETY: see the impl.
-        unsafe { <Self as Lanes>::zero() }
-    }
-
-    #[inline(always)]
-    unsafe fn load(at: *const f32) -> Self {
-        // SAFETY: see the impl.
-        unsafe { <Self as Lanes>::load(at) }
-    }
 
     #[inline(always)]
     unsafe fn plus_rounded(self, x: f32, columns: Self) -> Self {
