@@ -28,6 +28,14 @@ pub const fn stride(dim: usize) -> usize {
 #[repr(C, align(64))]
 struct Line([f32; LINE_FLOATS]);
 
+/// A vector of this value throughout, in large pages where it is large: what is read all over.
+pub fn filled<T: Copy>(len: usize, value: T) -> Vec<T> {
+    let mut out = Vec::with_capacity(len);
+    crate::bytes::advise_huge(out.spare_capacity_mut());
+    out.resize(len, value);
+    out
+}
+
 /// Owned rows. One row makes an aligned, padded query.
 #[derive(Clone, Debug, Default)]
 pub struct Matrix {

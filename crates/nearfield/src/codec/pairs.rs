@@ -80,14 +80,14 @@ impl Work for Narrow<'_> {
 /// What the score of a pair takes from the wide row: its bias, scale, and the sum of its codes.
 type Wide = (f32, f32, i32);
 
-/// A few rows, each with a bit less and as it is, to be compared with each other one by one. Copied from
-/// wherever they lie: who compares them often finds them in the nearest cache.
+/// A few rows to be compared with each other, one of them at a time with many. Codes stay where they lie: each row
+/// is on its way to the caches before it is compared, and only the one that is held needs a copy, with a bit less.
 #[derive(Clone, Debug, Default)]
 pub struct PairBlock {
-    narrow: Vec<u8>,
-    wide: Vec<i8>,
+    slots: Vec<Slot>,
     terms: Vec<Wide>,
-    depth: usize,
+    held: usize,
+    narrow: Vec<u8>,
     vectors: VectorBlock,
 }
 
@@ -99,56 +99,59 @@ impl PairBlock {
             Basis::Codes(codes) => codes,
         };
         self.vectors.clear();
-        self.wide.clear();
+        self.slots.clear();
+        self.slots.extend(slots.clone());
         self.terms.clear();
-        self.depth = codes.centre().len().next_multiple_of(CODE_BLOCK);
-        for (row, terms) in fetched(codes, slots) {
-            let end = self.wide.len() + self.depth;
-            self.wide.extend_from_slice(row);
-            self.wide.resize(end, 0);
-            if self.narrow.len() < end {
-                self.narrow.resize(end, 0);
-            }
-            let out = &mut self.narrow[end - self.depth..end];
-            widest(Narrow { row, out });
+        for (_, terms) in fetched(codes, slots) {
             self.terms.push((terms.bias, terms.scale, terms.sum));
         }
     }
 
-    #[inline]
-    fn narrow(&self, row: usize) -> (&[u8], (f32, f32)) {
-        let (bias, scale, _) = self.terms[row];
-        (
-            &self.narrow[row * self.depth..][..self.depth],
-            (bias, scale),
-        )
-    }
-
-    #[inline]
-    fn wide(&self, row: usize) -> &[i8] {
-        &self.wide[row * self.depth..][..self.depth]
-    }
-
-    /// The score of a pair; it is the first of the two that has a bit less.
-    #[inline]
-    pub fn score(&self, kernels: &Kernels, row: usize, other: usize) -> f32 {
-        if let Some(pair) = self.vectors.pair() {
-            return self.vectors.score(pair, row, other);
+    /// Makes this row the one that others are compared with.
+    pub fn hold(&mut self, basis: Basis<'_>, row: usize) {
+        self.held = row;
+        if let Basis::Codes(codes) = basis {
+            let row = sq8::numbers(codes, self.slots[row]);
+            self.narrow
+                .resize(row.len().next_multiple_of(CODE_BLOCK), 0);
+            let out = &mut self.narrow;
+            widest(Narrow { row, out });
         }
-        let (narrow, terms) = self.narrow(row);
-        let dot = (kernels.dot_u7i8)(narrow, self.wide(other));
-        pair_score(terms, self.terms[other], dot)
+    }
+
+    /// The score of the row that is held, which has a bit less, with another.
+    ///
+    /// # Panics
+    /// Where `basis` is not that of the rows.
+    #[inline]
+    pub fn score(&self, (basis, kernels): (Basis<'_>, &Kernels), other: usize) -> f32 {
+        let codes = match basis {
+            Basis::Vectors(Vectors { pair, .. }) => {
+                return self.vectors.score(pair, self.held, other);
+            }
+            Basis::Codes(codes) => codes,
+        };
+        let dot = (kernels.dot_u7i8)(&self.narrow, sq8::wide(codes, self.slots[other]));
+        pair_score(self.terms(), self.terms[other], dot)
     }
 
     /// Four scores, the same bits as four calls of [`score`](Self::score).
     #[inline]
-    pub fn score4(&self, kernels: &Kernels, row: usize, others: [usize; 4]) -> [f32; 4] {
-        if let Some(pair) = self.vectors.pair() {
-            return self.vectors.score4(pair, row, others);
-        }
-        let (narrow, terms) = self.narrow(row);
-        let dots = (kernels.dot_u7i8_x4)(narrow, others.map(|other| self.wide(other)), Ahead::NONE);
-        std::array::from_fn(|at| pair_score(terms, self.terms[others[at]], dots[at]))
+    pub fn score4(&self, (basis, kernels): (Basis<'_>, &Kernels), others: [usize; 4]) -> [f32; 4] {
+        let codes = match basis {
+            Basis::Vectors(Vectors { pair, .. }) => {
+                return self.vectors.score4(pair, self.held, others);
+            }
+            Basis::Codes(codes) => codes,
+        };
+        let rows = others.map(|other| sq8::wide(codes, self.slots[other]));
+        let dots = (kernels.dot_u7i8_x4)(&self.narrow, rows, Ahead::NONE);
+        std::array::from_fn(|at| pair_score(self.terms(), self.terms[others[at]], dots[at]))
+    }
+
+    fn terms(&self) -> (f32, f32) {
+        let (bias, scale, _) = self.terms[self.held];
+        (bias, scale)
     }
 }
 

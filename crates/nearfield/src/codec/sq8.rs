@@ -37,6 +37,17 @@ pub fn numbers(codes: Codes<'_>, slot: Slot) -> &[i8] {
     bytemuck::cast_slice(&codes.row(slot)[..codes.centre().len()])
 }
 
+/// The codes of a row as kernels run over them, beside one that is zero beyond `dim`: what follows the codes
+/// does not count.
+///
+/// # Panics
+/// As [`numbers`].
+#[inline]
+pub(super) fn wide(codes: Codes<'_>, slot: Slot) -> &[i8] {
+    assert_eq!(codes.form(), Form::Sq8, "rows of another form");
+    bytemuck::cast_slice(&codes.row(slot)[..width(codes.centre().len())])
+}
+
 /// Writes the code of a prepared vector into a row of [`stride`] bytes.
 #[inline(always)]
 pub fn encode(metric: Metric, vector: &[f32], centre: &[f32], out: &mut [u8]) {

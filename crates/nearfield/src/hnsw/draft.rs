@@ -14,7 +14,7 @@ use super::view::{FrozenArrays, GraphView, Links};
 use super::walk::linked;
 use crate::exec::Exec;
 use crate::ids::{NO_SLOT, Slot};
-use crate::matrix::Rows;
+use crate::matrix::{Rows, filled};
 use crate::metric::ScorePair;
 use crate::search::Candidate;
 
@@ -32,8 +32,8 @@ impl Layer {
     fn new(rows: usize, width: usize, scored: bool) -> Self {
         Self {
             width,
-            links: vec![NO_SLOT; rows * width],
-            scores: vec![0.0; if scored { rows * width } else { 0 }],
+            links: filled(rows * width, NO_SLOT),
+            scores: filled(if scored { rows * width } else { 0 }, 0.0),
             count: vec![0; rows],
             settled: vec![0; rows],
         }

@@ -3,7 +3,7 @@
 //! "`DiskANN`", 2019, Algorithm 2).
 
 use super::Site;
-use crate::codec::pairs::PairBlock;
+use crate::codec::pairs::{Basis, PairBlock};
 use crate::codec::{QueryCode, Scorer, Sq8Scorer};
 use crate::hnsw::CROWD_MIN;
 use crate::ids::Slot;
@@ -49,11 +49,12 @@ pub fn trim(
         if kept.len() == width {
             break;
         }
+        block.hold(space, at);
         let own = match itself {
             None => candidate.score(),
-            Some(_) => block.score(kernels, at, met.len()),
+            Some(_) => block.score((space, kernels), met.len()),
         };
-        if !shadowed(block, kernels, (at, own), kept) {
+        if !shadowed(block, (space, kernels), own, kept) {
             kept.push(at);
         }
     }
@@ -61,16 +62,16 @@ pub fn trim(
     out.extend(kept.iter().map(|&at| met[at]));
 }
 
-/// Whether one of `kept` is nearer to the candidate than the row is.
-fn shadowed(block: &PairBlock, kernels: &Kernels, (at, own): (usize, f32), kept: &[usize]) -> bool {
+/// Whether one of `kept` is nearer to the candidate that is held than the row is, which is `own`.
+fn shadowed(block: &PairBlock, compared: (Basis<'_>, &Kernels), own: f32, kept: &[usize]) -> bool {
     let nearer = |score: f32| ALPHA * score < own;
     let (fours, rest) = kept.as_chunks::<4>();
     fours
         .iter()
-        .any(|&four| block.score4(kernels, at, four).into_iter().any(nearer))
+        .any(|&four| block.score4(compared, four).into_iter().any(nearer))
         || rest
             .iter()
-            .any(|&other| nearer(block.score(kernels, at, other)))
+            .any(|&other| nearer(block.score(compared, other)))
 }
 
 /// Whether the row stands in a crowd: a search for it, by code, finds many others as near.

@@ -75,13 +75,15 @@ impl GrowingGraph {
             ..
         } = choice;
         let slots = compared.iter().map(|met| met.candidate.slot());
-        block.gather(Basis::Codes(codes), slots);
+        let pairs = (Basis::Codes(codes), self.kernels);
+        block.gather(pairs.0, slots);
         row.clear();
         kept.clear();
         for (at, &contender) in compared.iter().enumerate() {
             if row.len() == width {
                 break;
             }
+            block.hold(pairs.0, at);
             let own = self.square(contender.candidate.score());
             let nearer = |score: f32| score < own;
             // Kept together before: they passed the rule.
@@ -95,7 +97,7 @@ impl GrowingGraph {
                 waiting[count] = other;
                 count += 1;
                 if count == 4 {
-                    let scores = block.score4(self.kernels, at, waiting);
+                    let scores = block.score4(pairs, waiting);
                     shadowed = scores.into_iter().any(nearer);
                     count = 0;
                     if shadowed {
@@ -104,11 +106,7 @@ impl GrowingGraph {
                 }
             }
             let rest = waiting[..count].iter();
-            if !shadowed
-                && !rest
-                    .copied()
-                    .any(|other| nearer(block.score(self.kernels, at, other)))
-            {
+            if !shadowed && !rest.copied().any(|other| nearer(block.score(pairs, other))) {
                 row.push(contender);
                 kept.push(at);
             }
