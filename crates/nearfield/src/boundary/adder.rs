@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! new ─► Prepare ─► Append ─► Encode ─► Plan ─┬─► Link … ─► Repair … ─► Done ─► finish: shown
-//!        own rows   thaws     reads     writes └─► Part … ────────────┘   reads, then writes
+//!        own rows   thaws     reads     writes ├─► Relink … ─────────────┤  reads, then writes
+//!                                            └─► Part … ───────────────┘
 //! ```
 //!
 //! Invariants: searches go on meanwhile and see nothing of the batch before `finish`; long parts of a
@@ -15,8 +16,9 @@ use super::{Phase, Progress};
 use crate::codec::Encoder;
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
+use crate::hnsw::BuildPhase;
 use crate::ids::KeyColumn;
-use crate::index::grow::Growing;
+use crate::index::grow::{Growing, Relink};
 use crate::index::keys::Keys;
 use crate::matrix::Matrix;
 use crate::zones::{ZonesAdder, ZonesPhase};
@@ -55,6 +57,8 @@ enum Stage {
     Coded,
     /// The batch is being added to zones.
     Part(Box<ZonesAdder>),
+    /// All rows are being linked anew.
+    Relink(Box<Relink>),
     Link,
     Repair,
     Done,
@@ -154,7 +158,7 @@ impl Adder {
             }
             Stage::Coded => match self.look(|growing| growing.parting(exec))?? {
                 Some(zones) => (Stage::Part(Box::new(zones)), Phase::Part, 0, rows),
-                None => (Stage::Link, Phase::Link, 0, rows),
+                None => (self.linking(exec)?, Phase::Link, 0, rows),
             },
             Stage::Part(mut zones) => {
                 let report = self.look(|growing| growing.part(&mut zones, exec))??;
@@ -165,6 +169,7 @@ impl Adder {
                 let done = parted(report, rows);
                 (Stage::Part(zones), Phase::Part, done, rows)
             }
+            Stage::Relink(relink) => self.relink(relink, exec)?,
             Stage::Link => self.link(exec)?,
             Stage::Repair => self.repair(exec)?,
             Stage::Done => (Stage::Done, Phase::Done, rows, rows),
@@ -173,6 +178,33 @@ impl Adder {
                 return Err(Error::new(Code::Closed, message));
             }
         })
+    }
+
+    /// How the batch is linked.
+    fn linking(&self, exec: Exec<'_>) -> Result<Stage> {
+        if let Some(relink) = self.look(|growing| growing.relinking(exec))?? {
+            return Ok(Stage::Relink(Box::new(relink)));
+        }
+        self.change(Growing::begin_rounds)?;
+        Ok(Stage::Link)
+    }
+
+    /// A step of linking all rows anew.
+    fn relink(
+        &self,
+        mut relink: Box<Relink>,
+        exec: Exec<'_>,
+    ) -> Result<(Stage, Phase, usize, usize)> {
+        let report = self.look(|growing| growing.relink(&mut relink, exec))??;
+        let phase = match report.phase {
+            BuildPhase::Link => Phase::Link,
+            BuildPhase::Repair => Phase::Repair,
+            BuildPhase::Done => {
+                self.change(|growing| growing.take_graph(*relink))?;
+                return Ok((Stage::Done, Phase::Done, report.total, report.total));
+            }
+        };
+        Ok((Stage::Relink(relink), phase, report.done, report.total))
     }
 
     /// One round.

@@ -194,6 +194,14 @@ impl HnswBuilder {
         }
     }
 
+    /// Rows, each another, from which levels are built at once.
+    pub const AT_ONCE_MIN: usize = Bulk::ROWS_MIN;
+
+    /// Whether whole levels are built at once, not row by row.
+    pub const fn is_at_once(&self) -> bool {
+        self.bulk.is_some()
+    }
+
     fn entry(&self) -> Slot {
         self.order.first().copied().unwrap_or(NO_SLOT)
     }

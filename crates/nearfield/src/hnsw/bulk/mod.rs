@@ -47,9 +47,6 @@ use crate::metric::Metric;
 use level::Level;
 pub use lift::lift;
 
-/// Rows from which a graph is built at once. Below, inserting row by row takes a fraction of a second,
-/// and the few leaves there would be overlap too little.
-const ROWS_MIN: usize = 4096;
 /// Candidates while inserting that stand for one bucket a row joins: more make a better graph.
 const EF_A_BUCKET: usize = 25;
 
@@ -108,9 +105,13 @@ impl<'a> Site<'a> {
 }
 
 impl Bulk {
+    /// Rows from which a graph is built at once. Below, inserting row by row takes a fraction of a second,
+    /// and the few leaves there would be overlap too little.
+    pub const ROWS_MIN: usize = 4096;
+
     /// Whether so many rows are built at once.
     pub const fn suits(rows: usize) -> bool {
-        rows >= ROWS_MIN
+        rows >= Self::ROWS_MIN
     }
 
     /// A build of graphs with `m` links, twice as many on level 0.

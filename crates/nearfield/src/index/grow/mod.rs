@@ -1,8 +1,9 @@
 //! An index that takes more rows: what [`Index`] holds, with room to grow.
 //!
 //! ```text
-//! Index ── thaw ─► Growing ── append ─► (codes) ─► plan ─► rounds ─► sweep ─► show
-//!                     │  ▲                 └── take_back, at any point ──┘
+//! Index ── thaw ─► Growing ── append ─► (codes) ─► plan ─┬─► rounds ─► sweep ─┬─► show
+//!                     │  ▲                 │             └─► relink ──────────┤
+//!                     │  │                 └── take_back, at any point ───────┘
 //!                     │  └── searches see what is shown, bit for bit, until then
 //!                     └── freeze ─► Index, a copy to be saved
 //! ```
@@ -11,6 +12,7 @@
 //! whatever the size of the index.
 
 mod keys;
+mod relink;
 
 use super::ask::{AskScratch, AskScratchPool, Asked};
 use super::codes::CodeSections;
@@ -32,6 +34,7 @@ use crate::metric::ScorePair;
 use crate::search::trial::Trial;
 use crate::zones::{ZoneArrays, ZonesAdder, ZonesParams, ZonesReport};
 use keys::GrowingKeys;
+pub use relink::Relink;
 use std::sync::Arc;
 
 /// Rows that codes take their centre from at least; below, walks go by the vectors.
@@ -100,6 +103,8 @@ struct Batch {
     makes_graph: bool,
     /// Zones of all rows, where there are any.
     zones: Option<Zones>,
+    /// A graph of all rows, where they are linked anew.
+    graph: Option<Box<GrowingGraph>>,
 }
 
 /// An index that takes more rows.
@@ -388,6 +393,7 @@ impl Growing {
                 && self.plan.graph.is_some()
                 && total > self.plan.flat_rows_max,
             zones: None,
+            graph: None,
         });
         Ok(())
     }
@@ -468,7 +474,7 @@ impl Growing {
         (Encoded(good.then_some(codes)), Some(note))
     }
 
-    /// Takes the codes in and plans the batch's part of the graph. Rounds follow where there is one.
+    /// Takes the codes in, and makes the graph where the batch is to make it.
     pub fn plan(&mut self, encoded: Option<(Encoded, Option<String>)>) -> Result<()> {
         let settled = self.is_settled();
         let total = self.vectors.len();
@@ -496,10 +502,14 @@ impl Growing {
             let (metric, dim) = (self.params.metric, self.params.dim as usize);
             self.graph = Some(GrowingGraph::new(dim, metric, self.kernels, params));
         }
+        Ok(())
+    }
+
+    /// Plans the batch's part of the graph, where it goes in by rounds.
+    pub fn begin_rounds(&mut self) {
         if let Some(graph) = &mut self.graph {
             graph.begin(self.vectors.rows());
         }
-        Ok(())
     }
 
     /// All rows, the batch's too, and the codes they will be walked by.
@@ -580,18 +590,28 @@ impl Growing {
     /// Gives the codes up where the rounds met rows that they cannot tell apart, and plans the sweep.
     pub fn begin_sweep(&mut self) {
         let coded = self.stored().codes.is_some();
-        let Some(graph) = &mut self.graph else {
+        let Some(graph) = &self.graph else {
             return;
         };
         let give_up = coded && self.plan.codec.is_none() && graph.crowded();
-        if let (true, Some(batch)) = (give_up, &mut self.batch) {
+        if give_up {
+            self.give_codes_up();
+        }
+        let Some(graph) = &mut self.graph else {
+            return;
+        };
+        // Who was found by the vectors, or by other codes, may not be found by these.
+        let instead = |batch: &Batch| matches!(batch.codes, NewCodes::Instead(_));
+        graph.begin_sweep(give_up || self.batch.as_ref().is_some_and(instead));
+    }
+
+    /// Goes on without codes once the batch is shown: they cannot tell some rows apart.
+    fn give_codes_up(&mut self) {
+        if let Some(batch) = &mut self.batch {
             batch.codes = NewCodes::GivenUp;
             batch.decided = Decided::Settled;
             batch.note = Some("f32: some rows are too near to many others for codes".into());
         }
-        // Who was found by the vectors, or by other codes, may not be found by these.
-        let instead = |batch: &Batch| matches!(batch.codes, NewCodes::Instead(_));
-        graph.begin_sweep(give_up || self.batch.as_ref().is_some_and(instead));
     }
 
     /// See [`GrowingGraph::sweep`].
@@ -634,8 +654,14 @@ impl Growing {
         if batch.note.is_some() {
             self.note = batch.note;
         }
+        let relinked = batch.graph.is_some();
+        if let Some(graph) = batch.graph {
+            self.graph = Some(*graph);
+        }
         if let Some(graph) = &mut self.graph {
-            graph.show();
+            if !relinked {
+                graph.show();
+            }
             let HnswParams {
                 m, ef_construction, ..
             } = graph.params();
