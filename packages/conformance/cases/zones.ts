@@ -46,6 +46,10 @@ const found: Case = {
           const right = new Set(truth.slice(0, K).map(({ slot }) => slot))
           const hits = await index.search(query, { k: K, ...probes })
           equal(JSON.stringify(batch.row(q)), JSON.stringify(hits), `${what}, batch row ${q}`)
+          if (options.codec !== 'sq8') {
+            const shared = await index.search(query, { k: K, ...probes, parallel: true })
+            equal(JSON.stringify(shared), JSON.stringify(hits), `${what}, by all threads`)
+          }
           if (blocking(env)) {
             equal(index.searchInto(query, keys, distances, probes), K, 'answers')
             sameList(
@@ -188,6 +192,9 @@ const refusals: Case = {
     )
     await using graph = await build(env, data, { kind: 'hnsw' })
     const other = /probes is not for an index of kind hnsw/
+    await refuses(env.nearfield, 'OPTION', /parallel is for zones and scans of bits/, () =>
+      graph.search(row(data, DIM, 0), { parallel: true }),
+    )
     await refuses(env.nearfield, 'OPTION', other, () => graph.search(row(data, DIM, 0), { probes: 2 }))
   },
 }

@@ -145,7 +145,13 @@ describe('options', () => {
     [{ ef: 0 }, 'OPTION', /ef must be an integer from 1 to 1000000, received 0/],
     [{ exact: 'yes' }, 'OPTION', /exact must be true or false, received "yes"/],
     [{ rerank: 0 }, 'OPTION', /rerank must be true or false, received 0/],
-    [{ efSearch: 10 }, 'OPTION', /unknown option 'efSearch'; known are k, ef, exact, probes, rerank, signal/],
+    [
+      { efSearch: 10 },
+      'OPTION',
+      /unknown option 'efSearch'; known are k, ef, exact, parallel, probes, rerank, signal/,
+    ],
+    [{ parallel: 1 }, 'OPTION', /parallel must be true or false, received 1/],
+    [{ parallel: true }, 'OPTION', /parallel is for zones and scans of bits, this index of kind flat/],
   ] as const)('search refuses %o', async (options, code, message) => {
     const index = await build(line(3), { dim: 4 })
     await refuses(() => index.search([0, 0, 0, 0], options as object), code, message)
@@ -159,6 +165,11 @@ describe('options', () => {
       () => index.searchBatch(new Float32Array(6)),
       'DIMENSION',
       /queries must hold a multiple of dim = 4 numbers, received 6/,
+    )
+    await refuses(
+      () => index.searchBatch(new Float32Array(4), { parallel: true } as object),
+      'OPTION',
+      /unknown option 'parallel'/,
     )
     await refuses(() => index.search('text' as never), 'OPTION', /received "text"/)
     await refuses(() => index.search([0, Number.NaN, 0, 0]), 'NOT_FINITE', /NaN at column 1/)

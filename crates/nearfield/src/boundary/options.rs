@@ -302,6 +302,15 @@ pub const SEARCH: &[OptionSpec] = &[
         doc: told("Compare every vector instead of walking or going by codes."),
     },
     OptionSpec {
+        name: "parallel",
+        accepts: Accepts::Bool,
+        default: Default::Bool(false),
+        kinds: Kinds::Zones,
+        doc: told(
+            "Scan the probed zones by all threads, for `search` alone: the same answer, sooner where it reads 4 MB of codes and more; smaller scans stay on one thread.",
+        ),
+    },
+    OptionSpec {
         name: "probes",
         accepts: Accepts::Integer {
             min: 0,

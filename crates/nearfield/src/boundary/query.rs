@@ -19,7 +19,7 @@ use crate::ids::{KeyColumn, NO_SLOT, Slot};
 use crate::index::grow::{Growing, Plan};
 use crate::index::keys::Keys;
 use crate::index::zones::Zones;
-use crate::index::{self, Clock, How, Params, Told, hnswlib};
+use crate::index::{self, Answer, Clock, How, Params, Told, hnswlib};
 use crate::kernels::Isa;
 use crate::matrix::stride;
 use crate::metric::Metric;
@@ -54,6 +54,26 @@ impl Form {
         match self {
             Self::Frozen(index) => index.search(query, how, slots, distances),
             Self::Growing(growing) => growing.search(query, how, slots, distances),
+        }
+    }
+
+    fn piece(&self, queries: usize, how: How, threads: usize) -> Result<usize> {
+        match self {
+            Self::Frozen(index) => index.piece(queries, how, threads),
+            Self::Growing(growing) => growing.piece(queries, how, threads),
+        }
+    }
+
+    fn search_many(
+        &self,
+        queries: &[f32],
+        how: How,
+        exec: Exec<'_>,
+        answers: &mut [Answer<'_>],
+    ) -> Result<()> {
+        match self {
+            Self::Frozen(index) => index.search_many(queries, how, exec, answers),
+            Self::Growing(growing) => growing.search_many(queries, how, exec, answers),
         }
     }
 
@@ -350,7 +370,8 @@ impl Index {
         form.search(query, how, slots, distances)
     }
 
-    /// As [`search_into`](Self::search_into) for `queries` row-major; row `i` of `slots` and
+    /// As [`search_into`](Self::search_into) for `queries` row-major, which are spread over threads; of
+    /// one query alone the strips of its zones are, where these are many. Row `i` of `slots` and
     /// `distances` is `k` wide and has `counts[i]` answers.
     pub fn search_batch(
         &self,
@@ -388,21 +409,27 @@ impl Index {
         let outputs = slots
             .chunks_exact_mut(how.k)
             .zip(distances.chunks_exact_mut(how.k));
-        let mut answers: Vec<_> = outputs.zip(counts).map(|out| (out, Ok(()))).collect();
-        exec.fill(
-            &mut answers,
-            1,
-            || (),
-            |(), row, (((slots, distances), count), failed)| {
-                let query = &queries[row * dim..][..dim];
-                match form.search(query, how, slots, distances) {
-                    // At most the rows of an index, which a slot can count.
-                    Ok(found) => **count = u32::try_from(found).unwrap_or(u32::MAX),
-                    Err(error) => *failed = Err(error),
-                }
-            },
-        );
-        answers.into_iter().try_for_each(|(_, failed)| failed)
+        let answers = outputs
+            .zip(counts)
+            .map(|((slots, distances), count)| Answer {
+                slots,
+                distances,
+                count,
+            });
+        let mut answers: Vec<_> = answers.collect();
+        if rows == 1 {
+            return form.search_many(queries, how, exec, &mut answers);
+        }
+        let piece = form.piece(rows, how, exec.threads())?;
+        let failed = OnceLock::new();
+        exec.parts(&mut answers, piece, |at, answers| {
+            let queries = &queries[at * piece * dim..][..answers.len() * dim];
+            if let Err(error) = form.search_many(queries, how, Exec::Serial, answers) {
+                // Whichever comes first: they are of one kind.
+                let _ = failed.set(error);
+            }
+        });
+        failed.into_inner().map_or(Ok(()), Err)
     }
 
     /// What a search for this query does, as JSON: `{ found, distances: { byCode, byVector },

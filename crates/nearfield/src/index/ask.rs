@@ -3,19 +3,21 @@
 use super::{How, lacks_vectors};
 use crate::codec::{Codes, Estimate, F32Scorer, Scorer, by_code};
 use crate::error::Result;
+use crate::exec::Exec;
 use crate::hnsw::{Walkable, walk};
 use crate::ids::Slot;
 use crate::kernels::Kernels;
 use crate::matrix::{Matrix, Rows};
 use crate::metric::{Metric, ScorePair};
 use crate::search::{Candidate, Scratch, ScratchPool, exact, narrow, rescore};
-use crate::zones::{Effort, Judges, ProbeScratch, ZonesView, probe};
+use crate::zones::{Effort, Group, GroupScratch, Judges, ProbeScratch, ZonesView, probe};
 
 /// What one thread needs to search an index of any kind.
 #[derive(Debug)]
 pub struct AskScratch {
     pub walk: Scratch,
     pub probe: ProbeScratch,
+    pub group: GroupScratch,
 }
 
 /// A stock of it.
@@ -28,8 +30,27 @@ impl AskScratch {
             Ok(Self {
                 walk: Scratch::try_new(dim)?,
                 probe: ProbeScratch::default(),
+                group: GroupScratch::try_new(dim)?,
             })
         })
+    }
+}
+
+/// Where an answer of many goes.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// The nearest, nearest first.
+    pub slots: &'a mut [Slot],
+    /// Theirs.
+    pub distances: &'a mut [f32],
+    /// How many were found.
+    pub count: &'a mut u32,
+}
+
+impl Answer<'_> {
+    /// At most the rows of an index, which a slot can count.
+    fn set_count(&mut self, found: usize) {
+        *self.count = u32::try_from(found).unwrap_or(u32::MAX);
     }
 }
 
@@ -80,28 +101,25 @@ impl<'a, G: Walkable> Asked<'a, G> {
         alone.then(|| (zones, Effort::of(zones, k, usize::MAX)))
     }
 
-    /// Writes the nearest slots and their distances, nearest first, ties by slot, and says how many.
-    /// The query has `dim` finite numbers and both outputs hold `min(k, rows)`; who calls has checked.
+    /// Writes the nearest slots and their distances, nearest first, ties by slot, and says how many. Strips are
+    /// split over threads where these are many. The query has `dim` finite numbers and both outputs hold `min(k, rows)`; who calls has checked.
     pub fn search(
         &self,
         scratch: &AskScratchPool,
         query: &[f32],
         how: How,
-        slots: &mut [Slot],
-        distances: &mut [f32],
+        exec: Exec<'_>,
+        (slots, distances): (&mut [Slot], &mut [f32]),
     ) -> Result<usize> {
         let judge = self.judge(how)?;
         let mut lease = scratch.lease()?;
-        let AskScratch { walk, probe } = &mut *lease;
+        let AskScratch { walk, probe, .. } = &mut *lease;
         if let Some((zones, effort)) = self.probed(how, judge) {
             let query = self.prepared(query, &mut walk.query);
             let judges = self.judges(judge);
-            probe::search(zones, judges, query, self.kernels, effort, probe);
-            let estimate = match (judge, self.codes) {
-                (Some(_), _) => None,
-                (None, Some(codes)) => Some(Estimate::new(self.metric, query, codes)),
-                (None, None) => Some(Estimate::of_scan(self.metric, query)),
-            };
+            let by = (self.kernels, exec);
+            probe::search_watched(zones, judges, query, by, effort, probe, &mut |_| ());
+            let estimate = self.estimate(judges, query);
             return Ok(self.report(&probe.results, estimate, slots, distances));
         }
         let k = how.k.min(self.count);
@@ -141,6 +159,74 @@ impl<'a, G: Walkable> Asked<'a, G> {
             _ => None,
         };
         Ok(self.report(&buffers.results, estimate, slots, distances))
+    }
+
+    /// Into pieces of how many queries a batch is cut for so many threads: several where these gain from
+    /// each other.
+    pub fn piece(&self, queries: usize, how: How, threads: usize) -> Result<usize> {
+        let group = self.group(how)?;
+        let piece = group.and_then(|group| group.piece(queries, threads));
+        Ok(piece.unwrap_or(1))
+    }
+
+    /// As [`search`](Self::search) for queries row-major, an answer each. Of one alone strips are split over
+    /// threads.
+    pub fn search_many(
+        &self,
+        scratch: &AskScratchPool,
+        queries: &[f32],
+        how: How,
+        exec: Exec<'_>,
+        answers: &mut [Answer<'_>],
+    ) -> Result<()> {
+        let dim = queries.len() / answers.len().max(1);
+        let grouped = self.group(how)?.filter(|_| answers.len() > 1);
+        let Some(group) = grouped else {
+            let exec = if answers.len() == 1 {
+                exec
+            } else {
+                Exec::Serial
+            };
+            for (query, answer) in queries.chunks_exact(dim).zip(answers) {
+                let out = (&mut *answer.slots, &mut *answer.distances);
+                let found = self.search(scratch, query, how, exec, out)?;
+                answer.set_count(found);
+            }
+            return Ok(());
+        };
+        let mut lease = scratch.lease()?;
+        let AskScratch {
+            probe: own,
+            group: shared,
+            ..
+        } = &mut *lease;
+        group.search(queries, (shared, own), &mut |at, query, found| {
+            let estimate = self.estimate(group.judges, query);
+            let answer = &mut answers[at];
+            let found = self.report(found, estimate, answer.slots, answer.distances);
+            answer.set_count(found);
+        })
+    }
+
+    /// What answers many queries at once; `None` where each is answered alone.
+    fn group(&self, how: How) -> Result<Option<Group<'a>>> {
+        let judge = self.judge(how)?;
+        let group = self.probed(how, judge).map(|(view, effort)| Group {
+            view: *view,
+            judges: self.judges(judge),
+            kernels: self.kernels,
+            effort,
+        });
+        Ok(group)
+    }
+
+    /// How scores of zones become distances; `None` where vectors gave them.
+    fn estimate(&self, judges: Judges<'_>, query: &[f32]) -> Option<Estimate> {
+        match (judges.rows, judges.codes) {
+            (Some(_), _) => None,
+            (None, Some(codes)) => Some(Estimate::new(self.metric, query, codes)),
+            (None, None) => Some(Estimate::of_scan(self.metric, query)),
+        }
     }
 
     /// Who judges what a scan of strips keeps.

@@ -5,6 +5,7 @@ use super::How;
 use super::ask::{AskScratch, AskScratchPool, Asked, judged};
 use crate::codec::{F32Scorer, Scorer, by_code};
 use crate::error::Result;
+use crate::exec::Exec;
 use crate::hnsw::Walkable;
 use crate::hnsw::trace::{self, Trace};
 use crate::search::{Scratch, exact};
@@ -41,7 +42,7 @@ impl<G: Walkable> Asked<'_, G> {
     ) -> Result<Told> {
         let judge = self.judge(how)?;
         let mut lease = scratch.lease()?;
-        let AskScratch { walk, probe } = &mut *lease;
+        let AskScratch { walk, probe, .. } = &mut *lease;
         if let Some((zones, effort)) = self.probed(how, judge) {
             let query = self.prepared(query, &mut walk.query);
             let mut phases = [0.0; Phase::ALL.len()];
@@ -55,7 +56,7 @@ impl<G: Walkable> Asked<'_, G> {
                     before = now;
                 };
                 let judges = self.judges(judge);
-                let kernels = self.kernels;
+                let kernels = (self.kernels, Exec::Serial);
                 probe::search_watched(zones, judges, query, kernels, effort, probe, &mut over);
             }
             let probed = probe.probed(zones);

@@ -37,11 +37,13 @@ use crate::bytes::region::Region;
 use crate::bytes::table::Layout;
 use crate::codec::Codec;
 use crate::error::{Code, Error, Result};
+use crate::exec::Exec;
 use crate::hnsw::GraphView;
 use crate::ids::{NO_SLOT, Slot};
 use crate::kernels::{Isa, Kernels, kernels};
 use crate::matrix::{Rows, stride};
 use crate::metric::{Metric, ScorePair};
+pub use ask::Answer;
 use ask::{AskScratch, AskScratchPool, Asked};
 use codes::CodeSections;
 pub use explain::{Clock, Told};
@@ -281,7 +283,25 @@ impl Index {
         distances: &mut [f32],
     ) -> Result<usize> {
         let asked = self.asked();
-        asked.search(&self.scratch, query, how, slots, distances)
+        asked.search(&self.scratch, query, how, Exec::Serial, (slots, distances))
+    }
+
+    /// Into pieces of how many queries a batch is cut for so many threads.
+    pub fn piece(&self, queries: usize, how: How, threads: usize) -> Result<usize> {
+        self.asked().piece(queries, how, threads)
+    }
+
+    /// As [`search`](Self::search) for queries row-major, an answer each. Of one alone strips are split
+    /// over threads.
+    pub fn search_many(
+        &self,
+        queries: &[f32],
+        how: How,
+        exec: Exec<'_>,
+        answers: &mut [Answer<'_>],
+    ) -> Result<()> {
+        let asked = self.asked();
+        asked.search_many(&self.scratch, queries, how, exec, answers)
     }
 
     /// What a search for a query does, counted. Asks of the query what

@@ -22,6 +22,12 @@ impl<'a> Top<'a> {
         }
     }
 
+    /// Goes on where one of as many has stopped, its [`bound`](Self::bound) kept beside its list.
+    #[inline]
+    pub fn resume(k: usize, kept: &'a mut Vec<Candidate>, bound: Candidate) -> Self {
+        Self { kept, k, bound }
+    }
+
     /// Everything from here on is too far.
     #[inline]
     pub fn bound(&self) -> Candidate {
@@ -49,11 +55,12 @@ impl<'a> Top<'a> {
         }
     }
 
-    /// The score from which on everything is too far.
+    /// The score from which on everything is too far. One that is as far as the bound is not: its slot
+    /// decides, so that what is kept does not hang on the order candidates come in.
     #[inline]
     pub fn limit(&self) -> f32 {
         if self.bound < Candidate::FARTHEST {
-            self.bound.score()
+            self.bound.score().next_up()
         } else {
             f32::INFINITY
         }
@@ -75,6 +82,32 @@ impl<'a> Top<'a> {
 mod tests {
     use super::*;
     use crate::rng::value;
+
+    /// Whoever drops what is not below the limit keeps the same, in whatever order candidates come and
+    /// whenever the list is put aside.
+    #[test]
+    fn limits_do_not_hang_on_the_order() {
+        let score = |n: u32| f32::from(u8::try_from(value(5, 0, n.into()) % 20).unwrap()) - 9.5;
+        let all: Vec<_> = (0..1000).map(|n| Candidate::new(score(n), n)).collect();
+        for k in [1, 7, 50, 300] {
+            let mut expected = all.clone();
+            expected.sort_unstable();
+            expected.truncate(k);
+            for step in [1, 3, 7, 999] {
+                let (mut kept, mut bound) = (Vec::new(), Candidate::FARTHEST);
+                let order = (0..1000).map(|n| all[n * step % 1000]);
+                for candidate in order {
+                    let mut top = Top::resume(k, &mut kept, bound);
+                    if candidate.score() < top.limit() {
+                        top.push(candidate);
+                    }
+                    bound = top.bound();
+                }
+                Top::resume(k, &mut kept, bound).finish();
+                assert_eq!(kept, expected, "{k}, every {step}");
+            }
+        }
+    }
 
     #[test]
     fn equals_sorting_everything() {

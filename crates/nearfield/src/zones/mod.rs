@@ -17,6 +17,8 @@
 //! | `layout` | whom rows belong to, turned into zones that lie one after the other |
 //! | `code` | rows into strips |
 //! | `probe` | [`search`](probe::search), its [`Effort`] and its scratch |
+//! | `group` | [`Group`]: many searches at once, zone by zone |
+//! | `share` | one search by several threads |
 //! | `trial` | whether searches find what vectors say is near |
 //! | `check` | what opening and `check()` ask of the arrays |
 //!
@@ -35,12 +37,15 @@ mod append;
 mod build;
 pub mod check;
 mod code;
+mod group;
 mod layout;
 pub mod probe;
+mod share;
 pub mod trial;
 mod view;
 
 pub use append::ZonesAdder;
 pub use build::{ZonesBuilder, ZonesParams, ZonesPhase, ZonesReport};
+pub use group::{Group, GroupScratch};
 pub use probe::{Effort, Judges, ProbeScratch};
 pub use view::{ZoneArrays, ZonesView};

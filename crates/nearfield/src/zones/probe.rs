@@ -7,14 +7,17 @@
 //! ```
 //! Nothing is allocated once a scratch has grown to its work.
 
+use super::share::{self, Share};
 use super::view::{Zone, ZonesView};
 use crate::codec::bits::{Bits, Tables};
 use crate::codec::{Codes, F32Scorer, QueryCode, Sq8Scorer, Stored};
+use crate::exec::Exec;
 use crate::ids::NO_SLOT;
 use crate::kernels::{Kernels, STRIP_ENTRIES, ScanTerms, prefetch_row};
 use crate::matrix::Rows;
 use crate::metric::Metric;
 use crate::search::{Candidate, Top, exact, narrow, rescore};
+use std::ops::Range;
 
 /// Centroids beyond a quarter more than the probes that a shortlist has.
 const ROUTES_MORE: usize = 16;
@@ -133,6 +136,20 @@ impl Effort {
             judge: judge.saturating_mul(if zones == 1 { 2 } else { 1 }),
         }
     }
+
+    /// Zones it scans at first.
+    pub(super) fn probed(&self, view: &ZonesView<'_>) -> usize {
+        self.probes.clamp(1, view.zones().max(1))
+    }
+
+    /// Rows it keeps for these.
+    pub(super) fn kept(&self, judges: Judges<'_>) -> usize {
+        if judges.rows.is_some() || judges.codes.is_some() {
+            self.keep.max(self.k)
+        } else {
+            self.k
+        }
+    }
 }
 
 /// Probes where nobody says how many: 14 times the fourth root of the zones, or all of a few. That is
@@ -145,12 +162,13 @@ fn probes_for(zones: usize) -> usize {
 #[derive(Debug, Default)]
 pub struct ProbeScratch {
     /// The rotated query, then zeros to a whole row.
-    turned: Vec<f32>,
+    pub(super) turned: Vec<f32>,
     /// The query less a zone's centroid.
     beside: Vec<f32>,
-    tables: Tables,
+    pub(super) tables: Tables,
     code: QueryCode,
-    zones: Vec<Candidate>,
+    pub(super) zones: Vec<Candidate>,
+    pub(super) shares: Vec<Share>,
     /// The answer, nearest first.
     pub results: Vec<Candidate>,
     /// What the last search did, but for what its zones tell.
@@ -189,11 +207,56 @@ pub fn search(
     effort: Effort,
     scratch: &mut ProbeScratch,
 ) {
-    search_watched(view, judges, query, kernels, effort, scratch, &mut |_| ());
+    let alone = Exec::Serial;
+    search_watched(
+        view,
+        judges,
+        query,
+        (kernels, alone),
+        effort,
+        scratch,
+        &mut |_| (),
+    );
 }
 
-/// As [`search`], with somebody told of every part that is over.
+/// As [`search`], the strips split over threads where these are many, and with somebody told of every part
+/// that is over.
 pub fn search_watched(
+    view: &ZonesView<'_>,
+    judges: Judges<'_>,
+    query: &[f32],
+    (kernels, exec): (&'static Kernels, Exec<'_>),
+    effort: Effort,
+    scratch: &mut ProbeScratch,
+    over: &mut dyn FnMut(Phase),
+) {
+    let rows = judges.count;
+    let k = effort.k;
+    scratch.turn(view, query, kernels);
+    over(Phase::Rotate);
+    scratch.tabulate(view, kernels);
+    over(Phase::Table);
+    let (mut probes, keep) = (effort.probed(view), effort.kept(judges));
+    loop {
+        route(view, kernels, probes, scratch);
+        over(Phase::Route);
+        let shares = share::count(view, &scratch.zones, exec);
+        if shares > 1 {
+            share::scan(view, kernels, (keep, shares), exec, scratch);
+        } else {
+            scan(view, kernels, keep, scratch);
+        }
+        over(Phase::Scan);
+        if scratch.results.len() >= k.min(rows) || probes >= view.zones() {
+            break;
+        }
+        probes = probes.saturating_mul(4);
+    }
+    judge_kept(view, judges, query, kernels, effort, scratch, over);
+}
+
+/// Leaves the `k` nearest of what a scan has kept in the results, nearest first.
+pub(super) fn judge_kept(
     view: &ZonesView<'_>,
     judges: Judges<'_>,
     query: &[f32],
@@ -202,33 +265,7 @@ pub fn search_watched(
     scratch: &mut ProbeScratch,
     over: &mut dyn FnMut(Phase),
 ) {
-    let rows = judges.count;
-    let Effort {
-        k,
-        mut probes,
-        keep,
-        judge,
-    } = effort;
-    scratch.turn(view, query, kernels);
-    over(Phase::Rotate);
-    if !view.apart {
-        let turned = &scratch.turned[..view.centre.len()];
-        scratch.tables.set(view.strips.bits(), turned, kernels);
-    }
-    over(Phase::Table);
-    probes = probes.clamp(1, view.zones().max(1));
-    let judged = judges.rows.is_some() || judges.codes.is_some();
-    let keep = if judged { keep.max(k) } else { k };
-    loop {
-        route(view, kernels, probes, scratch);
-        over(Phase::Route);
-        scan(view, kernels, keep, scratch);
-        over(Phase::Scan);
-        if scratch.results.len() >= k.min(rows) || probes >= view.zones() {
-            break;
-        }
-        probes = probes.saturating_mul(4);
-    }
+    let (rows, k, judge) = (judges.count, effort.k, effort.judge);
     let vectors = judges.rows;
     let exact = vectors.map(|rows| F32Scorer::new(rows, query, view.metric.score_pair(kernels)));
     let results = &mut scratch.results;
@@ -277,8 +314,16 @@ impl ProbeScratch {
         }
     }
 
+    /// Makes the tables, where one set serves every zone.
+    pub(super) fn tabulate(&mut self, view: &ZonesView<'_>, kernels: &Kernels) {
+        if !view.apart {
+            let turned = &self.turned[..view.centre.len()];
+            self.tables.set(view.strips.bits(), turned, kernels);
+        }
+    }
+
     /// Takes the query less the centre, rotated; by inner product it stays where it is.
-    fn turn(&mut self, view: &ZonesView<'_>, query: &[f32], kernels: &Kernels) {
+    pub(super) fn turn(&mut self, view: &ZonesView<'_>, query: &[f32], kernels: &Kernels) {
         let pairs = query.iter().zip(view.centre);
         self.turned.clear();
         if view.metric == Metric::Ip {
@@ -300,7 +345,7 @@ impl ProbeScratch {
 
 /// Leaves the nearest zones in the scratch, nearest first: by their centroids and, in the number beside
 /// these, by how far their rows spread.
-fn route(
+pub(super) fn route(
     view: &ZonesView<'_>,
     kernels: &'static Kernels,
     probes: usize,
@@ -360,7 +405,6 @@ fn scan(view: &ZonesView<'_>, kernels: &'static Kernels, keep: usize, scratch: &
         ..
     } = scratch;
     let mut top = Top::new(keep, results);
-    let mut scores = [0.0; STRIP_ENTRIES];
     for (at, zone) in zones.iter().enumerate() {
         if let Some(next) = zones.get(at + 1) {
             let first = view.range(next.slot()).start;
@@ -372,34 +416,49 @@ fn scan(view: &ZonesView<'_>, kernels: &'static Kernels, keep: usize, scratch: &
             tables.set(view.strips.bits(), beside, kernels);
         }
         let (low, step) = tables.low_and_step();
-        let mut terms = ScanTerms {
+        let terms = ScanTerms {
             base: zone.score() - farther(view, zone.slot(), turned),
             low,
             step,
             bound: top.limit(),
         };
-        let groups = view.places(zone.slot()).chunks_exact(STRIP_ENTRIES);
-        for (strip, slots) in view.strips.range(view.range(zone.slot())).zip(groups) {
-            let mut below = (kernels.scan_u6u4)(tables.bytes(), strip, terms, &mut scores);
-            if below == 0 {
-                continue;
-            }
-            while below != 0 {
-                let place = below.trailing_zeros() as usize;
-                below &= below - 1;
-                // A place without a slot is told only where a file lies.
-                if slots[place] != NO_SLOT {
-                    top.push(Candidate::new(scores[place], slots[place]));
-                }
-            }
-            terms.bound = top.limit();
-        }
+        let strips = view.range(zone.slot());
+        scan_strips(view, strips, (tables.bytes(), terms), kernels, &mut top);
     }
     top.close();
 }
 
+/// Shows rows of neighbouring strips of a zone to who keeps the nearest.
+#[inline]
+pub(super) fn scan_strips(
+    view: &ZonesView<'_>,
+    strips: Range<usize>,
+    (tables, mut terms): (&[u8], ScanTerms),
+    kernels: &'static Kernels,
+    top: &mut Top<'_>,
+) {
+    let mut scores = [0.0; STRIP_ENTRIES];
+    let slots = &view.slots[strips.start * STRIP_ENTRIES..strips.end * STRIP_ENTRIES];
+    let groups = slots.chunks_exact(STRIP_ENTRIES);
+    for (strip, slots) in view.strips.range(strips).zip(groups) {
+        let mut below = (kernels.scan_u6u4)(tables, strip, terms, &mut scores);
+        if below == 0 {
+            continue;
+        }
+        while below != 0 {
+            let place = below.trailing_zeros() as usize;
+            below &= below - 1;
+            // A place without a slot is told only where a file lies.
+            if slots[place] != NO_SLOT {
+                top.push(Candidate::new(scores[place], slots[place]));
+            }
+        }
+        terms.bound = top.limit();
+    }
+}
+
 /// What routing has added to a zone's score for how far its rows spread.
-fn farther(view: &ZonesView<'_>, zone: Zone, turned: &[f32]) -> f32 {
+pub(super) fn farther(view: &ZonesView<'_>, zone: Zone, turned: &[f32]) -> f32 {
     let dim = view.centre.len();
     let (share, length) = (view.centroids.row(zone)[dim], turned[dim]);
     match view.metric {
@@ -409,7 +468,7 @@ fn farther(view: &ZonesView<'_>, zone: Zone, turned: &[f32]) -> f32 {
 }
 
 /// The rotated query less a zone's centroid.
-fn between(view: &ZonesView<'_>, zone: Zone, turned: &[f32], beside: &mut Vec<f32>) {
+pub(super) fn between(view: &ZonesView<'_>, zone: Zone, turned: &[f32], beside: &mut Vec<f32>) {
     let pairs = turned
         .iter()
         .zip(view.centroids.row(zone))

@@ -22,6 +22,7 @@ import {
   checkFormat,
   checkOptions,
   type ExplainOptions,
+  isParallel,
   noParams,
   type RecallOptions,
   type SaveOptions,
@@ -142,11 +143,12 @@ export class Index implements AsyncDisposable {
   async search(query: Query, options: SearchOptions = {}): Promise<Hit[]> {
     checkOptions(options, 'search')
     const params = searchParams(options, this.#stats)
+    const parallel = isParallel(options.parallel, this.#stats)
     options.signal?.throwIfAborted()
     const vector = toQuery(query, this.dim)
     const { backend, handle } = this.#lease
     const { sync } = backend
-    if (sync && hasTime() && isShort(this.dim, this.#extent(params))) {
+    if (sync && !parallel && hasTime() && isShort(this.dim, this.#extent(params))) {
       this.#lease.check()
       const hits = runShort(() => this.#hitsNow(sync, vector, params))
       if (!options.signal) return hits
@@ -154,9 +156,11 @@ export class Index implements AsyncDisposable {
       options.signal.throwIfAborted()
       return hits
     }
-    const found = await this.#lease.use(() =>
-      abortable(backend.search(handle, vector, params), options.signal),
-    )
+    const answer = () =>
+      parallel
+        ? backend.searchBatch(handle, vector, params, this.#threads)
+        : backend.search(handle, vector, params)
+    const found = await this.#lease.use(() => abortable(answer(), options.signal))
     await nextTurn()
     return toHits(this.#table, found.slots, found.distances, 0, found.counts[0] ?? 0)
   }

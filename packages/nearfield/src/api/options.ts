@@ -24,6 +24,7 @@ import {
   SEARCH_OPTION_NAMES,
 } from '../generated/options.ts'
 import { NearfieldError, shown } from './errors.ts'
+import type { IndexStats } from './index.ts'
 import type { Keys } from './keys.ts'
 import type { RunOptions } from './progress.ts'
 
@@ -90,9 +91,9 @@ type Loose<T> = { readonly [K in keyof T]: T[K] | undefined }
 export interface SearchOptions extends Loose<CoreSearchOptions> {
   readonly signal?: AbortSignal | undefined
 }
-/** For calls that block: nothing could abort them. */
-export type SyncSearchOptions = Loose<CoreSearchOptions>
-export type BatchOptions = Loose<CoreSearchOptions> & RunOptions
+/** For calls that block: nothing could abort them, and they take no other thread. */
+export type SyncSearchOptions = Omit<Loose<CoreSearchOptions>, 'parallel'>
+export type BatchOptions = SyncSearchOptions & RunOptions
 export type RecallOptions = Pick<BatchOptions, 'k' | 'ef' | 'probes' | 'rerank'> & RunOptions
 export interface TuneOptions extends RunOptions {
   /** The share of true neighbours to reach, above 0 and at most 1. */
@@ -109,6 +110,7 @@ export interface SaveOptions extends Pick<RunOptions, 'signal' | 'onProgress'> {
 
 const RUN = ['signal', 'onProgress', 'threads'] as const
 const PLACE = ['backend', ...RUN] as const
+const SEARCH = SEARCH_OPTION_NAMES.filter((name) => name !== 'parallel')
 export const NAMES = {
   build: [...BUILD_OPTION_NAMES, 'keys', ...PLACE],
   create: [...BUILD_OPTION_NAMES, 'backend', 'threads'],
@@ -116,8 +118,8 @@ export const NAMES = {
   open: [...OPEN_OPTION_NAMES, 'format', 'mode', ...PLACE],
   import: [...IMPORT_OPTION_NAMES, 'format', 'keys', 'mode', ...PLACE],
   search: [...SEARCH_OPTION_NAMES, 'signal'],
-  searchSync: [...SEARCH_OPTION_NAMES],
-  batch: [...SEARCH_OPTION_NAMES, ...RUN],
+  searchSync: SEARCH,
+  batch: [...SEARCH, ...RUN],
   recall: ['k', 'ef', 'probes', 'rerank', ...RUN],
   tune: ['k', 'recall', 'rerank', ...RUN],
   save: ['format', 'signal', 'onProgress'],
@@ -204,6 +206,21 @@ export function searchParams(
   into.exact = scan
   into.rerank = rerank ?? (vectors || scan)
   return into
+}
+
+/** Whether a search shall take all threads: there must be strips, which they share. */
+export function isParallel(parallel: unknown, { kind, zones }: Pick<IndexStats, 'kind' | 'zones'>): boolean {
+  if (parallel === undefined) return false
+  if (typeof parallel !== 'boolean') {
+    throw new NearfieldError('OPTION', `parallel must be true or false, received ${shown(parallel)}`)
+  }
+  if (typeof zones !== 'number') {
+    throw new NearfieldError(
+      'OPTION',
+      `parallel is for zones and scans of bits, this index of kind ${kind} has neither`,
+    )
+  }
+  return parallel
 }
 
 /** Zones that may be asked for. */

@@ -161,6 +161,11 @@ export interface CoreSearchOptions {
    */
   readonly exact?: boolean
   /**
+   * Scan the probed zones by all threads, for `search` alone: the same answer, sooner where it reads 4 MB of codes and more; smaller scans stay on one thread.
+   * @default false
+   */
+  readonly parallel?: boolean
+  /**
    * Zones scanned, the nearest first: more find more and take longer; 0 for as many as suit the zones there are.
    * An integer, 0 … 16777216.
    * @default 0
@@ -260,6 +265,6 @@ export interface CoreRowsOptions {
 export const BUILD_OPTION_NAMES = ['dim', 'kind', 'metric', 'M', 'efConstruction', 'codec', 'zones', 'refine', 'keepVectors', 'memory', 'seed', 'isa'] as const
 export const OPEN_OPTION_NAMES = ['isa'] as const
 export const IMPORT_OPTION_NAMES = ['dim', 'metric', 'codec', 'isa'] as const
-export const SEARCH_OPTION_NAMES = ['k', 'ef', 'exact', 'probes', 'rerank'] as const
+export const SEARCH_OPTION_NAMES = ['k', 'ef', 'exact', 'parallel', 'probes', 'rerank'] as const
 export const GENERATE_OPTION_NAMES = ['size', 'seed', 'dedupRatio', 'compressRatio', 'isa'] as const
 export const ROWS_OPTION_NAMES = ['rows', 'dim', 'distribution', 'normalize', 'clusters', 'spread', 'metric', 'seed', 'isa'] as const

@@ -19,7 +19,7 @@ use super::codes::CodeSections;
 use super::graph::Graph;
 use super::keys::Keys;
 use super::zones::Zones;
-use super::{Clock, How, Index, Kind, Params, Parts, Told};
+use super::{Answer, Clock, How, Index, Kind, Params, Parts, Told};
 use crate::bytes::layout::Section;
 use crate::bytes::region::{AlignedBytes, Region};
 use crate::bytes::table::Layout;
@@ -303,7 +303,24 @@ impl Growing {
         distances: &mut [f32],
     ) -> Result<usize> {
         let asked = self.asked();
-        asked.search(&self.scratch, query, how, slots, distances)
+        asked.search(&self.scratch, query, how, Exec::Serial, (slots, distances))
+    }
+
+    /// As [`Index::piece`].
+    pub fn piece(&self, queries: usize, how: How, threads: usize) -> Result<usize> {
+        self.asked().piece(queries, how, threads)
+    }
+
+    /// As [`Index::search_many`], over what is shown.
+    pub fn search_many(
+        &self,
+        queries: &[f32],
+        how: How,
+        exec: Exec<'_>,
+        answers: &mut [Answer<'_>],
+    ) -> Result<()> {
+        let asked = self.asked();
+        asked.search_many(&self.scratch, queries, how, exec, answers)
     }
 
     /// As [`Index::explain`], over what is shown.
