@@ -70,6 +70,22 @@ impl Exec<'_> {
             Self::Global => spread(out, size, &body),
         }
     }
+
+    /// As [`parts`](Self::parts), for memory that is written again and again by short calls: the calling thread
+    /// works too, where it would only wait, and a run of neighbours is the same thread's again where that can
+    /// be, whose cache may still hold it.
+    pub fn shares<T: Send>(
+        &self,
+        out: &mut [T],
+        size: usize,
+        body: impl Fn(usize, &mut [T]) + Sync,
+    ) {
+        match self {
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::Pool(pool) => shared(pool, out, size, &body),
+            _ => self.parts(out, size, body),
+        }
+    }
 }
 
 /// The parts over the pool this is called in. One copy for all bodies over a type: what rayon makes of
@@ -88,27 +104,88 @@ fn placed<T: Send>(
     size: usize,
     body: &(dyn Fn(usize, &mut [T]) + Sync),
 ) {
-    let (parts, threads) = (out.len().div_ceil(size), pool.current_num_threads());
-    let (mut rest, mut begun) = (out, 0);
-    let shares: Vec<_> = (1..=threads)
-        .map(|thread| {
-            let end = parts * thread / threads;
-            let items = ((end - begun) * size).min(rest.len());
-            let share = (
-                begun,
-                rest.split_off_mut(..items).expect("at most the rest"),
-            );
-            begun = end;
-            Mutex::new(share)
-        })
-        .collect();
+    let shares = runs(out, size, pool.current_num_threads());
     pool.broadcast(|thread| {
-        let mut share = shares[thread.index()].lock().expect("this thread's alone");
-        let (first, items) = &mut *share;
-        for (at, part) in items.chunks_mut(size).enumerate() {
-            body(*first + at, part);
+        while let Some((at, part)) = taken(&shares[thread.index()], |run| run.next(size)) {
+            body(at, part);
         }
     });
+}
+
+/// As [`placed`], the first run on the calling thread; who has done its own takes parts of the others' from
+/// their ends.
+#[cfg(not(target_arch = "wasm32"))]
+fn shared<T: Send>(
+    pool: &rayon::ThreadPool,
+    out: &mut [T],
+    size: usize,
+    body: &(dyn Fn(usize, &mut [T]) + Sync),
+) {
+    let threads = pool.current_num_threads();
+    let shares = &runs(out, size, threads);
+    let work = |own: usize| {
+        while let Some((at, part)) = taken(&shares[own], |run| run.next(size)) {
+            body(at, part);
+        }
+        for other in (own + 1..threads).chain(0..own) {
+            while let Some((at, part)) = taken(&shares[other], |run| run.last(size)) {
+                body(at, part);
+            }
+        }
+    };
+    pool.in_place_scope(|scope| {
+        for own in 1..threads {
+            scope.spawn(move |_| work(own));
+        }
+        work(0);
+    });
+}
+
+/// Neighbouring parts, of which those at either end are taken away.
+#[cfg(not(target_arch = "wasm32"))]
+struct Run<'o, T> {
+    /// Number of the first part that is left.
+    first: usize,
+    items: &'o mut [T],
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl<'o, T> Run<'o, T> {
+    /// The first part that is left.
+    fn next(&mut self, size: usize) -> Option<(usize, &'o mut [T])> {
+        let part = self.items.split_off_mut(..size.min(self.items.len()))?;
+        self.first += 1;
+        (!part.is_empty()).then_some((self.first - 1, part))
+    }
+
+    /// The last.
+    fn last(&mut self, size: usize) -> Option<(usize, &'o mut [T])> {
+        let before = self.items.len().div_ceil(size).checked_sub(1)?;
+        let part = self.items.split_off_mut(before * size..)?;
+        Some((self.first + before, part))
+    }
+}
+
+/// All parts in as many runs as there are threads.
+#[cfg(not(target_arch = "wasm32"))]
+fn runs<T>(out: &mut [T], size: usize, threads: usize) -> Vec<Mutex<Run<'_, T>>> {
+    let (parts, mut rest, mut first) = (out.len().div_ceil(size), out, 0);
+    let run = |thread: usize| {
+        let end = parts * thread / threads;
+        let length = ((end - first) * size).min(rest.len());
+        let items = rest.split_off_mut(..length).expect("at most the rest");
+        Mutex::new(Run {
+            first: std::mem::replace(&mut first, end),
+            items,
+        })
+    };
+    (1..=threads).map(run).collect()
+}
+
+/// A part taken away; nobody else waits while it is worked on.
+#[cfg(not(target_arch = "wasm32"))]
+fn taken<'o, T, P>(run: &Mutex<Run<'o, T>>, take: impl Fn(&mut Run<'o, T>) -> P) -> P {
+    take(&mut run.lock().expect("taking a part does not panic"))
 }
 
 #[cfg(test)]
@@ -142,5 +219,51 @@ mod tests {
                 "neighbours stay together"
             );
         }
+    }
+
+    /// Every part once, whoever takes it, with its number.
+    #[test]
+    fn shared_parts_are_each_taken_once() {
+        for threads in [1, 2, 5] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            let pool = pool.build().unwrap();
+            for (len, size) in [(0, 4), (1, 4), (8, 4), (9, 4), (1000, 7), (1001, 1)] {
+                let run = || {
+                    let mut out = vec![0; len];
+                    Exec::Pool(&pool).shares(&mut out, size, |at, part| {
+                        assert!(part.len() == size || (at + 1) * size > len);
+                        for times in part {
+                            *times += at + 1;
+                        }
+                    });
+                    out
+                };
+                let expected: Vec<_> = (0..len).map(|at| at / size + 1).collect();
+                for _ in 0..50 {
+                    assert_eq!(run(), expected);
+                }
+                assert_eq!(pool.install(run), expected, "from a thread of the pool");
+            }
+        }
+    }
+
+    /// Whoever is held up, the others do its work.
+    #[test]
+    fn who_is_done_takes_over() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3);
+        let pool = pool.build().unwrap();
+        let caller = std::thread::current().id();
+        let left = std::sync::atomic::AtomicUsize::new(30);
+        let mut out = vec![None; 30];
+        Exec::Pool(&pool).shares(&mut out, 1, |at, part| {
+            part[0] = Some(std::thread::current().id());
+            let before = left.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            // The caller's first part ends when nothing else is left.
+            while at == 0 && before > 1 && left.load(std::sync::atomic::Ordering::Relaxed) > 0 {
+                std::thread::yield_now();
+            }
+        });
+        assert_eq!(out.iter().filter(|by| **by == Some(caller)).count(), 1);
+        assert!(out.iter().all(Option::is_some));
     }
 }

@@ -116,7 +116,7 @@ impl Rows {
         let (head, rest) = out.split_at_mut(head * dim);
         self.group(first, head.chunks_exact_mut(dim));
         let copy = self.draws.copy.filter(|_| streamed && dim <= ROOM_NUMBERS);
-        exec.parts(rest, self.keyed_rows() * dim, |at, part| {
+        exec.shares(rest, self.keyed_rows() * dim, |at, part| {
             let first = (group + at as u64) * self.keyed_rows() as u64;
             match copy {
                 Some(copy) => self.copied(first, part, copy),

@@ -25,7 +25,7 @@ use std::sync::Mutex;
 /// Bytes with one key.
 pub const BLOCK_BYTES: usize = 64 << 10;
 /// Fills up to here are one thread's: waking others takes longer.
-const SERIAL_BYTES_MAX: usize = 1 << 20;
+const SERIAL_BYTES_MAX: usize = 512 << 10;
 
 /// `size` bytes of a seed.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Stream {
             self.block(block, within, head, store);
             block += 1;
         }
-        exec.parts(rest, BLOCK_BYTES, |at, part| {
+        exec.shares(rest, BLOCK_BYTES, |at, part| {
             self.block(block + at as u64, 0, part, store);
         });
         Ok(count)
@@ -294,6 +294,58 @@ mod tests {
                     check(size - near, bytes.min(near));
                 }
                 check(value(9, 2, bytes as u64) as usize % size, bytes);
+            }
+        }
+    }
+
+    /// Every size up to a page, and all around each length where a fill takes another way: a line, a block, one
+    /// thread or several, stores past the caches. Between two of these a longer fill has more whole blocks in its middle,
+    /// each made by the same call, and how it begins and ends depends on offset and end within their blocks alone.
+    #[test]
+    fn every_size_around_every_edge_is_as_the_definition_says() {
+        let size = STREAMED_BYTES_MIN + 3 * BLOCK_BYTES + 77;
+        let scalar = Stream::new(size as u64, 6, 1.0, 1.0, Some(Isa::Scalar));
+        let whole = made(&scalar, 0, size);
+        assert!(whole[..300_000] == reference(6, 300_000));
+        let stream = Stream::new(size as u64, 6, 1.0, 1.0, None);
+        let mut room = vec![0; size + 64];
+        let mut check = |offset: usize, bytes: usize, place: usize| {
+            room[place..][..=bytes].fill(0xA5);
+            let out = &mut room[place..][..bytes];
+            let count = stream.fill(offset as u64, out, Exec::Global).unwrap();
+            let (expected, found) = (&whole[offset..][..count], &room[place..]);
+            assert!(count == bytes.min(size - offset) && found[..count] == *expected);
+            assert!(found[count..=bytes].iter().all(|&b| b == 0xA5));
+        };
+        for bytes in 1..=4096 {
+            for offset in [
+                0,
+                bytes * 61 % BLOCK_BYTES,
+                BLOCK_BYTES - bytes / 2,
+                size - bytes,
+            ] {
+                check(offset, bytes, bytes * 7 % 64);
+            }
+        }
+        for offset in (0..=130).chain(BLOCK_BYTES - 130..=BLOCK_BYTES + 130) {
+            for bytes in 1..=130 {
+                check(offset, bytes, (offset + bytes) % 64);
+            }
+        }
+        for edge in [BLOCK_BYTES, SERIAL_BYTES_MAX, 1 << 20, (3 << 20) + 7] {
+            for bytes in edge - 65..=edge + 65 {
+                for offset in [0, BLOCK_BYTES - 1, BLOCK_BYTES + bytes % 64] {
+                    check(offset, bytes, bytes * 8 % 64);
+                }
+            }
+        }
+        for bytes in [
+            STREAMED_BYTES_MIN - 1,
+            STREAMED_BYTES_MIN,
+            STREAMED_BYTES_MIN + 63,
+        ] {
+            for (offset, place) in [(0, 0), (1, 3), (64, 8), (BLOCK_BYTES - 8, 40)] {
+                check(offset, bytes, place);
             }
         }
     }

@@ -132,6 +132,19 @@ trait Words: Copy {
     unsafe fn rotl<const BITS: i32, const REST: i32>(self) -> Self;
     /// Orders streamed stores before what follows.
     unsafe fn fence();
+    /// Whether [`joined`](Self::joined) and [`store_first`](Self::store_first) are there.
+    const JOINS: bool = false;
+    /// The words of `self` from number `from` on, then those of `after` before it.
+    unsafe fn joined(self, _after: Self, _from: usize) -> Self {
+        unreachable!("see `JOINS`")
+    }
+    /// Writes the first `count` words, one to eight, to `at`, which needs no alignment.
+    ///
+    /// # Safety
+    /// So many can be written there.
+    unsafe fn store_first(self, _at: *mut u64, _count: usize) {
+        unreachable!("see `JOINS`")
+    }
 }
 
 /// The state in registers: `N` of them a word.
@@ -196,7 +209,10 @@ unsafe fn lines<V: Words, const N: usize>(lanes: &mut Lanes, out: &mut [u8], sto
     // begins at a multiple of 16 where lines do and a register has two words or more.
     unsafe {
         let mut state = load::<V, N>(lanes);
-        if streamed {
+        let begun = out.as_ptr().addr() % LINE_BYTES;
+        if V::JOINS && N == 1 && begun > 0 && begun.is_multiple_of(8) {
+            lines_astride(&mut state, out, streamed);
+        } else if streamed {
             for line in out.chunks_exact_mut(LINE_BYTES) {
                 let at: *mut u64 = line.as_mut_ptr().cast();
                 for (j, word) in next(&mut state).into_iter().enumerate() {
@@ -213,6 +229,45 @@ unsafe fn lines<V: Words, const N: usize>(lanes: &mut Lanes, out: &mut [u8], sto
             }
         }
         keep(state, lanes);
+    }
+}
+
+/// Lines into memory that begins `8 − head` words after a cache line does: two halves of neighbours are joined, so
+/// that no store but the first and the last touches two cache lines. What allocators give begins so.
+///
+/// # Safety
+/// As [`load`], where one register is a line and `JOINS`. `out` is whole lines and begins at a multiple of eight bytes.
+#[inline(always)]
+unsafe fn lines_astride<V: Words, const N: usize>(
+    state: &mut State<V, N>,
+    out: &mut [u8],
+    streamed: bool,
+) {
+    let head = (LINE_BYTES - out.as_ptr().addr() % LINE_BYTES) / 8;
+    let mut rest = out.chunks_exact_mut(LINE_BYTES);
+    let Some(first) = rest.next() else { return };
+    let mut at: *mut u64 = first.as_mut_ptr().cast();
+    // SAFETY: the caller has the instructions. All of a line but its first `head` words, and those of the next,
+    // are the 64 bytes from a multiple of 64 on; the last line's `8 − head` words end where `out` does.
+    unsafe {
+        let mut before = next(state)[0];
+        before.store_first(at, head);
+        at = at.add(head);
+        for _ in rest {
+            let line = next(state)[0];
+            let whole = before.joined(line, head);
+            if streamed {
+                whole.stream(at);
+            } else {
+                whole.store(at);
+            }
+            at = at.add(8);
+            before = line;
+        }
+        before.joined(before, head).store_first(at, 8 - head);
+        if streamed {
+            V::fence();
+        }
     }
 }
 

@@ -7,8 +7,9 @@ use std::arch::x86_64::{
     _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_or_si256, _mm256_slli_epi64,
     _mm256_srli_epi64, _mm256_storeu_si256, _mm256_stream_si256, _mm256_xor_si256,
     _mm512_add_epi64, _mm512_castsi512_si256, _mm512_extracti64x4_epi64, _mm512_loadu_si512,
-    _mm512_rol_epi64, _mm512_set1_epi64, _mm512_sllv_epi64, _mm512_storeu_si512,
-    _mm512_stream_si512, _mm512_ternarylogic_epi64, _mm512_xor_si512,
+    _mm512_mask_storeu_epi64, _mm512_permutex2var_epi64, _mm512_rol_epi64, _mm512_set1_epi64,
+    _mm512_setr_epi64, _mm512_sllv_epi64, _mm512_storeu_si512, _mm512_stream_si512,
+    _mm512_ternarylogic_epi64, _mm512_xor_si512,
 };
 
 draw_table!(AVX2, Isa::Avx2, Avx2, 2, "avx2");
@@ -168,5 +169,24 @@ impl Words for Avx512 {
     unsafe fn fence() {
         // SAFETY: every x86-64 has it.
         unsafe { _mm_sfence() }
+    }
+
+    const JOINS: bool = true;
+
+    #[inline(always)]
+    unsafe fn joined(self, after: Self, from: usize) -> Self {
+        // SAFETY: see the impl.
+        unsafe {
+            let first = _mm512_set1_epi64(from.cast_signed() as i64);
+            let places = _mm512_add_epi64(first, _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
+            Self(_mm512_permutex2var_epi64(self.0, places, after.0))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, at: *mut u64, count: usize) {
+        let mask = u8::MAX >> (8 - count);
+        // SAFETY: see the impl; the mask leaves out what the caller does not give.
+        unsafe { _mm512_mask_storeu_epi64(at.cast(), mask, self.0) }
     }
 }
