@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! new ─► Prepare ─► Append ─► Encode ─► Plan ─┬─► Link … ─► Repair … ─► Done ─► finish: shown
-//!        own rows   thaws     reads     writes ├─► Relink … ─────────────┤  reads, then writes
-//!                                            └─► Part … ───────────────┘
+//!        own rows   thaws     reads     writes├─► Relink … ────────────┤   reads, then writes
+//!                                             └─► Part … ──────────────┘
 //! ```
 //!
 //! Invariants: searches go on meanwhile and see nothing of the batch before `finish`; long parts of a

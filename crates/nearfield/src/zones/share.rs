@@ -33,6 +33,8 @@ pub(super) fn count(view: &ZonesView<'_>, zones: &[Candidate], exec: Exec<'_>) -
         _ => (strips(view, zones) * view.strips.stride() / SHARE_BYTES).clamp(1, exec.threads()),
     }
 }
+
+/// Strips of these zones.
 fn strips(view: &ZonesView<'_>, zones: &[Candidate]) -> usize {
     let strips = zones.iter().map(|zone| view.range(zone.slot()).len());
     strips.sum()
