@@ -220,9 +220,11 @@ fn seek(draft: &Draft, slot: Slot, site: &Site<'_>, scratch: &mut Scratch) -> So
             let found = finds(draft, entry, slot, &coded, buffers);
             if found {
                 let own = coded.score(slot);
-                walk::beam_within(draft, &coded, own, buffers);
-                // The slot itself is one of them.
-                crowded = buffers.pool.within(own) > CROWD_MIN;
+                if within_reach(draft, slot, &coded, own) {
+                    walk::beam_within(draft, &coded, own, buffers);
+                    // The slot itself is one of them.
+                    crowded = buffers.pool.within(own) > CROWD_MIN;
+                }
             }
             found
         })
@@ -233,6 +235,18 @@ fn seek(draft: &Draft, slot: Slot, site: &Site<'_>, scratch: &mut Scratch) -> So
     Sought {
         instead: (!found).then(|| buffers.pool.entries().to_vec()),
         crowded,
+    }
+}
+
+/// Whether any of the slot's nearest scores as near as this: of a crowd all do.
+fn within_reach<S: Scorer>(draft: &Draft, slot: Slot, scorer: &S, own: f32) -> bool {
+    let links = draft.links(slot, 0);
+    match links.first_chunk::<4>() {
+        Some(&nearest) => scorer
+            .score4(nearest)
+            .into_iter()
+            .any(|score| score <= own),
+        None => !links.is_empty(),
     }
 }
 
