@@ -34,14 +34,6 @@ pub enum Basis<'a> {
 }
 
 impl<'a> Basis<'a> {
-    /// Says that this row will be gathered soon.
-    pub fn prefetch(&self, slot: Slot) {
-        match self {
-            Self::Codes(codes) => prefetch_row(codes.row(slot)),
-            Self::Vectors(vectors) => prefetch_row(vectors.rows.row(slot)),
-        }
-    }
-
     /// The codes, where rows are compared by these.
     pub const fn codes(&self) -> Option<Codes<'a>> {
         match self {
@@ -193,17 +185,15 @@ impl RowBlock {
         };
         self.vectors.clear();
         self.depth = depth(codes);
-        self.codes.clear();
         self.terms.clear();
-        for (row, terms) in fetched(codes, slots) {
-            let start = self.codes.len();
-            self.codes.resize(start + self.depth, 0);
-            let out = &mut self.codes[start..];
+        let places = slots.clone().count().next_multiple_of(TILE_ROWS);
+        // What a tile reads beyond the rows counts for nothing: it may be of rows before.
+        self.codes.resize(places * self.depth, 0);
+        let out = self.codes.chunks_exact_mut(self.depth);
+        for ((row, terms), out) in fetched(codes, slots).zip(out) {
             widest(Narrow { row, out });
             self.terms.push((terms.bias, terms.scale));
         }
-        let rows = self.terms.len().next_multiple_of(TILE_ROWS);
-        self.codes.resize(rows * self.depth, 0);
     }
 }
 
@@ -225,7 +215,11 @@ const NO_TERMS: PanelTerms = PanelTerms {
 
 impl ColumnBlock {
     /// Takes these rows; allocates only to grow.
-    pub fn gather(&mut self, basis: Basis<'_>, slots: impl ExactSizeIterator<Item = Slot> + Clone) {
+    pub fn gather(
+        &mut self,
+        (basis, kernels): (Basis<'_>, &Kernels),
+        slots: impl ExactSizeIterator<Item = Slot> + Clone,
+    ) {
         let codes = match basis {
             Basis::Vectors(vectors) => return self.vectors.gather(vectors, slots),
             Basis::Codes(codes) => codes,
@@ -233,26 +227,22 @@ impl ColumnBlock {
         self.vectors.clear();
         let steps = depth(codes) / TILE_STEP;
         let panels = slots.len().div_ceil(TILE_COLUMNS);
-        self.codes.clear();
         self.codes
             .resize(panels * steps * TILE_COLUMNS, [0; TILE_STEP]);
         self.panels.clear();
         self.panels.resize(panels, NO_TERMS);
-        for (at, (row, terms)) in fetched(codes, slots).enumerate() {
-            let (panel, column) = (at / TILE_COLUMNS, at % TILE_COLUMNS);
-            let places = &mut self.codes[panel * steps * TILE_COLUMNS..][..steps * TILE_COLUMNS];
-            let mut places = places.iter_mut().skip(column).step_by(TILE_COLUMNS);
-            let (fours, rest) = row.as_chunks::<TILE_STEP>();
-            for (&four, place) in fours.iter().zip(places.by_ref()) {
-                *place = four;
+        let mut rows = fetched(codes, slots);
+        for (at, panel) in self.panels.iter_mut().enumerate() {
+            // Columns that are no rows have no codes.
+            let mut columns: [&[i8]; TILE_COLUMNS] = [&[]; TILE_COLUMNS];
+            for (column, (row, terms)) in rows.by_ref().take(TILE_COLUMNS).enumerate() {
+                columns[column] = row;
+                panel.bias[column] = terms.bias;
+                panel.scale[column] = terms.scale;
+                panel.sum[column] = terms.sum;
             }
-            if let Some(place) = places.next() {
-                place[..rest.len()].copy_from_slice(rest);
-            }
-            let panel = &mut self.panels[panel];
-            panel.bias[column] = terms.bias;
-            panel.scale[column] = terms.scale;
-            panel.sum[column] = terms.sum;
+            let out = &mut self.codes[at * steps * TILE_COLUMNS..][..steps * TILE_COLUMNS];
+            (kernels.panel_i8)(columns, out.as_flattened_mut());
         }
     }
 

@@ -242,10 +242,7 @@ fn seek(draft: &Draft, slot: Slot, site: &Site<'_>, scratch: &mut Scratch) -> So
 fn within_reach<S: Scorer>(draft: &Draft, slot: Slot, scorer: &S, own: f32) -> bool {
     let links = draft.links(slot, 0);
     match links.first_chunk::<4>() {
-        Some(&nearest) => scorer
-            .score4(nearest)
-            .into_iter()
-            .any(|score| score <= own),
+        Some(&nearest) => scorer.score4(nearest).into_iter().any(|score| score <= own),
         None => !links.is_empty(),
     }
 }

@@ -119,8 +119,8 @@ fn padded(tail: &[f32]) -> [f32; 16] {
 
 /// The entries and the table of one instruction set; those over codes of four bits come from
 /// [`nibble_entries`](super::nibbles::nibble_entries), the one over strips from
-/// [`lookup_entry`](super::lookups::lookup_entry), and `TURN` and `TABLES` from [`queries`](super::queries) or a
-/// file of the set's own. `#[target_feature]` code cannot be pointed to
+/// [`lookup_entry`](super::lookups::lookup_entry), `PANEL` from [`panels`](super::panels), and `TURN` and `TABLES` from
+/// [`queries`](super::queries), or a file of the set's own. `#[target_feature]` code cannot be pointed to
 /// by a safe `fn`, so each entry has a thin safe door, sound because only detection leads to it. simd128 needs none of this: its module either has the
 /// instructions throughout or does not load.
 #[cfg(not(target_arch = "wasm32"))]
@@ -143,6 +143,7 @@ macro_rules! table {
             dot_u7i8_x4: |query, rows, ahead| unsafe { dot_codes_x4(query, rows, ahead) },
             // SAFETY: as above.
             tile_u7i8: |rows, panel, out| unsafe { tile_codes(rows, panel, out) },
+            panel_i8: PANEL,
             // SAFETY: as above.
             tile_nearest: |dots, terms, at, by_row, by_column| unsafe {
                 tile_nearest(dots, terms, at, by_row, by_column);

@@ -57,6 +57,7 @@ mod nearest;
     all(target_arch = "wasm32", target_feature = "simd128"),
 ))]
 mod nibbles;
+mod panels;
 mod prefetch;
 #[cfg(any(
     target_arch = "x86_64",
@@ -117,6 +118,10 @@ pub type CodeQuad = fn(&[u8], [&[i8]; 4], Ahead) -> [i32; 4];
 /// [`TILE_COLUMNS`] rows of signed ones, side by side by [`TILE_STEP`]: the product of the two, row
 /// after row. Rows are whole steps and as long as the panel's (asserted).
 pub type CodeTile = fn(&[u8], &[i8], &mut [i32; TILE_ROWS * TILE_COLUMNS]);
+
+/// A kernel that lays [`TILE_COLUMNS`] rows of codes side by side by [`TILE_STEP`], as [`CodeTile`] takes them. Rows are
+/// at most as long as the panel's (asserted); zeros follow the codes of shorter ones.
+pub type PanelMaker = fn([&[i8]; TILE_COLUMNS], &mut [i8]);
 
 /// A kernel that takes the sums of a tile with what its rows (bias and scale, as many as count) and its
 /// columns have beside, and puts the scores into sorted lists, those of the rows and those of the columns:
@@ -330,6 +335,8 @@ pub struct Kernels {
     pub dot_u7i8_x4: CodeQuad,
     /// A tile of inner products of codes.
     pub tile_u7i8: CodeTile,
+    /// A panel of codes.
+    pub panel_i8: PanelMaker,
     /// The nearest of a tile's rows and columns.
     pub tile_nearest: TileNearest,
     /// The nearest of a tile of scores.

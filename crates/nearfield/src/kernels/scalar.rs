@@ -3,7 +3,7 @@
 
 use super::{
     CODE_BLOCK, Isa, Kernels, STRIP_ENTRIES, ScanTerms, TABLE_BYTES, TILE_COLUMNS, TILE_ROWS,
-    TILE_STEP, floats, lookups, nearest, queries,
+    TILE_STEP, floats, lookups, nearest, panels, queries,
 };
 
 pub static KERNELS: Kernels = Kernels {
@@ -15,6 +15,7 @@ pub static KERNELS: Kernels = Kernels {
     dot_u7i8,
     dot_u7i8_x4: |query, rows, _| rows.map(|row| dot_u7i8(query, row)),
     tile_u7i8,
+    panel_i8: panels::PANEL,
     tile_nearest: nearest::keep,
     scores_nearest: nearest::keep_scores,
     dot_u7u4,

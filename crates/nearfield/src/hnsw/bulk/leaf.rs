@@ -51,7 +51,9 @@ pub fn meet(
 ) {
     let of = |&member: &u32| slots[member as usize];
     scratch.rows.gather(basis, members.iter().map(of));
-    scratch.columns.gather(basis, members.iter().map(of));
+    scratch
+        .columns
+        .gather((basis, kernels), members.iter().map(of));
     scratch.compare(members.len(), near, kernels);
     scratch.nearest.clear();
     for member in 0..members.len() {

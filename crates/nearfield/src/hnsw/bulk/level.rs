@@ -212,7 +212,7 @@ impl Level {
             || (ColumnBlock::default(), vec![[0; TILE_COLUMNS]; fan]),
             |(block, nearest), at, out| {
                 let some = &slots[at * ASSIGN_GRAIN..][..out.len() / fan];
-                block.gather(site.space(), some.iter().copied());
+                block.gather((site.space(), site.kernels), some.iter().copied());
                 for (panel, out) in out.chunks_mut(fan * TILE_COLUMNS).enumerate() {
                     leaders.nearest((block, panel), site.kernels, nearest);
                     for (column, out) in out.chunks_exact_mut(fan).enumerate() {

@@ -137,7 +137,7 @@ pub fn split(
     let mut parts = vec![Vec::new(); leads.len()];
     for members in members.chunks(GATHERED) {
         let slots = members.iter().map(|&member| slots[member as usize]);
-        scratch.rows.gather(basis, slots);
+        scratch.rows.gather((basis, kernels), slots);
         for (panel, some) in members.chunks(TILE_COLUMNS).enumerate() {
             let rows = (&scratch.rows, panel);
             scratch.leaders.nearest(rows, kernels, &mut scratch.nearest);

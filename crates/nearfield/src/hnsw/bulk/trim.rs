@@ -39,9 +39,6 @@ pub fn trim(
     } = scratch;
     kept.clear();
     let (space, kernels) = (site.space(), site.kernels);
-    for candidate in &*met {
-        space.prefetch(candidate.slot());
-    }
     // The row itself comes last, where what it has met are no distances from it.
     let itself = site.lifted.map(|_| slot);
     block.gather(space, met.iter().map(|met| met.slot()).chain(itself));

@@ -6,6 +6,7 @@ use crate::kernels::floats::FloatColumns;
 use crate::kernels::lanes::{self, Lanes, table};
 use crate::kernels::lookups::{self, lookup_entry};
 use crate::kernels::nibbles::{self, nibble_entries};
+use crate::kernels::panels::PANEL;
 use crate::kernels::products::{self, Products};
 use crate::kernels::queries::{TABLES, TURN};
 use crate::kernels::tiles::{self, Columns};

@@ -77,6 +77,67 @@ fn tiles_are_exact_at_every_depth_and_alignment() {
 }
 
 #[test]
+fn panels_lay_rows_side_by_side_at_every_length_and_alignment() {
+    replay(|table| {
+        let mut random = Random(13);
+        for depth in (0..=260).step_by(TILE_STEP).chain([768, 1100]) {
+            for offset in [0, 1, 63] {
+                // Rows of every length there can be, none among them; large codes follow each.
+                let lengths: [usize; TILE_COLUMNS] = std::array::from_fn(|at| {
+                    let all: [usize; 4] = [depth, 0, depth / 2, depth.max(at) - at];
+                    all[at % 4]
+                });
+                let rows = lengths.map(|len| {
+                    let mut row = vec![127; offset];
+                    row.extend(rows(&mut random, len));
+                    row.resize(offset + len + 64, 127);
+                    row
+                });
+                let mut out = vec![99; offset + depth * TILE_COLUMNS + 64];
+                let given = std::array::from_fn(|at| &rows[at][offset..][..lengths[at]]);
+                (table.panel_i8)(given, &mut out[offset..][..depth * TILE_COLUMNS]);
+                for (at, &code) in out.iter().enumerate() {
+                    let Some(place) = at
+                        .checked_sub(offset)
+                        .filter(|&place| place < depth * TILE_COLUMNS)
+                    else {
+                        assert_eq!(code, 99, "{:?} {depth} at {offset}", table.isa);
+                        continue;
+                    };
+                    let (step, column) = (
+                        place / (TILE_COLUMNS * TILE_STEP),
+                        place / TILE_STEP % TILE_COLUMNS,
+                    );
+                    let expected = given[column].get(step * TILE_STEP + place % TILE_STEP);
+                    assert_eq!(
+                        code,
+                        expected.copied().unwrap_or(0),
+                        "{:?} {depth} at {offset}: column {column}, step {step}",
+                        table.isa
+                    );
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn panels_of_other_shapes_are_refused() {
+    let refused = |row: usize, panel: usize, table: &Kernels| {
+        let row = vec![1; row];
+        let call = || (table.panel_i8)([&row; TILE_COLUMNS], &mut vec![1; panel]);
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err()
+    };
+    replay(|table| {
+        assert!(!refused(8, TILE_COLUMNS * 8, table));
+        assert!(!refused(5, TILE_COLUMNS * 8, table));
+        assert!(refused(9, TILE_COLUMNS * 8, table));
+        assert!(refused(8, TILE_COLUMNS * 8 + 4, table));
+        assert!(refused(6, TILE_COLUMNS * 6, table));
+    });
+}
+
+#[test]
 fn tiles_of_other_shapes_are_refused() {
     let refused = |rows: usize, panel: usize, table: &Kernels| {
         let mut out = [0; TILE_ROWS * TILE_COLUMNS];

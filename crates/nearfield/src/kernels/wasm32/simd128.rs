@@ -6,7 +6,7 @@ use super::simd128_nibbles::{dot_nibbles, dot_nibbles_x4};
 use crate::kernels::lanes::{self, Lanes};
 use crate::kernels::products::{self, Products};
 use crate::kernels::tiles::{self, Columns};
-use crate::kernels::{Ahead, Isa, Kernels, floats, nearest, queries};
+use crate::kernels::{Ahead, Isa, Kernels, floats, nearest, panels, queries};
 use std::arch::wasm32::{
     f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, f32x4_sub, i16x8_extend_low_u8x16,
     i16x8_load_extend_i8x8, i16x8_load_extend_u8x8, i32x4_add, i32x4_dot_i16x8, i32x4_extract_lane,
@@ -33,6 +33,7 @@ pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     dot_u7i8_x4: |query, rows, ahead| unsafe { products::dots::<Codes128, 4>(query, rows, ahead) },
     // SAFETY: as above.
     tile_u7i8: |rows, panel, out| unsafe { tiles::tile::<Columns128, 1>(rows, panel, out) },
+    panel_i8: panels::PANEL,
     tile_nearest: nearest::keep,
     scores_nearest: nearest::keep_scores,
     dot_u7u4: dot_nibbles,

@@ -5,6 +5,7 @@ mod avx2_lookups;
 mod avx2_nibbles;
 pub(super) mod avx512;
 mod avx512_lookups;
+mod avx512_panels;
 mod avx512_queries;
 pub(super) mod avx512vnni;
 mod avxvnni;
