@@ -195,6 +195,24 @@ impl RowBlock {
             self.terms.push((terms.bias, terms.scale));
         }
     }
+
+    /// The sums of the rows from `first` on with the columns of a panel.
+    #[inline]
+    fn tile(
+        &self,
+        (columns, panel): (&ColumnBlock, usize),
+        kernels: &Kernels,
+        first: usize,
+        dots: &mut [i32; TILE_ROWS * TILE_COLUMNS],
+    ) {
+        let depth = self.depth;
+        let steps = depth / TILE_STEP * TILE_COLUMNS;
+        (kernels.tile_u7i8)(
+            &self.codes[first * depth..][..TILE_ROWS * depth],
+            columns.codes[panel * steps..][..steps].as_flattened(),
+            dots,
+        );
+    }
 }
 
 /// Rows in panels of sixteen, whose codes lie side by side by fours: a register holds the next four
@@ -266,23 +284,95 @@ pub fn nearest(
     at: TileAt,
     (by_row, by_column): (&mut [Keys], &mut [Keys]),
 ) {
-    let (first, depth) = (at.row as usize, rows.depth);
+    let first = at.row as usize;
     if let Some(pair) = rows.vectors.pair() {
         let mut scores = [0.0; TILE_ROWS * TILE_COLUMNS];
         let columns = (&columns.vectors, panel * TILE_COLUMNS);
         let count = rows.vectors.tile(pair, first, columns, &mut scores);
         return (kernels.scores_nearest)(&scores, count, at, by_row, by_column);
     }
-    let steps = depth / TILE_STEP * TILE_COLUMNS;
     let mut dots = [0; TILE_ROWS * TILE_COLUMNS];
-    (kernels.tile_u7i8)(
-        &rows.codes[first * depth..][..TILE_ROWS * depth],
-        columns.codes[panel * steps..][..steps].as_flattened(),
-        &mut dots,
-    );
+    rows.tile((columns, panel), kernels, first, &mut dots);
     let terms = &rows.terms[first..];
     let terms = (&terms[..TILE_ROWS.min(terms.len())], &columns.panels[panel]);
     (kernels.tile_nearest)(&dots, terms, at, by_row, by_column);
+}
+
+/// A few rows all of which are compared with each other by their codes, in tiles: what is read for one pair serves
+/// many, which pays where rows are short and most pairs are wanted.
+#[derive(Debug, Default)]
+pub struct CodeTiles {
+    rows: RowBlock,
+    columns: ColumnBlock,
+}
+
+/// Of each row of a tile, a bit for each column.
+pub type TileBits = [u16; TILE_ROWS];
+
+impl CodeTiles {
+    /// Takes these rows; allocates only to grow.
+    pub fn gather(
+        &mut self,
+        (codes, kernels): (Codes<'_>, &Kernels),
+        slots: impl ExactSizeIterator<Item = Slot> + Clone,
+    ) {
+        let basis = Basis::Codes(codes);
+        self.rows.gather(basis, slots.clone());
+        self.columns.gather((basis, kernels), slots);
+    }
+
+    /// Which columns of a panel are nearer to the rows from `first` on, which have a bit less, than `factor`
+    /// allows: their scores times that are below the row's of `own`, which has one for every row.
+    ///
+    /// # Panics
+    /// Where there is no such tile.
+    #[inline]
+    pub fn nearer(
+        &self,
+        kernels: &Kernels,
+        (first, panel): (usize, usize),
+        (factor, own): (f32, &[f32]),
+    ) -> TileBits {
+        let mut dots = [0; TILE_ROWS * TILE_COLUMNS];
+        self.rows
+            .tile((&self.columns, panel), kernels, first, &mut dots);
+        widest(Nearer {
+            dots: &dots,
+            rows: &self.rows.terms[first..],
+            columns: &self.columns.panels[panel],
+            factor,
+            own,
+        })
+    }
+}
+
+/// The scores of a tile, compared.
+struct Nearer<'a> {
+    dots: &'a [i32; TILE_ROWS * TILE_COLUMNS],
+    rows: &'a [(f32, f32)],
+    columns: &'a PanelTerms,
+    factor: f32,
+    own: &'a [f32],
+}
+
+impl Work for Nearer<'_> {
+    type Out = TileBits;
+
+    #[inline(always)]
+    fn run(self) -> TileBits {
+        let mut bits = [0; TILE_ROWS];
+        let dots = self.dots.as_chunks::<TILE_COLUMNS>().0;
+        let columns = self.columns;
+        let rows = self.rows.iter().zip(self.own).zip(dots);
+        for (bits, ((&row, &own), dots)) in bits.iter_mut().zip(rows) {
+            for (lane, &dot) in dots.iter().enumerate() {
+                let column = (columns.bias[lane], columns.scale[lane], columns.sum[lane]);
+                let nearer = self.factor * pair_score(row, column, dot) < own;
+                *bits |= u16::from(nearer) << lane;
+            }
+        }
+        bits
+    }
 }
 
 /// Codes of a row in a block: whole steps.
