@@ -144,3 +144,93 @@ pub fn crowded(site: &Site<'_>, slot: Slot, scratch: &mut TrimScratch) -> bool {
     let own = scorer.score(slot);
     met.iter().all(|other| scorer.score(other.slot()) <= own)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{Encoder, Form, Stored};
+    use crate::exec::Exec;
+    use crate::index::codes::CodeSections;
+    use crate::kernels::available;
+    use crate::matrix::Matrix;
+    use crate::metric::Metric;
+    use crate::rng;
+
+    const ROWS: usize = 300;
+
+    /// The definition: pairs one by one, each of a block of its own.
+    fn plain(
+        (codes, kernels): (Codes<'_>, &Kernels),
+        met: &[Candidate],
+        width: usize,
+    ) -> Vec<Candidate> {
+        let basis = Basis::Codes(codes);
+        let mut kept: Vec<Candidate> = Vec::new();
+        for &candidate in met {
+            let nearer = |other: &Candidate| {
+                let mut pair = PairBlock::default();
+                pair.gather(basis, [candidate.slot(), other.slot()].into_iter());
+                pair.hold(basis, 0);
+                ALPHA * pair.score((basis, kernels), 1) < candidate.score()
+            };
+            if kept.len() < width && !kept.iter().any(nearer) {
+                kept.push(candidate);
+            }
+        }
+        kept
+    }
+
+    #[test]
+    fn tiles_keep_what_pairs_one_by_one_do() {
+        let mut shadowed = 0;
+        for dim in [1, 3, 30, 64, 100, TILED_DIM_MAX, TILED_DIM_MAX + 1] {
+            let mut rows = Matrix::try_new(ROWS, dim).unwrap();
+            for row in 0..ROWS {
+                let numbers = rows.row_mut(Slot::try_from(row).unwrap()).iter_mut();
+                for (at, x) in numbers.take(dim).enumerate() {
+                    let random = rng::value(3, row as u64, at as u64) >> 48;
+                    // A few clusters: some candidates are nearer to each other than to the row.
+                    let spread = f32::from(u16::try_from(random).unwrap()) / 16_384.0;
+                    *x = spread + f32::from(u8::try_from(row % 7 * (at % 5)).unwrap());
+                }
+            }
+            let metric = Metric::L2;
+            let mut encoder = Encoder::new(Form::Sq8, rows.rows(), metric, Exec::Serial).unwrap();
+            while encoder.step(rows.rows(), Exec::Serial) < ROWS {}
+            let sections = CodeSections::from(encoder);
+            let codes = sections.view();
+            for kernels in available() {
+                let site = Site {
+                    stored: Stored::from(rows.rows()),
+                    basis: Basis::Codes(codes),
+                    lifted: None,
+                    metric,
+                    kernels,
+                    exec: Exec::Serial,
+                };
+                // One scratch for all, larger and smaller: what was there before does not count.
+                let mut scratch = TrimScratch::default();
+                for (slot, count) in (0..).zip([64, 0, 1, 7, 8, 9, 15, 16, 17, 63, 65, 200, 33]) {
+                    let query = rows.row(slot);
+                    let pair = metric.score_pair(kernels);
+                    let mut all: Vec<_> = (0..)
+                        .take(ROWS)
+                        .filter(|&other| other != slot)
+                        .map(|other| Candidate::new(pair.one(query, rows.row(other)), other))
+                        .collect();
+                    all.sort_unstable();
+                    all.truncate(count);
+                    for width in [5, 16, 32, 300] {
+                        scratch.met.clone_from(&all);
+                        let mut kept = Vec::new();
+                        trim(&site, slot, width, &mut scratch, &mut kept);
+                        let expected = plain((codes, kernels), &all, width);
+                        assert_eq!(kept, expected, "{:?} {dim} {count}", kernels.isa);
+                        shadowed += all.len().min(width) - kept.len();
+                    }
+                }
+            }
+        }
+        assert!(shadowed > 1000, "{shadowed} were shadowed");
+    }
+}
