@@ -100,7 +100,7 @@ impl<'a> Spread<'a> {
         turned.extend(query.iter().zip(view.centre).map(|(x, centre)| x - centre));
         view.rotation.turn(turned, self.kernels);
         if !view.apart {
-            self.tables.set(view.strips.bits(), turned, self.kernels);
+            self.tables.set(view.book(), turned, self.kernels);
         }
         turned.resize(view.centroids.stride(), 0.0);
     }
@@ -149,7 +149,7 @@ impl<'a> Spread<'a> {
                         beside.clear();
                         let pairs = turned.iter().zip(row).take(view.centre.len());
                         beside.extend(pairs.map(|(x, centroid)| x - centroid));
-                        own.set(view.strips.bits(), beside, kernels);
+                        own.set(view.book(), beside, kernels);
                         &*own
                     } else {
                         tables

@@ -137,7 +137,7 @@ impl Steps {
     pub fn told(&self) -> Value {
         let bits = match codes::bits_for(self.data.dim) {
             Bits::One => 1,
-            Bits::Two => 2,
+            _ => 2,
         };
         json!({ "isa": self.kernels.isa.name(), "zones": self.zones, "bits": bits })
     }

@@ -358,7 +358,7 @@ fn options_that_do_not_go_together_are_refused() {
     );
     assert_eq!(
         refusal(r#"{"dim":2,"keepVectors":false,"kind":"flat"}"#),
-        "OPTION: option codec must be one of 'sq8', 'sq4', 'bits1', 'bits2' for kind 'flat' where keepVectors is false, got 'auto'"
+        "OPTION: option codec must be one of 'sq8', 'sq4', 'bits1', 'bits2', 'pq4', 'pq8' for kind 'flat' where keepVectors is false, got 'auto'"
     );
     assert_eq!(
         refusal(r#"{"dim":2,"keepVectors":0}"#),

@@ -12,7 +12,7 @@ use nearfield::metric::Metric;
 use nearfield::zones::{ZoneArrays, ZonesBuilder, check};
 use testkit::data;
 use testkit::random::Random;
-use zoned::{MEASURES, Zoned, build, build_with, bytes, matrix, params};
+use zoned::{CODES, MEASURES, Zoned, build, build_with, bytes, matrix, params};
 
 #[test]
 fn recall_by_every_metric_and_number_of_bits() {
@@ -20,7 +20,7 @@ fn recall_by_every_metric_and_number_of_bits() {
     let all = data::clustered(rows + queries, dim, 100, 5);
     let (base, asked) = all.split_at(rows * dim);
     for (metric, _) in MEASURES {
-        for bits in Bits::ALL {
+        for bits in CODES {
             let zoned = Zoned::new(base, dim, metric, params(0, bits));
             let what = format!("{metric:?} {bits:?}");
             let some = zoned.recall(base, asked, zoned.effort(10, 0.4));
@@ -39,8 +39,14 @@ fn many_zones_are_parted_by_cells_and_routed_by_codes() {
     let (rows, dim, queries) = (30_000, 24, 100);
     let all = data::clustered(rows + queries, dim, 300, 8);
     let (base, asked) = all.split_at(rows * dim);
-    for (metric, _) in MEASURES {
-        let zoned = Zoned::new(base, dim, metric, params(400, Bits::Two));
+    for (metric, bits) in [
+        (Metric::L2, Bits::Two),
+        (Metric::Ip, Bits::Two),
+        (Metric::Cosine, Bits::Two),
+        (Metric::Cosine, Bits::Pq4(2)),
+        (Metric::Ip, Bits::Pq8(4)),
+    ] {
+        let zoned = Zoned::new(base, dim, metric, params(400, bits));
         let view = zoned.arrays.view();
         assert!(
             view.zones() > 300 && !view.routes.is_empty(),
@@ -48,7 +54,7 @@ fn many_zones_are_parted_by_cells_and_routed_by_codes() {
             view.zones()
         );
         let share = zoned.recall(base, asked, zoned.effort(10, 0.2));
-        assert!(share >= 0.95, "{metric:?}: {share}");
+        assert!(share >= 0.95, "{metric:?} {bits:?}: {share}");
     }
 }
 
@@ -57,7 +63,7 @@ fn one_zone_is_a_scan_of_every_row() {
     let (rows, dim) = (3000, 100);
     let all = data::clustered(rows + 50, dim, 40, 2);
     let (base, asked) = all.split_at(rows * dim);
-    for bits in Bits::ALL {
+    for bits in CODES {
         let zoned = Zoned::new(base, dim, Metric::L2, params(1, bits));
         let view = zoned.arrays.view();
         assert_eq!((view.zones(), view.strips.len()), (1, rows.div_ceil(32)));
@@ -77,7 +83,13 @@ fn the_same_bytes_for_any_threads_and_any_instructions() {
     for (metric, _) in MEASURES {
         let matrix = matrix(&base, dim, metric);
         // By one sample, and by cells.
-        for (zones, bits) in [(40, Bits::One), (300, Bits::Two)] {
+        for (zones, bits) in [
+            (40, Bits::One),
+            (300, Bits::Two),
+            (40, Bits::Pq4(4)),
+            (300, Bits::Pq4(7)),
+            (40, Bits::Pq8(8)),
+        ] {
             let params = params(zones, bits);
             let expected = bytes(&build(&matrix, metric, params));
             for pool in &pools {
@@ -104,7 +116,8 @@ fn fewer_rows_than_zones_than_answers_and_none_at_all() {
     for rows in [0, 1, 2, 5, 31, 32, 33, 100] {
         let base = data::clustered(rows, 6, 3, 4);
         for (metric, _) in MEASURES {
-            let zoned = Zoned::new(&base, 6, metric, params(64, Bits::Two));
+            let bits = CODES[rows % CODES.len()];
+            let zoned = Zoned::new(&base, 6, metric, params(64, bits));
             assert!(zoned.arrays.view().zones() <= rows);
             let asked = data::clustered(5, 6, 3, 40);
             for share in [0.0, 1.0] {
@@ -139,7 +152,7 @@ fn one_dimension_and_zeros() {
     let mut random = Random::new(3);
     #[allow(clippy::cast_possible_truncation)]
     let line: Vec<f32> = (0..3000).map(|_| random.normal() as f32 * 100.0).collect();
-    for bits in Bits::ALL {
+    for bits in CODES {
         let zoned = Zoned::new(&line, 1, Metric::L2, params(20, bits));
         let asked: Vec<f32> = line.iter().step_by(60).map(|x| x + 0.01).collect();
         let share = zoned.recall(&line, &asked, zoned.effort(10, 0.3));
@@ -199,7 +212,7 @@ fn rows_find_themselves_in_data_made_to_break_partitions() {
         ("a grid", data::grid(rows, dim, 3, 4)),
     ];
     for (name, base) in sets {
-        for bits in Bits::ALL {
+        for bits in CODES {
             let zoned = Zoned::new(&base, dim, Metric::L2, params(0, bits));
             let share = self_recall(&zoned, &base, dim, 0.3);
             assert!(
@@ -214,8 +227,8 @@ fn rows_find_themselves_in_data_made_to_break_partitions() {
 fn far_clusters_are_searched_with_tables_of_their_own() {
     let (rows, dim, queries) = (5000, 32, 50);
     let base = data::far_clusters(rows, dim, 20, 3);
-    let zoned = Zoned::new(&base, dim, Metric::L2, params(0, Bits::Two));
-    assert!(zoned.arrays.view().apart);
+    let zoned = CODES.map(|bits| Zoned::new(&base, dim, Metric::L2, params(0, bits)));
+    assert!(zoned.iter().all(|zoned| zoned.arrays.view().apart));
     // Between rows of one cluster, where the neighbours are those of the cluster.
     let mut random = Random::new(1);
     let asked: Vec<f32> = (0..queries)
@@ -227,8 +240,11 @@ fn far_clusters_are_searched_with_tables_of_their_own() {
             middle.collect::<Vec<_>>()
         })
         .collect();
-    let share = zoned.recall(&base, &asked, zoned.effort(10, 0.3));
-    assert!(share >= 0.99, "{share}");
+    for zoned in zoned {
+        let share = zoned.recall(&base, &asked, zoned.effort(10, 0.3));
+        let bits = zoned.arrays.strips.strips().bits();
+        assert!(share >= 0.99, "{bits:?}: {share}");
+    }
 }
 
 #[test]
@@ -244,7 +260,7 @@ fn inner_products_with_heavy_tails() {
         }
     }
     let (base, asked) = all.split_at(rows * dim);
-    for bits in Bits::ALL {
+    for bits in CODES {
         let zoned = Zoned::new(base, dim, Metric::Ip, params(0, bits));
         let some = zoned.recall(base, asked, zoned.effort(10, 0.5));
         let every = zoned.recall(base, asked, zoned.effort(10, 1.0));
@@ -263,13 +279,15 @@ fn enormous_numbers_end_in_whole_answers() {
         }
     }
     for (metric, _) in MEASURES {
-        let zoned = Zoned::new(&base, dim, metric, params(10, Bits::Two));
-        for row in base.chunks_exact(dim).step_by(50) {
-            for share in [0.1, 1.0] {
-                let mut slots: Vec<_> = zoned.ask(row, zoned.effort(20, share));
-                slots.sort_by_key(|found| found.0);
-                slots.dedup_by_key(|found| found.0);
-                assert_eq!(slots.len(), 20, "{metric:?}");
+        for bits in [Bits::Two, Bits::Pq4(4), Bits::Pq8(8)] {
+            let zoned = Zoned::new(&base, dim, metric, params(10, bits));
+            for row in base.chunks_exact(dim).step_by(50) {
+                for share in [0.1, 1.0] {
+                    let mut slots: Vec<_> = zoned.ask(row, zoned.effort(20, share));
+                    slots.sort_by_key(|found| found.0);
+                    slots.dedup_by_key(|found| found.0);
+                    assert_eq!(slots.len(), 20, "{metric:?} {bits:?}");
+                }
             }
         }
     }
@@ -308,7 +326,7 @@ fn forged_arrays_are_refused_and_say_why() {
     let base = matrix(&data::clustered(500, 10, 5, 1), 10, Metric::L2);
     let whole = || build(&base, Metric::L2, params(5, Bits::Two));
     let slot_of = |arrays: &ZoneArrays, place: usize| arrays.slots[place];
-    let forged: [Forge; 9] = [
+    let forged: [Forge; 10] = [
         ("a slot twice", "twice", |arrays| {
             arrays.slots[1] = arrays.slots[0];
         }),
@@ -339,6 +357,9 @@ fn forged_arrays_are_refused_and_say_why() {
         }),
         ("a number less", "numbers", |arrays| {
             arrays.centre.pop();
+        }),
+        ("points of nothing", "points", |arrays| {
+            arrays.points = vec![0.0; 160];
         }),
     ];
     for (name, says, forge) in forged {

@@ -81,11 +81,19 @@ fn grown_zones_answer_as_built_ones() {
     let all = data::clustered(rows + queries, dim, 70, 5);
     let (base, asked) = all.split_at(rows * dim);
     for (metric, _) in MEASURES {
-        for (zones, bits) in [(0, Bits::Two), (50, Bits::One)] {
+        for (zones, bits) in [
+            (0, Bits::Two),
+            (50, Bits::One),
+            (50, Bits::Pq4(4)),
+            (0, Bits::Pq8(7)),
+        ] {
             let asked_for = params(zones, bits);
             // Not doubled: nothing is parted anew.
             let grown = grown(base, dim, metric, asked_for, 4600, &[1, 100, 700]);
             assert_eq!(grown.arrays.parted, 4600);
+            // Points are those of the build.
+            let first = matrix(&base[..4600 * dim], dim, metric);
+            assert_eq!(grown.arrays.points, build(&first, metric, asked_for).points);
             let as_many = params(grown.arrays.view().zones(), bits);
             let built = Zoned::new(base, dim, metric, as_many);
             let what = format!("{metric:?} {bits:?} {zones}");
@@ -108,8 +116,8 @@ fn from_nothing_and_one_row_at_a_time() {
     let all = data::clustered(rows + queries, dim, 20, 5);
     let (base, asked) = all.split_at(rows * dim);
     for (metric, _) in MEASURES {
-        for zones in [0, 9] {
-            let params = params(zones, Bits::Two);
+        for (zones, bits) in [(0, Bits::Two), (9, Bits::Two), (9, Bits::Pq4(2))] {
+            let params = params(zones, bits);
             let grown = grown(base, dim, metric, params, 0, &[1]);
             // Parted at 1, 2, 4, … 512 rows.
             assert_eq!(grown.arrays.parted, 512, "{metric:?}");
@@ -122,8 +130,11 @@ fn from_nothing_and_one_row_at_a_time() {
 #[test]
 fn the_first_batch_is_a_build() {
     let base = data::clustered(3000, 20, 30, 2);
-    for (metric, _) in MEASURES {
-        let (matrix, params) = (matrix(&base, 20, metric), params(0, Bits::One));
+    for ((metric, _), bits) in MEASURES
+        .into_iter()
+        .zip([Bits::One, Bits::Pq4(4), Bits::Pq8(8)])
+    {
+        let (matrix, params) = (matrix(&base, 20, metric), params(0, bits));
         let empty = ZoneArrays::empty(metric, 20, params.bits, params.seed).unwrap();
         let first = add_with(&empty, &matrix, 0..3000, params, Exec::Serial);
         let built = build(&matrix, metric, params);

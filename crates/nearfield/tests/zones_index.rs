@@ -103,6 +103,9 @@ fn zones_and_compressed_scans_find_what_exact_search_finds() {
             ("flat", r#","codec":"sq8""#, 0.999),
             ("flat", r#","codec":"sq4""#, 0.99),
             ("flat", r#","codec":"bits2""#, 0.97),
+            ("zones", r#","codec":"pq4","zones":20"#, 0.95),
+            ("zones", r#","codec":"pq8""#, 0.95),
+            ("flat", r#","codec":"pq4","codeNumbers":2"#, 0.97),
         ] {
             let index = build(&base, &options(kind, metric, more));
             let found = recall(&index, &base, &queries, measure, PARAMS);
@@ -191,7 +194,12 @@ fn codes_alone_answer_and_take_little() {
 #[test]
 fn batches_join_zones_that_were_there() {
     let (base, queries) = set(4000);
-    for more in ["", r#","codec":"bits1""#, r#","codec":"bits2","zones":9"#] {
+    for more in [
+        "",
+        r#","codec":"pq4""#,
+        r#","codec":"bits1""#,
+        r#","codec":"bits2","zones":9"#,
+    ] {
         let index = Arc::new(build(&base[..1000 * DIM], &options("zones", "l2", more)));
         for batch in base[1000 * DIM..].chunks(750 * DIM) {
             add(&index, batch);
@@ -312,7 +320,7 @@ fn what_zones_cannot_be_is_refused() {
     for (options, wanted) in [
         (
             options("zones", "l2", r#","codec":"sq4""#),
-            "option codec must be one of 'auto', 'bits1', 'bits2' for kind 'zones', got 'sq4'",
+            "option codec must be one of 'auto', 'bits1', 'bits2', 'pq4', 'pq8' for kind 'zones', got 'sq4'",
         ),
         (
             options("hnsw", "l2", r#","codec":"bits1""#),
@@ -324,7 +332,7 @@ fn what_zones_cannot_be_is_refused() {
         ),
         (
             options("flat", "l2", r#","keepVectors":false"#),
-            "option codec must be one of 'sq8', 'sq4', 'bits1', 'bits2' for kind 'flat' where keepVectors is false, got 'auto'",
+            "option codec must be one of 'sq8', 'sq4', 'bits1', 'bits2', 'pq4', 'pq8' for kind 'flat' where keepVectors is false, got 'auto'",
         ),
         (
             options("zones", "l2", r#","M":4"#),
@@ -337,6 +345,22 @@ fn what_zones_cannot_be_is_refused() {
         (
             options("zones", "l2", r#","zones":-1"#),
             "option zones must be an integer from 0 to 16777216, got -1",
+        ),
+        (
+            options("zones", "l2", r#","codec":"pq4","codeNumbers":17"#),
+            "option codeNumbers must be an integer from 0 to 16, got 17",
+        ),
+        (
+            options("zones", "l2", r#","codec":"bits1","codeNumbers":4"#),
+            "option codeNumbers belongs to codec 'pq4' and 'pq8', but codec is 'bits1', got 4",
+        ),
+        (
+            options("zones", "l2", r#","codeNumbers":4"#),
+            "option codeNumbers belongs to codec 'pq4' and 'pq8', but codec is 'auto', got 4",
+        ),
+        (
+            options("hnsw", "l2", r#","codec":"pq4""#),
+            "option codec must be one of 'auto', 'f32', 'sq8', 'sq4' for kind 'hnsw', got 'pq4'",
         ),
         (
             options("zones", "l2", r#","refine":"sq4""#),

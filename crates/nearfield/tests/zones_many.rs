@@ -98,6 +98,11 @@ fn a_batch_answers_as_searches_alone_do() {
                 r#","codec":"bits2","refine":"none","keepVectors":false"#,
             ),
             ("flat", r#","codec":"bits2""#),
+            ("zones", r#","codec":"pq4","zones":150"#),
+            (
+                "zones",
+                r#","codec":"pq8","refine":"none","keepVectors":false"#,
+            ),
         ] {
             let index = build(&base, &options(kind, metric, more));
             let rerank = index.keeps_vectors();

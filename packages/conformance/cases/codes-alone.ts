@@ -141,7 +141,7 @@ const refusals: Case = {
     await refuses(
       nearfield,
       'OPTION',
-      /codec must be one of 'sq8', 'sq4', 'bits1', 'bits2' for kind 'flat'/,
+      /codec must be one of 'sq8', 'sq4', 'bits1', 'bits2', 'pq4', 'pq8' for kind 'flat'/,
       () => nearfield.buildIndex(data, { ...place, kind: 'flat', keepVectors: false } as never),
     )
   },

@@ -28,6 +28,9 @@ const found: Case = {
         [{ zones: 20, codec: 'bits2' }, 0.97],
         [{ codec: 'bits1' }, 0.95],
         [{ kind: 'flat', codec: 'bits2' }, 0.97],
+        [{ zones: 20, codec: 'pq4' }, 0.95],
+        [{ kind: 'flat', codec: 'pq4', codeNumbers: 2 }, 0.97],
+        [{ zones: 20, codec: 'pq8', codeNumbers: 4 }, 0.97],
         [{ kind: 'flat', codec: 'sq8' }, 0.99],
       ] as const) {
         await using index = await build(env, data, { metric, ...options })
@@ -112,7 +115,12 @@ const files: Case = {
   name: 'zones: the same file for any threads, and opened it answers the same',
   async run(env) {
     const { data, queries } = sets()
-    for (const options of [{ codec: 'bits1' }, { codec: 'bits2', metric: 'cosine', keepVectors: false }]) {
+    for (const options of [
+      { codec: 'bits1' },
+      { codec: 'bits2', metric: 'cosine', keepVectors: false },
+      { codec: 'pq4', refine: 'none' },
+      { codec: 'pq8', metric: 'cosine', keepVectors: false },
+    ]) {
       await using index = await build(env, data, { zones: 25, ...options })
       const bytes = await index.toBytes()
       if (env.backend !== 'wasm') {
@@ -173,11 +181,49 @@ const grown: Case = {
   },
 }
 
+const trained: Case = {
+  name: 'zones: trained points are told of, kept in the file, and code what is added',
+  async run(env) {
+    const { data, queries } = sets()
+    const first = 2000 * DIM
+    for (const [codec, codeNumbers, expected] of [
+      ['pq4', 0, 4],
+      ['pq4', 8, 8],
+      ['pq8', 0, 8],
+      ['pq8', 5, 5],
+    ] as const) {
+      await using index = await build(env, data.subarray(0, first), { zones: 20, codec, codeNumbers })
+      const what = `${codec}, ${expected} numbers a code`
+      equal(index.stats().codeNumbers, expected, what)
+      const sections = index.stats()['sections'] as { name: string; bytes: number }[]
+      const points = sections.find(({ name }) => name === 'points')?.bytes
+      equal(points, DIM * (codec === 'pq4' ? 16 : 256) * 4, `${what}: bytes of points`)
+      await index.add(data.subarray(first))
+      await index.check()
+      const recall = await index.recall(queries, { k: K, probes: 1000 })
+      ok(recall >= 0.95, `${what}: recall ${recall}`)
+      await using opened = await env.nearfield.openIndex(await index.toBytes(), { backend: env.backend })
+      equal(opened.stats().codeNumbers, expected, `${what}, opened`)
+      const told = await opened.explain(row(queries, DIM, 0), { k: K, probes: 3 })
+      equal(told.codec, codec, 'codec told')
+      ok(told.scanned! >= told.kept! && told.kept! >= K, JSON.stringify(told))
+    }
+    await using bits = await build(env, data, { zones: 20 })
+    equal(bits.stats().codeNumbers, null, 'of points that are fixed')
+    await refuses(env.nearfield, 'OPTION', /codeNumbers belongs to codec 'pq4' and 'pq8'/, () =>
+      build(env, data, { codec: 'bits1', codeNumbers: 4 }),
+    )
+    await refuses(env.nearfield, 'OPTION', /codeNumbers must be an integer from 0 to 16/, () =>
+      build(env, data, { codec: 'pq4', codeNumbers: 17 }),
+    )
+  },
+}
+
 const refusals: Case = {
   name: 'zones: what does not belong to the kind is refused',
   async run(env) {
     const data = clustered(50, DIM, 3)
-    await refuses(env.nearfield, 'OPTION', /'auto', 'bits1', 'bits2' for kind 'zones'/, () =>
+    await refuses(env.nearfield, 'OPTION', /'auto', 'bits1', 'bits2', 'pq4', 'pq8' for kind 'zones'/, () =>
       build(env, data, { codec: 'sq4' }),
     )
     await refuses(env.nearfield, 'OPTION', /M belongs to kind 'hnsw', but kind is 'zones'/, () =>
@@ -199,4 +245,4 @@ const refusals: Case = {
   },
 }
 
-export const zonesCases: readonly Case[] = [found, fewer, files, alone, grown, refusals]
+export const zonesCases: readonly Case[] = [found, fewer, files, alone, grown, trained, refusals]

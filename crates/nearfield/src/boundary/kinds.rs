@@ -3,6 +3,7 @@
 //! ```text
 //! kind    auto ─► flat up to 1,000 rows, and by strips up to 20,000 ─ trial ─► hnsw, as beyond these
 //! codec   of flat: f32 unless asked; of hnsw: see `coding`; of strips: bits1 from 256 numbers, else bits2
+//! codeNumbers   of pq4 and pq8
 //! memory  see `budget`
 //! refine  of strips: sq8 with bits1, and where no vectors are kept
 //! ```
@@ -18,6 +19,10 @@ use crate::zones::ZonesParams;
 
 /// Numbers from which a sign of each tells rows apart well enough.
 const SIGNS_DIM_MIN: u32 = 256;
+
+/// Numbers a code of trained points stands for unless told otherwise.
+const NUMBERS_PQ4: u8 = 4;
+const NUMBERS_PQ8: u8 = 8;
 
 /// What an index is made as.
 #[derive(Debug)]
@@ -45,6 +50,7 @@ impl Choice {
         let auto = why.is_some();
         // The codec that is asked for with `auto` is that of the graph it may become.
         judge_codec(if auto { Kind::Hnsw } else { kind }, asked, keeps_vectors)?;
+        judge_numbers(values, asked)?;
         let asked = asked.filter(|_| !auto || kind == Kind::Hnsw);
         let tried = auto && kind == Kind::Flat && rows.is_some_and(exceeds_flat);
         let afforded = match rows.filter(|_| auto) {
@@ -200,6 +206,19 @@ fn judge_codec(kind: Kind, asked: Option<Codec>, keeps_vectors: bool) -> Result<
     Err(Error::new(Code::Option, message))
 }
 
+/// Refuses numbers a code where no codes are trained.
+fn judge_numbers(values: &Values, asked: Option<Codec>) -> Result<()> {
+    let numbers = values.integer("codeNumbers");
+    if numbers == 0 || asked.is_some_and(Codec::trained) {
+        return Ok(());
+    }
+    let codec = values.word("codec");
+    let message = format!(
+        "option codeNumbers belongs to codec 'pq4' and 'pq8', but codec is '{codec}', got {numbers}"
+    );
+    Err(Error::new(Code::Option, message))
+}
+
 /// How rows are parted, of zones and of a flat index with strips: that is one zone.
 fn zones(
     kind: Kind,
@@ -213,7 +232,7 @@ fn zones(
         Kind::Flat => 1,
         Kind::Zones => usize::try_from(values.integer("zones")).expect("the table's limit"),
     };
-    let bits = asked.and_then(Codec::bits);
+    let bits = asked.and_then(|codec| codec.bits(numbers(codec, values)));
     if bits.is_none() && kind == Kind::Flat && !tried {
         return None;
     }
@@ -241,6 +260,15 @@ fn refines(values: &Values, bits: Bits, keeps_vectors: bool) -> bool {
     match values.word("refine") {
         "none" => false,
         "sq8" => true,
-        _ => bits == Bits::One || !keeps_vectors,
+        _ => bits.coarse() || !keeps_vectors,
+    }
+}
+
+/// Numbers that a code of trained points stands for.
+fn numbers(codec: Codec, values: &Values) -> u8 {
+    match u8::try_from(values.integer("codeNumbers")).expect("the table's limit") {
+        0 if codec == Codec::Pq8 => NUMBERS_PQ8,
+        0 => NUMBERS_PQ4,
+        numbers => numbers,
     }
 }

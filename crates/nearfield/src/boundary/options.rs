@@ -186,11 +186,20 @@ pub const BUILD: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "codec",
-        accepts: Accepts::Choice(&["auto", "f32", "sq8", "sq4", "bits1", "bits2"]),
+        accepts: Accepts::Choice(&["auto", "f32", "sq8", "sq4", "bits1", "bits2", "pq4", "pq8"]),
         default: Default::Word("auto"),
         kinds: Kinds::Every,
         doc: told(
-            "What walks and scans compare before the vectors judge: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again (`flat`, `hnsw`), `bits2` and `bits1` so many bits of rotated numbers (`flat`, `zones`). `auto` tries codes on a sample for a graph, takes bits for zones and `f32` for `flat`, and says what it chose.",
+            "What walks and scans compare before the vectors judge: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again (`flat`, `hnsw`), `bits2` and `bits1` so many bits of rotated numbers, `pq4` and `pq8` so many bits for `codeNumbers` of them, of points that are trained (`flat`, `zones`). `auto` tries codes on a sample for a graph, takes bits for zones and `f32` for `flat`, and says what it chose.",
+        ),
+    },
+    OptionSpec {
+        name: "codeNumbers",
+        accepts: Accepts::Integer { min: 0, max: 16 },
+        default: Default::Integer(0),
+        kinds: Kinds::Every,
+        doc: told(
+            "Numbers that a code of `pq4` or `pq8` stands for; 0 for 4 of `pq4` and 8 of `pq8`, a bit a number.",
         ),
     },
     OptionSpec {
@@ -690,12 +699,12 @@ mod tests {
         assert_eq!(
             refusal(r#"{"dim": 3, "efconstruct": 9}"#),
             "OPTION: unknown option 'efconstruct' (did you mean efConstruction?); known options \
-             are dim, kind, metric, M, efConstruction, codec, zones, refine, keepVectors, memory, seed, isa"
+             are dim, kind, metric, M, efConstruction, codec, codeNumbers, zones, refine, keepVectors, memory, seed, isa"
         );
         assert_eq!(
             refusal(r#"{"dim": 3, "zzzzzzzz": 9}"#),
             "OPTION: unknown option 'zzzzzzzz'; known options are dim, kind, metric, M, \
-             efConstruction, codec, zones, refine, keepVectors, memory, seed, isa"
+             efConstruction, codec, codeNumbers, zones, refine, keepVectors, memory, seed, isa"
         );
         assert_eq!(
             refusal("{}"),

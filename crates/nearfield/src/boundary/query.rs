@@ -298,8 +298,8 @@ impl Index {
     }
 
     /// JSON: `{ size, dim, metric, kind, keys: "rows"|"numbers"|"text", codec, isa, bytes, vectors, vectorBytes,
-    /// M, efConstruction, levels, zones, refine, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
-    /// `M` and `efConstruction` are null without a graph, `zones` and `refine` (codes between a scan and
+    /// M, efConstruction, levels, zones, codeNumbers, refine, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
+    /// `M` and `efConstruction` are null without a graph, `codeNumbers` without trained points, `zones` and `refine` (codes between a scan and
     /// the vectors) without strips, `chosen` where nothing was left to choose.
     /// Where `vectors` is false there are codes only, and `vectorBytes` is what that saves.
     pub fn info(&self) -> String {
@@ -331,6 +331,7 @@ impl Index {
             "levels": levels.unwrap_or(0),
             "zones": zones.map(Zones::count),
             "probes": zones.map(|zones| zones.probes(params)),
+            "codeNumbers": zones.map(|zones| zones.bits.trained_numbers()).filter(|numbers| *numbers > 0),
             "refine": refine.map(Codec::name),
             "codec": form.codec().name(),
             "isa": form.isa().name(),

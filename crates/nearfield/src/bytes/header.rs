@@ -24,6 +24,7 @@ pub struct Header {
     pub vectors: u8,
     pub apart: u8,
     pub refine: u8,
+    pub numbers: u8,
     pub seed: u64,
     pub m: u32,
     pub ef_construction: u32,
@@ -56,6 +57,7 @@ impl Header {
                 self.vectors,
                 self.apart,
                 self.refine,
+                self.numbers,
             ],
         );
         put(&mut out, 48, self.seed.to_le_bytes());
@@ -93,8 +95,8 @@ impl Header {
             return Err(Error::new(Code::Format, message));
         }
         Self::fields(file).ok_or_else(short).and_then(|header| {
-            let reserved = (47..48).chain(84..ROOT_AT);
-            match reserved.into_iter().find(|at| file[*at] != 0) {
+            let mut reserved = 84..ROOT_AT;
+            match reserved.find(|at| file[*at] != 0) {
                 Some(at) => Err(corrupt(
                     "header",
                     at as u64,
@@ -120,6 +122,7 @@ impl Header {
             vectors: file[44],
             apart: file[45],
             refine: file[46],
+            numbers: file[47],
             seed: u64_at(file, 48)?,
             m: u32_at(file, 56)?,
             ef_construction: u32_at(file, 60)?,
@@ -149,6 +152,7 @@ mod tests {
         vectors: 0x55,
         apart: 0x56,
         refine: 0x57,
+        numbers: 0x58,
         seed: 0x6162_6364_6566_6768,
         m: 0x7172_7374,
         ef_construction: 0x8182_8384,
@@ -185,7 +189,7 @@ mod tests {
 
     #[test]
     fn reserved_bytes_must_be_zero() {
-        for at in (47..48).chain(84..120) {
+        for at in 84..120 {
             let mut bytes = HEADER.encode();
             bytes[at] = 1;
             let refusal = Header::decode(&bytes).expect_err("reserved").to_string();

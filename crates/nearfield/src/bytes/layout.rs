@@ -53,11 +53,13 @@ pub enum Section {
     Strips = 15,
     /// Codes of the centroids, 32 side by side.
     Routes = 16,
+    /// What codes of strips stand for, where that is trained.
+    Points = 17,
 }
 
 impl Section {
     /// Every section, in the order of the file.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Vectors,
         Self::Links0,
         Self::Levels,
@@ -74,6 +76,7 @@ impl Section {
         Self::ZoneSlots,
         Self::Strips,
         Self::Routes,
+        Self::Points,
     ];
 
     /// The section of an id.
@@ -100,6 +103,7 @@ impl Section {
             Self::ZoneSlots => "zone-slots",
             Self::Strips => "strips",
             Self::Routes => "routes",
+            Self::Points => "points",
         }
     }
 
@@ -115,7 +119,8 @@ impl Section {
             | Self::ZoneCentre
             | Self::Centroids
             | Self::ZoneStarts
-            | Self::ZoneSlots => 4,
+            | Self::ZoneSlots
+            | Self::Points => 4,
             Self::Keys | Self::KeyOffsets => 8,
             Self::KeyText | Self::Codes | Self::Strips | Self::Routes => 1,
         }

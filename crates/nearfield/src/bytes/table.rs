@@ -345,6 +345,7 @@ mod tests {
             vectors: 0,
             apart: 0,
             refine: 0,
+            numbers: 0,
             seed: 9,
             m: 0,
             ef_construction: 0,

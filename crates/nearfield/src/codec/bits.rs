@@ -1,9 +1,10 @@
-//! Codes of one or two bits a number, for rotated vectors, and the tables that score them.
+//! Codes of some bits for a few numbers each, of rotated vectors, and the tables that score them.
 //!
 //! ```text
-//! code     four bits: the signs of four numbers (bits1), or the nearest of sixteen points to two (bits2)
+//! code     four bits: the signs of four numbers (bits1), or the nearest of sixteen points to two (bits2),
+//!          or of sixteen trained points to as many as are asked for (pq4); eight: of 256 of these (pq8)
 //! vector   ≈ centre + α · u        u: what the codes stand for, α = |r|² / ⟨u, r⟩, r = vector − centre
-//! table    sixteen bytes a code: ⟨what code c stands for, the query's numbers there⟩ = least + step · t[c]
+//! table    a byte a point: ⟨what code c stands for, the query's numbers there⟩ = least + step · t[c]
 //! ⟨q, u⟩   ≈ low + step · Σ t[code]
 //! ```
 //! | metric | add | scale | so base + add + scale · ⟨q, u⟩ is |
@@ -12,14 +13,17 @@
 //! | ip | 0 | −α | −q · v, base being −q · centre |
 //!
 //! The rescale α makes ⟨q, α u⟩ right on average over rotations, for any code (Gao & Long, 2024, for
-//! signs). Since the centre's product is part of `add`, one set of tables serves all centres. No codebook
-//! is trained: numbers of a rotated vector are close to normal ones, and the sixteen points are those
-//! that quantise a pair of these best (Lloyd's iteration to its end: error 0.1076 of the variance).
+//! signs). Since the centre's product is part of `add`, one set of tables serves all centres. Numbers of a rotated
+//! vector are close to normal ones, and the sixteen points of bits2 are those
+//! that quantise a pair of these best (Lloyd's iteration to its end: error 0.1076 of the variance). Where points
+//! are [`trained`](super::trained) every position has its own, which the file keeps.
 //!
 //! Invariant: sums run in `f64` in eight lanes, in `f32` one by one: codes, terms and tables have the same
 //! bits everywhere.
 
-use crate::kernels::{Kernels, STRIP_TERMS_BYTES, TABLE_BYTES};
+use super::Codec;
+use super::trained::{self, Batch};
+use crate::kernels::{Kernels, STRIP_ENTRIES, STRIP_TERMS_BYTES, StripScan, TABLE_BYTES};
 use crate::metric::Metric;
 
 const CODES: usize = 16;
@@ -54,112 +58,247 @@ const SIGNS: [[f32; CODES]; 4] = {
     signs
 };
 
-/// Bits a number.
+/// What codes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bits {
-    /// Its sign.
+    /// Of each number its sign.
     One,
-    /// Two, which pairs of numbers share.
+    /// Two bits a number, which pairs of numbers share.
     Two,
+    /// Four bits for so many numbers, of points that are trained.
+    Pq4(u8),
+    /// Eight bits for as many, of such points.
+    Pq8(u8),
 }
 
 impl Bits {
-    /// Every number of bits.
-    pub const ALL: [Self; 2] = [Self::One, Self::Two];
+    /// Those whose points are the same for all data.
+    pub const FIXED: [Self; 2] = [Self::One, Self::Two];
+    /// Numbers that a code of trained points stands for at most.
+    pub const NUMBERS_MAX: u8 = 16;
 
     /// The name options and `stats()` use.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::One => "bits1",
-            Self::Two => "bits2",
-        }
+        self.codec().name()
     }
 
     /// The codec of these.
-    pub const fn codec(self) -> super::Codec {
+    pub const fn codec(self) -> Codec {
         match self {
-            Self::One => super::Codec::Bits1,
-            Self::Two => super::Codec::Bits2,
+            Self::One => Codec::Bits1,
+            Self::Two => Codec::Bits2,
+            Self::Pq4(_) => Codec::Pq4,
+            Self::Pq8(_) => Codec::Pq8,
+        }
+    }
+
+    /// Numbers of one code, where points are trained; else 0, for there is nothing to say.
+    pub const fn trained_numbers(self) -> u8 {
+        match self {
+            Self::One | Self::Two => 0,
+            Self::Pq4(numbers) | Self::Pq8(numbers) => numbers,
         }
     }
 
     /// Numbers of one code.
-    const fn numbers(self) -> usize {
-        self.values().len()
-    }
-
-    /// What the codes stand for: of each number, the value by code.
-    const fn values(self) -> &'static [[f32; CODES]] {
+    pub const fn numbers(self) -> usize {
         match self {
-            Self::One => &SIGNS,
-            Self::Two => &POINTS,
+            Self::One => SIGNS.len(),
+            Self::Two => POINTS.len(),
+            Self::Pq4(numbers) | Self::Pq8(numbers) => numbers as usize,
         }
     }
 
-    /// Codes of a vector of `dim` numbers: an even number of them.
+    /// How many different codes there are.
+    pub const fn codes(self) -> usize {
+        match self {
+            Self::Pq8(_) => 256,
+            Self::One | Self::Two | Self::Pq4(_) => CODES,
+        }
+    }
+
+    /// Whether a number has a bit at most.
+    pub const fn coarse(self) -> bool {
+        match self {
+            Self::One => true,
+            Self::Two => false,
+            Self::Pq4(numbers) => numbers >= 4,
+            Self::Pq8(numbers) => numbers >= 8,
+        }
+    }
+
+    /// Codes of a vector of `dim` numbers: an even number of those of four bits.
     pub const fn positions(self, dim: usize) -> usize {
-        dim.div_ceil(self.numbers()).next_multiple_of(2)
+        let positions = dim.div_ceil(self.numbers());
+        match self {
+            Self::Pq8(_) => positions,
+            Self::One | Self::Two | Self::Pq4(_) => positions.next_multiple_of(2),
+        }
+    }
+
+    /// Floats of the trained points of `dim` numbers, none where they are fixed: of each number of each
+    /// position, those past the last one too, its value by code.
+    pub const fn points_len(self, dim: usize) -> usize {
+        match self {
+            Self::One | Self::Two => 0,
+            Self::Pq4(_) | Self::Pq8(_) => dim.next_multiple_of(self.numbers()) * self.codes(),
+        }
+    }
+
+    /// Bytes of a query's tables.
+    pub const fn tables_bytes(self, dim: usize) -> usize {
+        self.positions(dim) * self.codes()
+    }
+
+    /// Bytes of the codes of 32 vectors of `dim` numbers.
+    pub const fn codes_bytes(self, dim: usize) -> usize {
+        let position = match self {
+            Self::Pq8(_) => STRIP_ENTRIES,
+            Self::One | Self::Two | Self::Pq4(_) => TABLE_BYTES,
+        };
+        self.positions(dim) * position
     }
 
     /// Bytes of the codes and terms of 32 vectors of `dim` numbers.
     pub const fn strip_bytes(self, dim: usize) -> usize {
-        self.positions(dim) * TABLE_BYTES + STRIP_TERMS_BYTES
+        self.codes_bytes(dim) + STRIP_TERMS_BYTES
     }
 
-    /// Writes the codes of a rotated vector, one a byte, and what they stand for.
-    fn encode(self, residual: &[f32], codes: &mut [u8], values: &mut [f32]) {
-        codes.fill(0);
+    /// The kernel that scans strips of these.
+    pub const fn scan(self, kernels: &Kernels) -> StripScan {
         match self {
-            Self::One => signs(residual, codes),
-            Self::Two => points(residual, codes),
+            Self::Pq8(_) => kernels.scan_u8u8,
+            Self::One | Self::Two | Self::Pq4(_) => kernels.scan_u6u4,
         }
-        self.decode(codes, values);
+    }
+}
+
+/// Codes and what they stand for.
+#[derive(Clone, Copy, Debug)]
+pub struct Book<'a> {
+    bits: Bits,
+    /// Trained ones, as [`Bits::points_len`] counts them.
+    points: &'a [f32],
+}
+
+impl<'a> Book<'a> {
+    /// Of trained points, where these are any: [`Bits::points_len`] floats, or none where nothing is coded.
+    ///
+    /// # Panics
+    /// Where they are no whole number of positions.
+    pub fn new(bits: Bits, points: &'a [f32]) -> Self {
+        assert!(
+            points.len().is_multiple_of(bits.numbers() * bits.codes()),
+            "{} floats are no whole number of positions",
+            points.len()
+        );
+        Self { bits, points }
+    }
+
+    /// What codes are.
+    pub const fn bits(&self) -> Bits {
+        self.bits
+    }
+
+    /// Trained ones.
+    pub const fn points(&self) -> &'a [f32] {
+        self.points
+    }
+
+    /// Of four bits: of each number of a position the value by code, the same for all positions or of one after
+    /// the other.
+    fn values(&self) -> &'a [[f32; CODES]] {
+        match self.bits {
+            Bits::One => &SIGNS,
+            Bits::Two => &POINTS,
+            Bits::Pq4(_) | Bits::Pq8(_) => self.points.as_chunks().0,
+        }
+    }
+
+    /// Writes the codes of a rotated vector, one a byte.
+    pub(super) fn encode(&self, residual: &[f32], codes: &mut [u8]) {
+        codes.fill(0);
+        match self.bits {
+            Bits::One => signs(residual, codes),
+            Bits::Two => points(residual, codes),
+            Bits::Pq4(_) | Bits::Pq8(_) => {
+                let mut batch = Batch::default();
+                batch.set(*self, residual, residual.len());
+                codes.copy_from_slice(batch.codes(0));
+            }
+        }
     }
 
     /// Writes what codes stand for.
-    pub(super) fn decode(self, codes: &[u8], values: &mut [f32]) {
-        for (values, &code) in values.chunks_mut(self.numbers()).zip(codes) {
-            for (value, table) in values.iter_mut().zip(self.values()) {
-                *value = table[usize::from(code)];
+    ///
+    /// # Panics
+    /// Where one is of more bits than they have.
+    pub(super) fn decode(&self, codes: &[u8], values: &mut [f32]) {
+        let numbers = self.bits.numbers();
+        let places = values.chunks_mut(numbers).zip(codes);
+        let all = self.bits.codes();
+        if let Bits::Pq8(_) = self.bits {
+            for ((values, &code), points) in places.zip(self.points.chunks(numbers * all)) {
+                for (value, points) in values.iter_mut().zip(points.chunks(all)) {
+                    *value = points[usize::from(code)];
+                }
+            }
+            return;
+        }
+        for ((values, &code), points) in places.zip(self.values().chunks(numbers).cycle()) {
+            for (value, points) in values.iter_mut().zip(points) {
+                *value = points[usize::from(code)];
             }
         }
     }
 
     /// Whether codes are those of a rotated vector, each number of which may be `off` by so much.
-    pub(super) fn nearest(self, residual: &[f32], codes: &[u8], off: f64) -> bool {
+    pub(super) fn nearest(&self, residual: &[f32], codes: &[u8], off: f64) -> bool {
         let mut own = vec![0; codes.len()];
-        match self {
-            Self::One => signs(residual, &mut own),
-            Self::Two => points(residual, &mut own),
-        }
+        self.encode(residual, &mut own);
+        let mut values = [codes, &own].map(|codes| {
+            let mut values = vec![0.0; residual.len()];
+            self.decode(codes, &mut values);
+            values
+        });
         let unit = unit_of(residual);
-        let mut pairs = own.iter().zip(codes).enumerate();
-        pairs.all(|(at, (&own, &code))| {
-            let Some(numbers) = residual.chunks(self.numbers()).nth(at) else {
+        let numbers = self.bits.numbers();
+        let [theirs, ours] = &mut values;
+        let mut places = theirs.chunks(numbers).zip(ours.chunks(numbers));
+        let mut groups = residual.chunks(numbers);
+        own.iter().zip(codes).all(|(&own, &code)| {
+            let (Some(numbers), Some((theirs, ours))) = (groups.next(), places.next()) else {
                 return own == code;
             };
-            own == code || self.as_near(numbers, unit, [own, code], off)
+            own == code || self.as_near(numbers, unit, [own, code], [ours, theirs], off)
         })
     }
 
     /// Whether the second code is as near as the nearest for all that is known of the numbers.
-    fn as_near(self, numbers: &[f32], unit: f64, codes: [u8; 2], off: f64) -> bool {
-        let [own, code] = codes.map(|code| usize::from(code & 15));
-        if self == Self::One {
-            let mut signs = numbers.iter().zip(&SIGNS);
+    fn as_near(
+        &self,
+        numbers: &[f32],
+        unit: f64,
+        [own, code]: [u8; 2],
+        values: [&[f32]; 2],
+        off: f64,
+    ) -> bool {
+        let [ours, theirs] = values;
+        if self.bits == Bits::One {
+            let mut signs = numbers.iter().zip(ours).zip(theirs);
             let spare = (own ^ code) >> numbers.len() == 0;
             return spare
-                && signs.all(|(x, s)| s[own] * s[code] > 0.0 || f64::from(x.abs()) <= off);
+                && signs
+                    .all(|((x, ours), theirs)| ours * theirs > 0.0 || f64::from(x.abs()) <= off);
         }
-        let away = |code: usize| {
-            let (x, y) = (numbers[0], numbers.get(1).copied().unwrap_or(0.0));
-            let x = f64::from(x) / unit - f64::from(POINTS[0][code]);
-            let y = f64::from(y) / unit - f64::from(POINTS[1][code]);
-            (x * x + y * y).sqrt()
+        let away = |values: &[f32]| {
+            let apart = numbers.iter().zip(values);
+            let apart = apart.map(|(&x, &value)| f64::from(x) / unit - f64::from(value));
+            apart.map(|x| x * x).sum::<f64>().sqrt()
         };
         // Where all is as short as rounding, any will do.
         let slack = 1e-4 + 4.0 * off / unit;
-        !slack.is_finite() || away(code) <= away(own) + slack
+        !slack.is_finite() || away(theirs) <= away(ours) + slack
     }
 }
 
@@ -173,13 +312,9 @@ fn signs(residual: &[f32], codes: &mut [u8]) {
 
 /// The nearest point to every pair, in units of the numbers' spread; ties to the lower code.
 fn points(residual: &[f32], codes: &mut [u8]) {
-    #[allow(clippy::cast_possible_truncation)] // a length fits one
-    let unit = unit_of(residual) as f32;
-    let inverse = 1.0 / unit;
-    // Nothing to tell apart, or more than a float holds.
-    if !(inverse > 0.0 && inverse.is_finite()) {
+    let Some(inverse) = inverse_unit(residual) else {
         return;
-    }
+    };
     for (numbers, codes) in residual.chunks(2 * LANES).zip(codes.chunks_mut(LANES)) {
         let mut pairs = [[0.0; LANES]; 2];
         for (at, x) in numbers.iter().enumerate() {
@@ -199,6 +334,15 @@ fn points(residual: &[f32], codes: &mut [u8]) {
             *place = code.to_le_bytes()[0];
         }
     }
+}
+
+/// One over how far numbers of a vector are from zero; `None` where there is nothing to tell apart, or more
+/// than a float holds.
+pub(super) fn inverse_unit(residual: &[f32]) -> Option<f32> {
+    #[allow(clippy::cast_possible_truncation)] // a length fits one
+    let unit = unit_of(residual) as f32;
+    let inverse = 1.0 / unit;
+    (inverse > 0.0 && inverse.is_finite()).then_some(inverse)
 }
 
 /// How far numbers of a vector are from zero, on average.
@@ -242,16 +386,31 @@ impl EntryCode {
     /// vector is than its numbers say.
     pub fn set(
         &mut self,
-        bits: Bits,
+        book: Book<'_>,
         metric: Metric,
         residual: &[f32],
         anchor: Option<&[f32]>,
         apart: f32,
     ) {
-        let dim = residual.len();
-        self.codes.resize(bits.positions(dim), 0);
-        self.values.resize(dim, 0.0);
-        bits.encode(residual, &mut self.codes, &mut self.values);
+        let mut batch = Batch::default();
+        batch.set(book, residual, residual.len());
+        self.set_of((&batch, 0), book, metric, residual, anchor, apart);
+    }
+
+    /// As [`set`](Self::set), of the vector that came `at` to a batch.
+    pub fn set_of(
+        &mut self,
+        (batch, at): (&Batch, usize),
+        book: Book<'_>,
+        metric: Metric,
+        residual: &[f32],
+        anchor: Option<&[f32]>,
+        apart: f32,
+    ) {
+        self.codes.clear();
+        self.codes.extend_from_slice(batch.codes(at));
+        self.values.resize(residual.len(), 0.0);
+        book.decode(&self.codes, &mut self.values);
         let square = dot(residual, residual);
         let along = dot(&self.values, residual);
         // A vector at its centre has nothing to add, whatever its codes.
@@ -288,12 +447,18 @@ pub struct Tables {
 
 impl Tables {
     /// Takes a rotated query; allocates only to grow.
-    pub fn set(&mut self, bits: Bits, query: &[f32], kernels: &Kernels) {
-        let positions = bits.positions(query.len());
-        self.products.resize(positions, [0.0; CODES]);
-        self.bytes.resize(positions * TABLE_BYTES, 0);
+    pub fn set(&mut self, book: Book<'_>, query: &[f32], kernels: &Kernels) {
+        let bytes = book.bits.tables_bytes(query.len());
+        self.products.resize(bytes / CODES, [0.0; CODES]);
+        self.bytes.resize(bytes, 0);
         let (products, bytes) = (&mut self.products, &mut self.bytes);
-        (self.low, self.step) = (kernels.tables_u6)(query, bits.values(), products, bytes);
+        let numbers = book.bits.numbers();
+        (self.low, self.step) = match book.bits {
+            Bits::Pq8(_) => trained::wide_tables(numbers, book.points, query, products, bytes),
+            Bits::One | Bits::Two | Bits::Pq4(_) => {
+                (kernels.tables_u6)(query, (numbers, book.values()), products, bytes)
+            }
+        };
     }
 
     /// The tables, position after position, as kernels take them.

@@ -9,7 +9,8 @@
 //! Codes           codes     what both have in common: rows with terms, a query's code; Encoder makes them
 //! Estimate        estimate  a score by code as a distance
 //! pairs           rows against each other, in tiles: of sq8 codes, or of vectors (vectors)
-//! bits            one or two bits a number of rotated vectors, and the tables that score them
+//! bits            codes of rotated vectors, of some bits a number, and the tables that score them
+//! trained         points that such codes stand for, trained on the rows
 //! strips          such codes, 32 entries side by side: what scans of zones read
 //! verify          whether an entry of a strip is that of a vector
 //! Rotation        rotation  spreads what vectors hold over all their numbers
@@ -31,10 +32,11 @@ mod rotation;
 pub mod sq4;
 pub mod sq8;
 pub mod strips;
+pub mod trained;
 mod vectors;
 pub mod verify;
 
-pub use bits::Bits;
+pub use bits::{Bits, Book};
 pub use codes::{Codes, Form, QueryCode};
 pub use encoder::Encoder;
 pub use estimate::Estimate;
@@ -64,11 +66,23 @@ pub enum Codec {
     Bits1,
     /// As that, with two bits a number.
     Bits2,
+    /// As that, with four bits for some numbers, which stand for points that are trained.
+    Pq4,
+    /// As that, with eight.
+    Pq8,
 }
 
 impl Codec {
     /// Every codec.
-    pub const ALL: [Self; 5] = [Self::F32, Self::Sq8, Self::Sq4, Self::Bits1, Self::Bits2];
+    pub const ALL: [Self; 7] = [
+        Self::F32,
+        Self::Sq8,
+        Self::Sq4,
+        Self::Bits1,
+        Self::Bits2,
+        Self::Pq4,
+        Self::Pq8,
+    ];
 
     /// The name options and `stats()` use.
     pub const fn name(self) -> &'static str {
@@ -76,8 +90,10 @@ impl Codec {
             Self::F32 => "f32",
             Self::Sq8 => "sq8",
             Self::Sq4 => "sq4",
-            Self::Bits1 => Bits::One.name(),
-            Self::Bits2 => Bits::Two.name(),
+            Self::Bits1 => "bits1",
+            Self::Bits2 => "bits2",
+            Self::Pq4 => "pq4",
+            Self::Pq8 => "pq8",
         }
     }
 
@@ -86,13 +102,20 @@ impl Codec {
         Form::ALL.into_iter().find(|form| form.codec() == self)
     }
 
-    /// The bits a number of the strips that scans go by, if they do.
-    pub const fn bits(self) -> Option<Bits> {
+    /// The strips that scans go by, if they do; of `numbers` a code where points are trained.
+    pub const fn bits(self, numbers: u8) -> Option<Bits> {
         match self {
+            Self::F32 | Self::Sq8 | Self::Sq4 => None,
             Self::Bits1 => Some(Bits::One),
             Self::Bits2 => Some(Bits::Two),
-            _ => None,
+            Self::Pq4 => Some(Bits::Pq4(numbers)),
+            Self::Pq8 => Some(Bits::Pq8(numbers)),
         }
+    }
+
+    /// Whether scans go by codes of trained points.
+    pub const fn trained(self) -> bool {
+        matches!(self, Self::Pq4 | Self::Pq8)
     }
 
     /// The codec of this [`name`](Self::name).

@@ -4,6 +4,7 @@
 //! ```text
 //! strip    position 0 | position 1 | … | add × 32 | scale × 32      whole multiples of 32 bytes
 //! position 16 bytes: entry i in the low four bits of byte i, entry 16 + i in the high ones
+//!          of codes of eight bits 32: entry i in byte i
 //! ```
 //! Invariant: a place without an entry adds +∞, so no scan ever tells it.
 
@@ -11,7 +12,7 @@ use super::bits::{Bits, EntryCode};
 use super::verify::Entry;
 use crate::bytes::region::AlignedBytes;
 use crate::error::Result;
-use crate::kernels::{STRIP_ENTRIES, TABLE_BYTES};
+use crate::kernels::{STRIP_ENTRIES, STRIP_TERMS_BYTES, TABLE_BYTES};
 
 /// Borrowed strips. Indexing is checked, and any bits are safe to scan.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +37,7 @@ impl<'a> Strips<'a> {
         Self { bits, dim, bytes }
     }
 
-    /// Bits a number.
+    /// What its codes are.
     pub const fn bits(&self) -> Bits {
         self.bits
     }
@@ -89,11 +90,15 @@ impl<'a> Strips<'a> {
         let place = entry % STRIP_ENTRIES;
         let at = entry / STRIP_ENTRIES;
         let strip = self.range(at..at + 1).next().expect("one");
-        let codes = strip[..self.bits.positions(self.dim) * TABLE_BYTES].iter();
-        let codes = codes.skip(place % TABLE_BYTES).step_by(TABLE_BYTES);
+        let codes = strip[..self.bits.codes_bytes(self.dim)].iter();
         out.codes.clear();
-        out.codes
-            .extend(codes.map(|byte| byte >> (4 * (place / TABLE_BYTES)) & 0xf));
+        if let Bits::Pq8(_) = self.bits {
+            out.codes.extend(codes.skip(place).step_by(STRIP_ENTRIES));
+        } else {
+            let codes = codes.skip(place % TABLE_BYTES).step_by(TABLE_BYTES);
+            out.codes
+                .extend(codes.map(|byte| byte >> (4 * (place / TABLE_BYTES)) & 0xf));
+        }
         (out.add, out.scale) = self.terms(entry);
     }
 
@@ -104,9 +109,7 @@ impl<'a> Strips<'a> {
     pub fn terms(&self, entry: usize) -> (f32, f32) {
         let (at, place) = (entry / STRIP_ENTRIES, entry % STRIP_ENTRIES);
         let strip = self.range(at..at + 1).next().expect("one");
-        let terms = strip[self.bits.positions(self.dim) * TABLE_BYTES..]
-            .as_chunks::<4>()
-            .0;
+        let terms = strip[self.bits.codes_bytes(self.dim)..].as_chunks::<4>().0;
         (
             f32::from_le_bytes(terms[place]),
             f32::from_le_bytes(terms[STRIP_ENTRIES + place]),
@@ -155,14 +158,27 @@ impl StripMemory {
 /// Where the strip is of other codes, or has no such place.
 pub fn write(strip: &mut [u8], place: usize, entry: &EntryCode) {
     assert!(place < STRIP_ENTRIES, "place {place} of a strip");
-    let (codes, terms) = strip.split_at_mut(entry.codes.len() * TABLE_BYTES);
-    let shift = 4 * (place / TABLE_BYTES);
-    let places = codes
-        .iter_mut()
-        .skip(place % TABLE_BYTES)
-        .step_by(TABLE_BYTES);
-    for (byte, code) in places.zip(&entry.codes) {
-        *byte = *byte & !(0xf << shift) | code << shift;
+    let (codes, terms) = strip.split_at_mut(strip.len() - STRIP_TERMS_BYTES);
+    if codes.len() == entry.codes.len() * STRIP_ENTRIES {
+        let places = codes.iter_mut().skip(place).step_by(STRIP_ENTRIES);
+        for (byte, code) in places.zip(&entry.codes) {
+            *byte = *code;
+        }
+    } else {
+        let positions = entry.codes.len();
+        assert_eq!(
+            codes.len(),
+            positions * TABLE_BYTES,
+            "a strip of other codes"
+        );
+        let shift = 4 * (place / TABLE_BYTES);
+        let places = codes
+            .iter_mut()
+            .skip(place % TABLE_BYTES)
+            .step_by(TABLE_BYTES);
+        for (byte, code) in places.zip(&entry.codes) {
+            *byte = *byte & !(0xf << shift) | code << shift;
+        }
     }
     write_terms(terms, place, entry.add, entry.scale);
 }
@@ -172,7 +188,7 @@ pub fn write(strip: &mut [u8], place: usize, entry: &EntryCode) {
 /// # Panics
 /// Where the strip is shorter than its terms.
 pub fn close(strip: &mut [u8], from: usize) {
-    let terms = strip.len() - crate::kernels::STRIP_TERMS_BYTES;
+    let terms = strip.len() - STRIP_TERMS_BYTES;
     for place in from..STRIP_ENTRIES {
         write_terms(&mut strip[terms..], place, f32::INFINITY, 0.0);
     }

@@ -8,7 +8,7 @@
 //! is compared with is off by some last bits of the longer of vector and centroid. Numbers of that size
 //! are not judged, nor terms that are not finite.
 
-use super::bits::{Bits, dot};
+use super::bits::{Book, dot};
 use crate::metric::Metric;
 
 /// What rounding does to a rotated vector, in lengths of what was rotated: some dozens of additions.
@@ -41,7 +41,7 @@ pub struct Entry {
 
 impl Entry {
     /// Whether this may be the vector's entry.
-    pub fn is_of(&mut self, bits: Bits, metric: Metric, vector: Expected<'_>) -> bool {
+    pub fn is_of(&mut self, book: Book<'_>, metric: Metric, vector: Expected<'_>) -> bool {
         let Expected {
             residual,
             anchor,
@@ -49,13 +49,13 @@ impl Entry {
             length,
         } = vector;
         self.values.resize(residual.len(), 0.0);
-        bits.decode(&self.codes, &mut self.values);
+        book.decode(&self.codes, &mut self.values);
         let off = ROUNDING * length;
         let square = dot(residual, residual);
         if !off.is_finite() || !square.is_finite() || !(self.add - apart).is_finite() {
             return true;
         }
-        let own = bits.nearest(residual, &self.codes, off);
+        let own = book.nearest(residual, &self.codes, off);
         own && self.has_terms(metric, residual, anchor, f64::from(apart), off)
     }
 

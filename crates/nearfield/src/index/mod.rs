@@ -95,7 +95,7 @@ impl Kind {
         match self {
             Self::Flat => &Codec::ALL,
             Self::Hnsw => &[Codec::F32, Codec::Sq8, Codec::Sq4],
-            Self::Zones => &[Codec::Bits1, Codec::Bits2],
+            Self::Zones => &[Codec::Bits1, Codec::Bits2, Codec::Pq4, Codec::Pq8],
         }
     }
 }
@@ -388,6 +388,8 @@ const fn codec_tag(codec: Codec) -> u8 {
         Codec::Sq4 => 3,
         Codec::Bits1 => 4,
         Codec::Bits2 => 5,
+        Codec::Pq4 => 6,
+        Codec::Pq8 => 7,
     }
 }
 
@@ -406,6 +408,7 @@ fn header(params: &Params, parts: &Parts) -> Header {
         vectors: u8::from(parts.vectors.is_none()),
         apart: u8::from(zones.is_some_and(|zones| zones.apart)),
         refine: u8::from(zones.is_some() && parts.codes.is_some()),
+        numbers: zones.map_or(0, |zones| zones.bits.trained_numbers()),
         seed: params.seed,
         m: params.m,
         ef_construction: params.ef_construction,

@@ -110,7 +110,7 @@ fn parts(source: &Source<'_>, header: &Header, params: &Params) -> Result<Parts>
     } else {
         None
     };
-    let zones = match codec_of(header.codec).and_then(Codec::bits) {
+    let zones = match bits_of(header) {
         Some(bits) => Some(zones(source, header, params, bits)?),
         None => None,
     };
@@ -294,7 +294,22 @@ fn fields(header: &Header) -> Result<Params> {
 /// The fields of zones, zero where there are none.
 fn zone_fields(header: &Header, kind: Kind, codec: Codec) -> Result<()> {
     let at = |offset, what: String| Err(corrupt("header", offset, what));
-    let coded = codec.bits().is_some();
+    let coded = codec.bits(header.numbers).is_some();
+    let numbers = if codec.trained() {
+        1..=Bits::NUMBERS_MAX
+    } else {
+        0..=0
+    };
+    if !numbers.contains(&header.numbers) {
+        let (number, ends) = (header.numbers, (numbers.start(), numbers.end()));
+        return at(
+            47,
+            format!(
+                "{number} numbers a code, expected {} to {} for this codec",
+                ends.0, ends.1
+            ),
+        );
+    }
     let flags = [("apart", 45, header.apart), ("refine", 46, header.refine)];
     for (name, offset, flag) in flags {
         if flag > u8::from(coded) {
@@ -344,11 +359,16 @@ fn form_of(header: &Header) -> Option<Form> {
     codec_of(header.codec).and_then(Codec::form)
 }
 
+/// What the strips are that a header asks for, if any.
+fn bits_of(header: &Header) -> Option<Bits> {
+    codec_of(header.codec).and_then(|codec| codec.bits(header.numbers))
+}
+
 /// The sections a header implies are there, no others, and as long as it implies.
 fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<()> {
     let (rows, graph) = (header.rows, params.kind == Kind::Hnsw);
     let form = form_of(header);
-    let bits = codec_of(header.codec).and_then(Codec::bits);
+    let bits = bits_of(header);
     let (zones, dim) = (u64::from(header.zones), u64::from(params.dim));
     let exactly = |elements: Option<u64>, section: Section| {
         elements.and_then(|elements| elements.checked_mul(u64::from(section.element_bytes())))
@@ -380,6 +400,14 @@ fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<
             // Whole strips; the zones are checked with them.
             Section::ZoneSlots | Section::Strips => (bits.is_some(), None),
             Section::Routes => (bits.is_some() && layout.find(section).is_some(), None),
+            Section::Points => {
+                // Where nothing is coded, nothing is trained.
+                let len = bits
+                    .filter(|_| zones > 0)
+                    .map(|bits| bits.points_len(params.dim as usize));
+                let trained = bits.is_some_and(|bits| bits.codec().trained());
+                (trained, Some(Some(len.unwrap_or(0) as u64)))
+            }
         };
         let found = layout.find(section);
         match (wanted, found) {
@@ -483,6 +511,11 @@ fn zones(source: &Source<'_>, header: &Header, params: &Params, bits: Bits) -> R
         Some(_) => Some(strips(Section::Routes)?),
         None => None,
     };
+    let points = if bits.codec().trained() {
+        Some(source.section(Section::Points)?)
+    } else {
+        None
+    };
     let zones = Zones {
         bits,
         apart: header.apart == 1,
@@ -491,6 +524,7 @@ fn zones(source: &Source<'_>, header: &Header, params: &Params, bits: Bits) -> R
         centroids: source.section(Section::Centroids)?,
         starts: source.section(Section::ZoneStarts)?,
         slots: source.section(Section::ZoneSlots)?,
+        points,
         strips: strips(Section::Strips)?,
         routes,
         rotation: Arc::new(Rotation::new(params.dim as usize, params.seed)),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Zones in the form of the file.
 #[derive(Clone, Debug)]
 pub struct Zones {
-    /// Bits a number of the strips.
+    /// What codes of the strips are.
     pub bits: Bits,
     /// Whether each zone takes tables of its own.
     pub apart: bool,
@@ -27,6 +27,8 @@ pub struct Zones {
     pub starts: Region,
     /// Section `zone-slots`.
     pub slots: Region,
+    /// Section `points`, where these are trained.
+    pub points: Option<Region>,
     /// Section `strips`.
     pub strips: Region,
     /// Section `routes`, where centroids are looked for by codes.
@@ -38,14 +40,17 @@ pub struct Zones {
 impl From<ZoneArrays> for Zones {
     fn from(arrays: ZoneArrays) -> Self {
         let routes = arrays.routes.into_bytes();
+        let bits = arrays.strips.strips().bits();
+        let trained = bits.codec().trained();
         Self {
-            bits: arrays.strips.strips().bits(),
+            bits,
             apart: arrays.apart,
             parted: u32::try_from(arrays.parted).expect("rows are u32"),
             centre: Region::from_vec(arrays.centre),
             centroids: arrays.centroids.into_region(),
             starts: Region::from_vec(arrays.starts),
             slots: Region::from_vec(arrays.slots),
+            points: trained.then(|| Region::from_vec(arrays.points)),
             strips: Region::new(Arc::new(arrays.strips.into_bytes())),
             routes: (!routes.as_ref().is_empty()).then(|| Region::new(Arc::new(routes))),
             rotation: Arc::new(arrays.rotation),
@@ -76,6 +81,7 @@ impl Zones {
             centroids: Rows::new(self.centroids.as_slice(), dim + 1),
             starts: self.starts.as_slice(),
             slots: self.slots.as_slice(),
+            points: self.points.as_ref().map_or(&[], Region::as_slice),
             strips: Strips::new(self.bits, dim, self.strips.as_bytes()),
             routes: Strips::new(self.bits, dim, routes),
             apart: self.apart,
@@ -89,7 +95,8 @@ impl Zones {
         let view = self.view(params);
         let centre = (Section::ZoneCentre, view.centre);
         let centroids = (Section::Centroids, view.centroids.as_floats());
-        for (section, floats) in [centre, centroids] {
+        let points = (Section::Points, view.points);
+        for (section, floats) in [centre, centroids, points] {
             if let Some(at) = floats.iter().position(|x| !x.is_finite()) {
                 let offset = offset_of(section) + at as u64 * 4;
                 return Err(corrupt(
@@ -123,6 +130,7 @@ impl Zones {
             (Section::Strips, self.strips.clone()),
         ];
         sections.extend(self.routes.clone().map(|routes| (Section::Routes, routes)));
+        sections.extend(self.points.clone().map(|points| (Section::Points, points)));
         sections
     }
 }

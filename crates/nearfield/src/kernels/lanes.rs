@@ -162,6 +162,7 @@ macro_rules! table {
             scan_u6u4: |tables, strip, terms, scores| unsafe {
                 scan_strip(tables, strip, terms, scores)
             },
+            scan_u8u8: crate::kernels::wide_lookups::scan,
             turn_f32: TURN,
             tables_u6: TABLES,
         };

@@ -12,6 +12,7 @@
 //! products          the one SIMD body over codes, on a trait of products added in pairs
 //! nibbles           the one over codes of four bits, two a byte
 //! lookups           the one over strips: 32 entries whose codes are looked up in tables
+//! wide_lookups      the same of codes of eight bits: plain Rust, and a body of AVX-512 VBMI's own
 //! floats            tiles of products of floats: one body on those lanes, and plain Rust
 //! queries           rotations, and tables of a query: plain Rust, and bodies of AVX-512's own
 //! x86_64/avx2 …     one file a set: its lanes and products, its #[target_feature] entries, its table
@@ -77,6 +78,7 @@ mod tests;
 mod tiles;
 #[cfg(target_arch = "wasm32")]
 mod wasm32;
+mod wide_lookups;
 mod widest;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
@@ -195,6 +197,8 @@ pub type FloatTile = fn(&[f32], &[f32], &mut [f32; TILE_ROWS * TILE_COLUMNS]);
 pub const STRIP_ENTRIES: usize = 32;
 /// Bytes of the table of one position, and of the codes that a strip has there.
 pub const TABLE_BYTES: usize = 16;
+/// Bytes of the table of one position of codes of eight bits.
+pub const WIDE_TABLE_BYTES: usize = 256;
 /// The largest number in a table: six bits.
 pub const TABLE_MAX: u8 = 63;
 /// Bytes of what a strip's entries add and are multiplied by, which follow its codes.
@@ -218,6 +222,10 @@ pub struct ScanTerms {
 /// `(base + add) + scale · (low + step · Σ)` of every entry and returns a bit for each below the bound.
 pub type StripScan = fn(&[u8], &[u8], ScanTerms, &mut [f32; STRIP_ENTRIES]) -> u32;
 
+/// As [`StripScan`], of codes of eight bits: a position has [`WIDE_TABLE_BYTES`] of tables, of any bytes, and
+/// [`STRIP_ENTRIES`] of codes, entry `i` in byte `i`.
+pub type WideScan = StripScan;
+
 /// Rotates a vector as long as each of the rows of signs, where it lies. Products and sums are rounded one by
 /// one in one order, on every set.
 pub type Turn = fn(&mut [f32], Turns<'_>);
@@ -235,11 +243,12 @@ pub struct Turns<'a> {
     pub back: bool,
 }
 
-/// A kernel that makes the tables [`StripScan`] takes of a query and of the values of codes, each of
-/// the numbers a code has: the last two arguments are a place for the products of each position and the tables
+/// A kernel that makes the tables [`StripScan`] takes of a query and of the values of codes: how many
+/// numbers a code has, and the values of each of these, the same for all positions or of one position after the
+/// other. The last two arguments are a place for the products of each position and the tables
 /// of all. Returns what the tables leave out and what one in a table stands for, the same bits on every set.
 pub type TableMaker =
-    fn(&[f32], &[[f32; TABLE_BYTES]], &mut [[f32; TABLE_BYTES]], &mut [u8]) -> (f32, f32);
+    fn(&[f32], (usize, &[[f32; TABLE_BYTES]]), &mut [[f32; TABLE_BYTES]], &mut [u8]) -> (f32, f32);
 
 /// Bytes a row of codes has a multiple of: one cache line, the widest register of any set.
 pub const CODE_BLOCK: usize = 64;
@@ -349,6 +358,8 @@ pub struct Kernels {
     pub tile_f32: FloatTile,
     /// The scores of a strip: six bits of a table looked up by four bits of a code.
     pub scan_u6u4: StripScan,
+    /// The scores of a strip: eight bits of a table looked up by eight bits of a code.
+    pub scan_u8u8: WideScan,
     /// A vector rotated.
     pub turn_f32: Turn,
     /// The tables of a query, of six bits.

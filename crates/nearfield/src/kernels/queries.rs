@@ -107,7 +107,7 @@ fn hadamard_start(x: [f32; START]) -> [f32; START] {
     x
 }
 
-/// Writes the tables of a rotated query: of each code's `values.len()` numbers the products with what
+/// Writes the tables of a rotated query: of each code's numbers the products with what
 /// codes stand for, as multiples of a step beyond the least. Returns the sum of these, and the step. Positions
 /// without numbers have tables of zeros; `products` is memory for the numbers before they are rounded.
 ///
@@ -115,15 +115,16 @@ fn hadamard_start(x: [f32; START]) -> [f32; START] {
 /// Where there is not a product and a table for each position.
 fn tables(
     query: &[f32],
-    values: &[[f32; TABLE_BYTES]],
+    (numbers, values): (usize, &[[f32; TABLE_BYTES]]),
     products: &mut [[f32; TABLE_BYTES]],
     tables: &mut [u8],
 ) -> (f32, f32) {
-    let positions = query.len().div_ceil(values.len());
+    let positions = query.len().div_ceil(numbers);
     let (tables, rest) = tables.split_at_mut(positions * TABLE_BYTES);
     rest.fill(0);
     let (mut low, mut widest) = (0.0, 0.0_f32);
-    for (numbers, out) in query.chunks(values.len()).zip(&mut products[..positions]) {
+    let places = query.chunks(numbers).zip(values.chunks(numbers).cycle());
+    for ((numbers, values), out) in places.zip(&mut products[..positions]) {
         let mut products = [0.0; TABLE_BYTES];
         for (&x, values) in numbers.iter().zip(values) {
             for (product, value) in products.iter_mut().zip(values) {

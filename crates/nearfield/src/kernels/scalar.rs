@@ -3,7 +3,7 @@
 
 use super::{
     CODE_BLOCK, Isa, Kernels, STRIP_ENTRIES, ScanTerms, TABLE_BYTES, TILE_COLUMNS, TILE_ROWS,
-    TILE_STEP, floats, lookups, nearest, panels, queries,
+    TILE_STEP, floats, lookups, nearest, panels, queries, wide_lookups,
 };
 
 pub static KERNELS: Kernels = Kernels {
@@ -22,6 +22,7 @@ pub static KERNELS: Kernels = Kernels {
     dot_u7u4_x4: |query, rows, _| rows.map(|row| dot_u7u4(query, row)),
     tile_f32: floats::tile::<2>,
     scan_u6u4,
+    scan_u8u8: wide_lookups::scan,
     turn_f32: queries::TURN,
     tables_u6: queries::TABLES,
 };

@@ -372,6 +372,7 @@ fn lay_out(
         strips: copied(view, &pieces, &starts, exec)?,
         starts,
         slots,
+        points: view.points.to_vec(),
         routes,
         apart: view.apart,
         parted: view.parted,

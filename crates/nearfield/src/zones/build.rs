@@ -4,6 +4,7 @@
 //! Part     Kmeans::step …                        turns over a sample
 //! Assign   the zones of the next rows …          parallel over rows
 //! layout   zones without rows dropped, slots in zone order, strips reserved
+//! Train    the points of codes …                 turns over a sample of rows beside their centroids; where trained
 //! Code     the strips of the next zones …        parallel over zones
 //! ```
 
@@ -13,6 +14,7 @@ use super::view::{Zone, ZoneArrays};
 use crate::codec::Rotation;
 use crate::codec::bits::Bits;
 use crate::codec::strips::StripMemory;
+use crate::codec::trained::Training;
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::kernels::{Kernels, STRIP_ENTRIES};
@@ -30,7 +32,7 @@ pub(super) const STEP_PRODUCTS: usize = 1 << 29;
 pub struct ZonesParams {
     /// How many at most; 0 for as many as suit the rows. One is a scan of all.
     pub zones: usize,
-    /// Bits a number.
+    /// What codes are.
     pub bits: Bits,
     /// Of the sample's first centroids and of the rotation.
     pub seed: u64,
@@ -78,6 +80,7 @@ enum Stage {
         owners: Vec<Zone>,
         done: usize,
     },
+    Train(Training, Coding),
     Code(Coding),
     Done(ZoneArrays),
 }
@@ -161,6 +164,15 @@ impl ZonesBuilder {
                 };
                 (stage, report(ZonesPhase::Assign, end, total))
             }
+            Stage::Train(mut training, mut coding) => {
+                let stage = if training.step(exec) {
+                    coding.arrays.points = training.finish();
+                    Stage::Code(coding)
+                } else {
+                    Stage::Train(training, coding)
+                };
+                (stage, report(ZonesPhase::Code, 0, total))
+            }
             Stage::Code(mut coding) => {
                 let done = coding.step(rows, total, exec);
                 let stage = if coding.is_done() {
@@ -219,6 +231,7 @@ impl ZonesBuilder {
             centroids: rotated,
             starts,
             slots,
+            points: Vec::new(),
             strips: StripMemory::try_new(bits, dim, strips)?,
             routes: StripMemory::try_new(bits, dim, 0)?,
             apart,
@@ -226,12 +239,14 @@ impl ZonesBuilder {
             rotation,
         };
         let work = (0..).take(zones).map(|zone| Uncoded { zone, from: 0 });
-        Ok(Stage::Code(Coding::new(
-            arrays,
-            centroids,
-            work.collect(),
-            self.kernels,
-        )))
+        let coding = Coding::new(arrays, centroids, work.collect(), self.kernels);
+        if bits.points_len(dim) == 0 {
+            return Ok(Stage::Code(coding));
+        }
+        let sizes = (bits.codes(), Training::sample_max(bits));
+        let sample = coding.sample(rows, owners, sizes, exec)?;
+        let training = Training::new(bits, sample, self.params.seed);
+        Ok(Stage::Train(training, coding))
     }
 }
 

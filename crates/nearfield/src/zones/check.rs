@@ -14,6 +14,7 @@ use crate::metric::Metric;
 const CENTROIDS: &str = "centroids";
 const STARTS: &str = "zone-starts";
 const SLOTS: &str = "zone-slots";
+const POINTS: &str = "points";
 const STRIPS: &str = "strips";
 const ROUTES: &str = "routes";
 
@@ -61,7 +62,7 @@ pub fn codes(view: &ZonesView<'_>, rows: Rows<'_>) -> Result<(), Fault> {
                 length: length(&turned) + length(centroid),
             };
             view.strips.entry(place, &mut entry);
-            if !entry.is_of(view.strips.bits(), view.metric, expected) {
+            if !entry.is_of(view.book(), view.metric, expected) {
                 let at = place / STRIP_ENTRIES * view.strips.stride();
                 return fault(
                     STRIPS,
@@ -119,6 +120,14 @@ fn lengths(view: &ZonesView<'_>, rows: usize) -> Result<(), Fault> {
             STARTS,
             zone,
             format!("zone {zone} ends where it starts, or before"),
+        );
+    }
+    let (points, wanted) = (view.points.len(), view.strips.bits().points_len(dim));
+    if points != if zones == 0 { 0 } else { wanted } {
+        return fault(
+            POINTS,
+            0,
+            format!("{points} floats of points, expected {wanted}"),
         );
     }
     let places = view.slots.len();

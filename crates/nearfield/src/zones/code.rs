@@ -1,12 +1,13 @@
 //! Rows into strips: what each is beside its centroid, rotated and coded.
 
 use super::view::{Zone, ZoneArrays, ZonesView};
-use crate::codec::Rotation;
-use crate::codec::bits::{Bits, EntryCode};
+use crate::codec::bits::EntryCode;
 use crate::codec::strips::{self, StripMemory};
+use crate::codec::trained::Batch;
+use crate::codec::{Book, Rotation};
 use crate::error::Result;
 use crate::exec::Exec;
-use crate::ids::{NO_SLOT, Slot};
+use crate::ids::{NO_SLOT, Slot, spread};
 use crate::kernels::{Kernels, STRIP_ENTRIES};
 use crate::matrix::{Matrix, Rows};
 use crate::metric::Metric;
@@ -92,6 +93,31 @@ impl Coding {
         Ok(arrays)
     }
 
+    /// Rows beside their centroids, rotated, as they are coded: at most `limit` of them, and zeros where there
+    /// are fewer than `least`.
+    pub(super) fn sample(
+        &self,
+        rows: Rows<'_>,
+        owners: &[Zone],
+        (least, limit): (usize, usize),
+        exec: Exec<'_>,
+    ) -> Result<Matrix> {
+        let slots = spread(rows.len(), limit);
+        let mut sample = Matrix::try_new(slots.len().max(least), rows.dim())?;
+        let mut out: Vec<_> = sample.rows_mut(0..slots.len()).collect();
+        let (arrays, kernels) = (&self.arrays, self.kernels);
+        exec.fill(&mut out, 16, Vec::new, |residual, at, out| {
+            let slot = slots[at];
+            let centroid = self.centroids.row(owners[slot as usize]);
+            let row = &rows.row(slot)[..rows.dim()];
+            let beside = (arrays.centre.as_slice(), centroid);
+            residual.clear();
+            turn_beside(row, beside, &arrays.rotation, kernels, residual);
+            out.copy_from_slice(residual);
+        });
+        Ok(sample)
+    }
+
     pub(super) const fn is_done(&self) -> bool {
         self.done == self.work.len()
     }
@@ -113,7 +139,7 @@ fn level(centroids: &mut Matrix) {
 struct Site<'a> {
     kernels: &'static Kernels,
     metric: Metric,
-    bits: Bits,
+    book: Book<'a>,
     rows: Rows<'a>,
     centre: &'a [f32],
     rotation: &'a Rotation,
@@ -151,7 +177,7 @@ fn zones(
     let site = Site {
         kernels,
         metric: arrays.metric,
-        bits,
+        book: Book::new(bits, &arrays.points),
         rows,
         centre: &arrays.centre,
         rotation: &arrays.rotation,
@@ -172,10 +198,26 @@ fn zones(
     }
 }
 
+/// Appends a row less the centre and its centroid, rotated.
+fn turn_beside(
+    row: &[f32],
+    (centre, centroid): (&[f32], &[f32]),
+    rotation: &Rotation,
+    kernels: &Kernels,
+    out: &mut Vec<f32>,
+) {
+    let numbers = row.iter().zip(centre).zip(centroid);
+    let start = out.len();
+    out.extend(numbers.map(|((x, centre), centroid)| (x - centre) - centroid));
+    rotation.turn(&mut out[start..], kernels);
+}
+
 /// What one thread codes with.
 #[derive(Default)]
 struct Coder {
-    residual: Vec<f32>,
+    /// Of one strip, one after the other.
+    residuals: Vec<f32>,
+    batch: Batch,
     entry: EntryCode,
     /// Squared distances of the zone's rows to its centroid.
     squares: Vec<f64>,
@@ -193,24 +235,30 @@ impl Coder {
     ) {
         let dim = site.rows.dim();
         let anchor = site.anchors.map(|anchors| &anchors.row(zone)[..dim]);
-        let strips = strips.chunks_exact_mut(site.bits.strip_bytes(dim));
+        let strips = strips.chunks_exact_mut(site.book.bits().strip_bytes(dim));
         let mut coded = from;
         self.squares.clear();
         for (strip, slots) in strips.zip(slots.chunks_exact(STRIP_ENTRIES)) {
             let filled = slots.iter().take_while(|&&slot| slot != NO_SLOT);
             let count = filled.clone().count();
-            for (place, &slot) in filled.enumerate().skip(std::mem::take(&mut coded)) {
+            let from = std::mem::take(&mut coded);
+            self.residuals.clear();
+            for &slot in filled.clone().skip(from) {
                 let row = &site.rows.row(slot)[..dim];
-                let numbers = row.iter().zip(site.centre).zip(site.centroids.row(zone));
-                self.residual.clear();
-                self.residual
-                    .extend(numbers.map(|((x, centre), centroid)| (x - centre) - centroid));
-                site.rotation.turn(&mut self.residual, site.kernels);
+                let beside = (site.centre, site.centroids.row(zone));
+                let (rotation, kernels) = (site.rotation, site.kernels);
+                turn_beside(row, beside, rotation, kernels, &mut self.residuals);
+            }
+            self.batch.set(site.book, &self.residuals, dim);
+            let residuals = self.residuals.chunks_exact(dim).enumerate();
+            for ((place, &slot), (at, residual)) in filled.enumerate().skip(from).zip(residuals) {
+                let row = &site.rows.row(slot)[..dim];
                 let zeros = site.metric == Metric::Cosine && row.iter().all(|x| *x == 0.0);
                 // At distance 1 from everything, halfway to the opposite, though its length says otherwise.
                 let farther = if zeros { 1.0 } else { 0.0 };
+                let (batch, metric) = ((&self.batch, at), site.metric);
                 self.entry
-                    .set(site.bits, site.metric, &self.residual, anchor, farther);
+                    .set_of(batch, site.book, metric, residual, anchor, farther);
                 strips::write(strip, place, &self.entry);
                 self.squares.push(self.entry.square());
             }
@@ -247,18 +295,25 @@ pub(super) fn routes(view: &ZonesView<'_>) -> Result<StripMemory> {
         return StripMemory::try_new(bits, dim, 0);
     }
     let mut routes = StripMemory::try_new(bits, dim, centroids.len().div_ceil(STRIP_ENTRIES))?;
-    let mut entry = EntryCode::default();
-    let mut next = centroids.as_floats().chunks_exact(centroids.stride());
+    let (mut entry, mut batch, mut plain) = (EntryCode::default(), Batch::default(), Vec::new());
+    let some = centroids
+        .as_floats()
+        .chunks(STRIP_ENTRIES * centroids.stride());
     let stride = bits.strip_bytes(dim);
-    for strip in routes.as_mut_slice().chunks_exact_mut(stride) {
+    let strips = routes.as_mut_slice().chunks_exact_mut(stride);
+    for (strip, centroids) in strips.zip(some.map(|some| some.chunks_exact(centroids.stride()))) {
+        plain.clear();
+        plain.extend(centroids.clone().flat_map(|centroid| &centroid[..dim]));
+        batch.set(view.book(), &plain, dim);
         let mut filled = 0;
-        for centroid in next.by_ref().take(STRIP_ENTRIES) {
+        for centroid in centroids {
             // By product a query's length is one here.
             let farther = match view.metric {
                 Metric::Ip => -centroid[dim],
                 Metric::L2 | Metric::Cosine => centroid[dim] * centroid[dim],
             };
-            entry.set(bits, view.metric, &centroid[..dim], None, farther);
+            let (at, metric) = ((&batch, filled), view.metric);
+            entry.set_of(at, view.book(), metric, &centroid[..dim], None, farther);
             strips::write(strip, filled, &entry);
             filled += 1;
         }

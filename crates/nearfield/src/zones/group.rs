@@ -14,7 +14,7 @@ use super::probe::{self, Effort, Judges, ProbeScratch};
 use super::view::{Zone, ZonesView};
 use crate::error::Result;
 use crate::ids::Slot;
-use crate::kernels::{Kernels, ScanTerms, TABLE_BYTES};
+use crate::kernels::{Kernels, ScanTerms};
 use crate::matrix::Matrix;
 use crate::metric::Metric;
 use crate::search::{Candidate, Top};
@@ -133,7 +133,7 @@ impl Group<'_> {
 
     fn table_bytes(&self) -> usize {
         let strips = &self.view.strips;
-        strips.bits().positions(strips.dim()) * TABLE_BYTES
+        strips.bits().tables_bytes(strips.dim())
     }
 }
 

@@ -10,7 +10,7 @@
 use super::share::{self, Share};
 use super::view::{Zone, ZonesView};
 use crate::codec::bits::{Bits, Tables};
-use crate::codec::{Codes, F32Scorer, QueryCode, Sq8Scorer, Stored};
+use crate::codec::{Codec, Codes, F32Scorer, QueryCode, Sq8Scorer, Stored};
 use crate::exec::Exec;
 use crate::ids::NO_SLOT;
 use crate::kernels::{Kernels, STRIP_ENTRIES, ScanTerms, prefetch_row};
@@ -24,6 +24,8 @@ const ROUTES_MORE: usize = 16;
 /// Rows kept for an answer, by signs and by two bits: what was measured, where 64 rows are scanned for each
 /// number of one, to miss a tenth of what probes miss.
 const KEPT: [u64; 2] = [30, 5];
+/// By trained points of four and of eight bits, in 64ths, times the square of a code's numbers.
+const KEPT_TRAINED: [u64; 2] = [120, 21];
 /// Rows scanned for each number of a row that [`KEPT`] is of.
 const KEPT_AT: u64 = 64;
 /// As many rows scanned at least are kept for.
@@ -111,10 +113,7 @@ impl Effort {
             probes
         };
         let scanned = (view.slots.len() / zones).saturating_mul(probes.min(zones)) as u64;
-        let kept = match view.strips.bits() {
-            Bits::One => KEPT[0],
-            Bits::Two => KEPT[1],
-        };
+        let kept = kept(view.strips.bits());
         // What a code leaves unknown falls with the root of the dimension. The squares are more than a pointer
         // of 32 bits holds.
         let kept = kept.saturating_mul(k as u64);
@@ -148,6 +147,18 @@ impl Effort {
             self.keep.max(self.k)
         } else {
             self.k
+        }
+    }
+}
+
+/// Rows kept for an answer, where [`KEPT_AT`] are scanned for each number of one.
+fn kept(bits: Bits) -> u64 {
+    match bits {
+        Bits::One => KEPT[0],
+        Bits::Two => KEPT[1],
+        Bits::Pq4(numbers) | Bits::Pq8(numbers) => {
+            let kept = KEPT_TRAINED[usize::from(bits.codec() == Codec::Pq8)];
+            (kept * u64::from(numbers) * u64::from(numbers)).div_ceil(64)
         }
     }
 }
@@ -318,7 +329,7 @@ impl ProbeScratch {
     pub(super) fn tabulate(&mut self, view: &ZonesView<'_>, kernels: &Kernels) {
         if !view.apart {
             let turned = &self.turned[..view.centre.len()];
-            self.tables.set(view.strips.bits(), turned, kernels);
+            self.tables.set(view.book(), turned, kernels);
         }
     }
 
@@ -374,13 +385,14 @@ pub(super) fn route(
         step: step * unit,
         bound: f32::INFINITY,
     };
+    let scan = view.routes.bits().scan(kernels);
     let mut top = Top::new(shortlist, zones);
     let mut scores = [0.0; STRIP_ENTRIES];
     for (first, strip) in (0..)
         .step_by(STRIP_ENTRIES)
         .zip(view.routes.range(0..view.routes.len()))
     {
-        let mut below = (kernels.scan_u6u4)(scratch.tables.bytes(), strip, terms, &mut scores);
+        let mut below = scan(scratch.tables.bytes(), strip, terms, &mut scores);
         while below != 0 {
             let place = below.trailing_zeros();
             below &= below - 1;
@@ -413,7 +425,7 @@ fn scan(view: &ZonesView<'_>, kernels: &'static Kernels, keep: usize, scratch: &
         }
         if view.apart {
             between(view, zone.slot(), turned, beside);
-            tables.set(view.strips.bits(), beside, kernels);
+            tables.set(view.book(), beside, kernels);
         }
         let (low, step) = tables.low_and_step();
         let terms = ScanTerms {
@@ -437,11 +449,12 @@ pub(super) fn scan_strips(
     kernels: &'static Kernels,
     top: &mut Top<'_>,
 ) {
+    let scan = view.strips.bits().scan(kernels);
     let mut scores = [0.0; STRIP_ENTRIES];
     let slots = &view.slots[strips.start * STRIP_ENTRIES..strips.end * STRIP_ENTRIES];
     let groups = slots.chunks_exact(STRIP_ENTRIES);
     for (strip, slots) in view.strips.range(strips).zip(groups) {
-        let mut below = (kernels.scan_u6u4)(tables, strip, terms, &mut scores);
+        let mut below = scan(tables, strip, terms, &mut scores);
         if below == 0 {
             continue;
         }

@@ -94,7 +94,7 @@ impl Share {
             }
             let tables = if view.apart {
                 between(view, zone.slot(), turned, &mut self.beside);
-                self.tables.set(view.strips.bits(), &self.beside, kernels);
+                self.tables.set(view.book(), &self.beside, kernels);
                 &self.tables
             } else {
                 tables

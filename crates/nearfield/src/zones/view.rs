@@ -6,12 +6,13 @@
 //! | `centroids` | rotated, a row a zone, and a number more: what routing knows of how far its rows spread |
 //! | `starts` | the first strip of each zone, then how many strips there are |
 //! | `slots` | 32 a strip |
+//! | `points` | what codes stand for, where that is trained |
 //! | `strips` | codes of rows less their centroid, rotated, with their terms |
 //! | `routes` | centroids as entries of strips, where there are enough of them to pay |
 
 use crate::codec::Rotation;
-use crate::codec::bits::Bits;
 use crate::codec::strips::{StripMemory, Strips};
+use crate::codec::{Bits, Book};
 use crate::error::Result;
 use crate::ids::Slot;
 use crate::kernels::STRIP_ENTRIES;
@@ -34,6 +35,8 @@ pub struct ZoneArrays {
     pub starts: Vec<u32>,
     /// The slots of all strips' entries.
     pub slots: Vec<Slot>,
+    /// What codes stand for, where that is trained.
+    pub points: Vec<f32>,
     /// The strips of all zones.
     pub strips: StripMemory,
     /// The strips of the centroids; none where all of them are compared.
@@ -55,6 +58,7 @@ impl ZoneArrays {
             centroids: self.centroids.rows(),
             starts: &self.starts,
             slots: &self.slots,
+            points: &self.points,
             strips: self.strips.strips(),
             routes: self.routes.strips(),
             apart: self.apart,
@@ -71,6 +75,7 @@ impl ZoneArrays {
             centroids: Matrix::try_new(0, dim + 1)?,
             starts: vec![0],
             slots: Vec::new(),
+            points: Vec::new(),
             strips: StripMemory::try_new(bits, dim, 0)?,
             routes: StripMemory::try_new(bits, dim, 0)?,
             apart: false,
@@ -93,6 +98,8 @@ pub struct ZonesView<'a> {
     pub starts: &'a [u32],
     /// The slots of all strips' entries.
     pub slots: &'a [Slot],
+    /// What codes stand for, where that is trained.
+    pub points: &'a [f32],
     /// The strips of all zones.
     pub strips: Strips<'a>,
     /// The strips of the centroids; none where all of them are compared.
@@ -109,6 +116,11 @@ impl<'a> ZonesView<'a> {
     /// How many zones there are.
     pub const fn zones(&self) -> usize {
         self.centroids.len()
+    }
+
+    /// What the codes of all strips are and stand for.
+    pub fn book(&self) -> Book<'a> {
+        Book::new(self.strips.bits(), self.points)
     }
 
     /// The strips of a zone.

@@ -26,6 +26,10 @@ pub fn samples() -> Vec<(String, Index)> {
         "zones bits1 alone",
         "zones bits2",
         "zones bits2 alone",
+        "zones pq4",
+        "flat pq4 alone",
+        "zones pq8 alone",
+        "flat pq8",
     ] {
         for metric in ["l2", "ip", "cosine"] {
             for keys in ["rows", "numbers", "text"] {
@@ -51,6 +55,7 @@ pub fn sample(kind: &str, metric: &str, keys: &str, rows: usize) -> Index {
         ("hnsw", _) => r#","M":3,"efConstruction":20"#,
         // Codes between with bits1, and none with bits2 even where no vectors are kept.
         ("zones", "bits2") => r#","zones":4,"refine":"none""#,
+        ("zones", "pq4") => r#","zones":4,"codeNumbers":2"#,
         ("zones", _) => r#","zones":4"#,
         _ => "",
     };

@@ -22,6 +22,8 @@ fn bases() -> Vec<Vec<u8>> {
         ("zones bits1", "l2", "rows"),
         ("zones bits1 alone", "cosine", "rows"),
         ("zones bits2 alone", "ip", "text"),
+        ("zones pq4", "l2", "rows"),
+        ("flat pq4 alone", "cosine", "numbers"),
     ] {
         bases.push(file(&sample(kind, metric, keys, 40)));
     }
@@ -310,7 +312,8 @@ fn what_forged_zones_are_refused_for() {
         (46, 2, "refine 2, expected 0 to 1 for this codec"),
         (76, 41, "41 zones of 40 rows, expected at most 40"),
         (76, 0, "0 zones of 40 rows, expected at most 40"),
-        (42, 3, "codec 3, expected one of [4, 5] for this kind"),
+        (42, 3, "codec 3, expected one of [4, 5, 6, 7] for this kind"),
+        (47, 1, "1 numbers a code, expected 0 to 0 for this codec"),
         (
             56,
             2,
@@ -321,6 +324,53 @@ fn what_forged_zones_are_refused_for() {
         let wanted = format!("CORRUPT: header at offset {at}: {what}");
         assert_eq!(refusal(at, &[value]), wanted);
     }
+}
+
+#[test]
+fn what_forged_points_are_refused_for() {
+    let trained = file(&sample("zones pq4", "l2", "rows", 40));
+    let points = place(&trained, 17);
+    let refusal = |at: usize, value: &[u8]| {
+        let mut file = trained.clone();
+        file[at..at + value.len()].copy_from_slice(value);
+        seal(&mut file);
+        survive("forged", &file).expect_err("refused").to_string()
+    };
+    for number in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let wanted = format!(
+            "CORRUPT: points at offset {}: number 3 is not finite",
+            points + 12
+        );
+        assert_eq!(refusal(points + 12, &number.to_le_bytes()), wanted);
+    }
+    for numbers in [0, 17, 255] {
+        let wanted = format!(
+            "CORRUPT: header at offset 47: {numbers} numbers a code, expected 1 to 16 for this codec"
+        );
+        assert_eq!(refusal(47, &[numbers]), wanted);
+    }
+    // Six numbers in three pairs, sixteen points each.
+    let other = refusal(47, &[4]);
+    let wanted = format!("CORRUPT: points at offset {points}: 384 bytes, expected 512");
+    assert_eq!(other, wanted);
+    // Of codes of eight bits there would be more points, of fixed ones none.
+    assert!(refusal(42, &[7]).ends_with("384 bytes, expected 6144"));
+    let mut fixed = trained.clone();
+    (fixed[42], fixed[47]) = (5, 0);
+    seal(&mut fixed);
+    let refused = survive("fixed", &fixed).expect_err("refused").to_string();
+    assert!(
+        refused.ends_with("a section that the header does not ask for"),
+        "{refused}"
+    );
+    // Points may be any: codes are then not those of the vectors.
+    let mut moved = trained.clone();
+    for at in (points..points + 384).step_by(4) {
+        moved[at..at + 4].copy_from_slice(&1e38_f32.to_le_bytes());
+    }
+    seal(&mut moved);
+    let index = survive("moved", &moved).expect("finite");
+    index.check().expect_err("found");
 }
 
 #[test]

@@ -121,7 +121,7 @@ type Fields<'a> = &'a [(usize, u32)];
 /// A file of these sections: id, bytes an element, payload.
 fn written(
     fields: Fields<'_>,
-    sorts: [u8; 7],
+    sorts: [u8; 8],
     seed: u64,
     rows: u64,
     sections: &[(u32, u32, Vec<u8>)],
@@ -265,7 +265,7 @@ fn zones_by_hand(
         (15, 1, strips),
     ];
     let fields = [(32, 4), (36, 16), (76, 2), (80, 4)];
-    let sorts = [3, 1, 4, 0, 0, u8::from(apart), 1];
+    let sorts = [3, 1, 4, 0, 0, u8::from(apart), 1, 0];
     written(&fields, sorts, seed, 4, &sections)
 }
 
@@ -344,8 +344,103 @@ fn a_file_of_a_compressed_scan_is_what_the_document_says() {
         (15, 1, strip(2, &entries)),
     ];
     let fields = [(32, 3), (36, 16), (76, 1), (80, 3)];
-    let wanted = written(&fields, [1, 2, 5, 0, 0, 0, 0], seed, 3, &sections);
+    let wanted = written(&fields, [1, 2, 5, 0, 0, 0, 0, 0], seed, 3, &sections);
     expect_same(&file(&built), &wanted);
+}
+
+/// Four rows of five numbers by the points that training has left in the file: pairs by sixteen points, or threes
+/// by 256.
+#[test]
+#[allow(clippy::cast_possible_truncation)] // terms are f32
+fn a_file_of_trained_points_is_what_the_document_says() {
+    let rows: [&[f32]; 4] = [
+        &[1.0, 2.0, 0.5, -1.0, 3.0],
+        &[-2.0, 0.0, 3.5, 1.0, 0.5],
+        &[4.0, -5.0, -1.0, 2.0, -2.0],
+        &[3.0, 1.0, 2.0, -4.0, 1.5],
+    ];
+    let (seed, dim, centre) = (9, 5_usize, [1.0_f32, 0.0, 0.5, -1.0, 0.5]);
+    let middle = [0.5_f32, -0.5, 0.75, 0.5, 0.25];
+    for (codec, tag, numbers, codes) in [("pq4", 6_u8, 2_usize, 16_usize), ("pq8", 7, 3, 256)] {
+        let options = format!(
+            r#"{{"dim":5,"kind":"flat","codec":"{codec}","codeNumbers":{numbers},"seed":9}}"#
+        );
+        let built = file(&build(&rows.concat(), &options, None));
+        let (at, bytes) = place(&built, 17);
+        assert_eq!(bytes, dim.next_multiple_of(numbers) * codes * 4);
+        let points: Vec<f32> = built[at..at + bytes]
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|word| f32::from_le_bytes(*word))
+            .collect();
+        let turned = rotate(seed, &middle);
+        let (mut entries, mut squares) = (Vec::new(), Vec::new());
+        for row in rows {
+            let row = row.iter().zip(&centre).zip(&middle);
+            let residual: Vec<f32> = row.map(|((x, c), m)| (x - c) - m).collect();
+            let residual = wide(&rotate(seed, &residual));
+            let square = dot(&residual, &residual);
+            let unit = (square / 5.0).sqrt();
+            let (mut own, mut values) = (Vec::new(), Vec::new());
+            for (position, group) in residual.chunks(numbers).enumerate() {
+                let point = |code: usize, at: usize| {
+                    f64::from(points[(position * numbers + at) * codes + code])
+                };
+                let away = |code: usize| {
+                    let apart = group.iter().enumerate();
+                    let apart = apart.map(|(at, x)| (x / unit - point(code, at)).powi(2));
+                    apart.sum::<f64>()
+                };
+                let nearest = (0..codes).min_by(|&a, &b| away(a).total_cmp(&away(b)));
+                let nearest = nearest.expect("some");
+                own.push(u8::try_from(nearest).expect("a byte"));
+                values.extend((0..group.len()).map(|at| point(nearest, at)));
+            }
+            let along = dot(&values, &residual);
+            let alpha = square / along;
+            let add = square + 2.0 * alpha * dot(&wide(&turned), &values);
+            entries.push((own, add as f32, (-2.0 * alpha) as f32));
+            squares.push(square);
+        }
+        let mut centroid = turned;
+        squares.sort_by(f64::total_cmp);
+        centroid.push((0.4 * squares[2]).sqrt() as f32);
+        let strip = if codec == "pq4" {
+            strip(4, &entries)
+        } else {
+            // A byte a code, 32 of these a position.
+            let mut wide = vec![0; 2 * 32];
+            for (place, (codes, ..)) in entries.iter().enumerate() {
+                for (position, code) in codes.iter().enumerate() {
+                    wide[32 * position + place] = *code;
+                }
+            }
+            wide.extend(&strip(
+                0,
+                &entries
+                    .iter()
+                    .map(|e| (vec![], e.1, e.2))
+                    .collect::<Vec<_>>(),
+            ));
+            wide
+        };
+        let mut slots = vec![FREE; 32];
+        slots[..4].copy_from_slice(&[0, 1, 2, 3]);
+        let sections = [
+            (1, 4, padded(&rows)),
+            (11, 4, floats(&centre)),
+            (12, 4, padded(&[&centroid])),
+            (13, 4, words(&[0, 1])),
+            (14, 4, words(&slots)),
+            (15, 1, strip),
+            (17, 4, floats(&points)),
+        ];
+        let fields = [(32, 5), (36, 16), (76, 1), (80, 4)];
+        let numbers = u8::try_from(numbers).expect("few");
+        let sorts = [1, 1, tag, 0, 0, 0, 0, numbers];
+        expect_same(&built, &written(&fields, sorts, seed, 4, &sections));
+    }
 }
 
 /// Where a section of this id lies.
@@ -376,6 +471,8 @@ fn grown(dim: usize, metric: &str, more: &str) -> Index {
 #[test]
 fn codes_and_terms_that_are_not_those_of_the_vectors_are_found() {
     for (dim, metric, codec, positions) in [
+        (40, "l2", "pq4", 10),
+        (7, "ip", "pq4", 2),
         (40, "l2", "bits1", 10),
         (40, "ip", "bits1", 10),
         (40, "cosine", "bits2", 20),

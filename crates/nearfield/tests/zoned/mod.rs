@@ -19,6 +19,15 @@ pub const MEASURES: [(Metric, Measure); 3] = [
     (Metric::Cosine, Measure::Cosine),
 ];
 
+/// Codes of every sort.
+pub const CODES: [Bits; 5] = [
+    Bits::One,
+    Bits::Two,
+    Bits::Pq4(4),
+    Bits::Pq4(3),
+    Bits::Pq8(7),
+];
+
 pub fn matrix(data: &[f32], dim: usize, metric: Metric) -> Matrix {
     let mut matrix = Matrix::try_new(data.len() / dim, dim).unwrap();
     for (slot, row) in (0..).zip(data.chunks_exact(dim)) {
@@ -178,6 +187,7 @@ pub fn bytes(arrays: &ZoneArrays) -> Vec<u8> {
     [
         floats(view.centre),
         floats(view.centroids.as_floats()),
+        floats(view.points),
         words(view.starts),
         words(view.slots),
         strips[0].clone(),

@@ -51,6 +51,8 @@ export interface IndexStats {
   readonly zones: number | null
   /** Zones that a search scans where it does not say; null where there are none. */
   readonly probes: number | null
+  /** Numbers that a code of `pq4` or `pq8` stands for; null where points are not trained. */
+  readonly codeNumbers: number | null
   /** Codes that judge what a scan of strips keeps, before the vectors do; null where there are none. */
   readonly refine: Codec | null
   /** False where codes are all that is kept of the vectors (`keepVectors: false`). */

@@ -7,6 +7,7 @@ export const DEFAULTS = {
   M: 16,
   efConstruction: 200,
   codec: 'auto',
+  codeNumbers: 0,
   zones: 0,
   refine: 'auto',
   keepVectors: true,

@@ -7,7 +7,7 @@ export type Metric = 'l2' | 'ip' | 'cosine'
 export type Kind = 'flat' | 'hnsw' | 'zones'
 
 /** What walks and scans compare. */
-export type Codec = 'f32' | 'sq8' | 'sq4' | 'bits1' | 'bits2'
+export type Codec = 'f32' | 'sq8' | 'sq4' | 'bits1' | 'bits2' | 'pq4' | 'pq8'
 
 /** An instruction set the kernels may be held to. */
 export type Isa = 'auto' | 'scalar' | 'simd128' | 'relaxed-simd' | 'neon' | 'neon-dotprod' | 'avx2' | 'avx-vnni' | 'avx512' | 'avx512-vnni'
@@ -25,10 +25,16 @@ export interface CommonOptions {
    */
   readonly metric?: Metric
   /**
-   * What walks and scans compare before the vectors judge: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again (`flat`, `hnsw`), `bits2` and `bits1` so many bits of rotated numbers (`flat`, `zones`). `auto` tries codes on a sample for a graph, takes bits for zones and `f32` for `flat`, and says what it chose.
+   * What walks and scans compare before the vectors judge: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again (`flat`, `hnsw`), `bits2` and `bits1` so many bits of rotated numbers, `pq4` and `pq8` so many bits for `codeNumbers` of them, of points that are trained (`flat`, `zones`). `auto` tries codes on a sample for a graph, takes bits for zones and `f32` for `flat`, and says what it chose.
    * @default 'auto'
    */
-  readonly codec?: 'auto' | 'f32' | 'sq8' | 'sq4' | 'bits1' | 'bits2'
+  readonly codec?: 'auto' | 'f32' | 'sq8' | 'sq4' | 'bits1' | 'bits2' | 'pq4' | 'pq8'
+  /**
+   * Numbers that a code of `pq4` or `pq8` stands for; 0 for 4 of `pq4` and 8 of `pq8`, a bit a number.
+   * An integer, 0 … 16.
+   * @default 0
+   */
+  readonly codeNumbers?: number
   /**
    * Whether the index keeps the vectors beside their codes; `false` keeps codes only, in the file and in memory: answers and distances are then by the codes, and nothing can be added.
    * @default true
@@ -262,7 +268,7 @@ export interface CoreRowsOptions {
   readonly isa?: Isa
 }
 
-export const BUILD_OPTION_NAMES = ['dim', 'kind', 'metric', 'M', 'efConstruction', 'codec', 'zones', 'refine', 'keepVectors', 'memory', 'seed', 'isa'] as const
+export const BUILD_OPTION_NAMES = ['dim', 'kind', 'metric', 'M', 'efConstruction', 'codec', 'codeNumbers', 'zones', 'refine', 'keepVectors', 'memory', 'seed', 'isa'] as const
 export const OPEN_OPTION_NAMES = ['isa'] as const
 export const IMPORT_OPTION_NAMES = ['dim', 'metric', 'codec', 'isa'] as const
 export const SEARCH_OPTION_NAMES = ['k', 'ef', 'exact', 'parallel', 'probes', 'rerank'] as const

@@ -5,7 +5,7 @@ use super::values::Random;
 use super::{replay, same};
 use crate::ids::DIM_MAX;
 use crate::kernels::{
-    Kernels, STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, TABLE_MAX,
+    Kernels, STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, TABLE_MAX, WIDE_TABLE_BYTES,
 };
 
 const TERMS: ScanTerms = ScanTerms {
@@ -186,5 +186,106 @@ fn what_does_not_fit_is_refused() {
             assert!(refused(table, tables, strip), "{:?} {tables}", table.isa);
         }
         assert!(!refused(table, 32, 32 + STRIP_TERMS_BYTES));
+    });
+}
+
+/// Codes of eight bits: the definition, written a second time.
+fn expected_wide(tables: &[u8], strip: &[u8], terms: ScanTerms) -> ([f32; STRIP_ENTRIES], u32) {
+    let positions = tables.len() / WIDE_TABLE_BYTES;
+    let (mut scores, mut below) = ([0.0; STRIP_ENTRIES], 0);
+    for (entry, score) in scores.iter_mut().enumerate() {
+        let sum: u64 = (0..positions)
+            .map(|position| {
+                let code = usize::from(strip[position * STRIP_ENTRIES + entry]);
+                u64::from(tables[position * WIDE_TABLE_BYTES + code])
+            })
+            .sum();
+        let factor = |at: usize| {
+            let at = positions * STRIP_ENTRIES + 4 * at;
+            f32::from_le_bytes(strip[at..at + 4].try_into().expect("four bytes"))
+        };
+        let product = terms.low + terms.step * sum as f32;
+        *score = (terms.base + factor(entry)) + factor(STRIP_ENTRIES + entry) * product;
+        below |= u32::from(*score < terms.bound) << entry;
+    }
+    (scores, below)
+}
+
+#[test]
+fn wide_scores_are_the_definitions_at_every_length_and_alignment() {
+    replay(|table| {
+        let mut random = Random(23);
+        for positions in (0..=20).chain([255, 256, 257, 511, 513]) {
+            let tables = bytes(&mut random, positions * WIDE_TABLE_BYTES, 256);
+            let codes = bytes(&mut random, positions * STRIP_ENTRIES, 256);
+            for (offset, factors) in [
+                (0, random.ordinary(2 * STRIP_ENTRIES)),
+                (1, random.any_bits(2 * STRIP_ENTRIES)),
+                (37, random.ordinary(2 * STRIP_ENTRIES)),
+            ] {
+                let place = |bytes: &[u8]| [&vec![255; offset], bytes, &[255; 64]].concat();
+                let strip = strip(&codes, &factors);
+                let (around, beside) = (place(&tables), place(&strip));
+                let mut scores = [f32::NAN; STRIP_ENTRIES];
+                let below = (table.scan_u8u8)(
+                    &around[offset..][..tables.len()],
+                    &beside[offset..][..strip.len()],
+                    TERMS,
+                    &mut scores,
+                );
+                let (wanted, wanted_below) = expected_wide(&tables, &strip, TERMS);
+                let what = format!("{:?} {positions} at {offset}", table.isa);
+                for (score, wanted) in scores.into_iter().zip(wanted) {
+                    assert!(
+                        same(score, wanted),
+                        "{what}: {score:e}, expected {wanted:e}"
+                    );
+                }
+                assert_eq!(below, wanted_below, "{what}");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_largest_wide_sums_neither_saturate_nor_wrap() {
+    replay(|table| {
+        for positions in [1, 256, 257, 4096, DIM_MAX as usize] {
+            let tables = vec![u8::MAX; positions * WIDE_TABLE_BYTES];
+            for code in [0, 127, 128, 255] {
+                let codes = vec![code; positions * STRIP_ENTRIES];
+                let strip = strip(&codes, &[1.0; 2 * STRIP_ENTRIES]);
+                let whole = ScanTerms {
+                    base: 0.0,
+                    low: -1.0,
+                    step: 1.0,
+                    bound: f32::INFINITY,
+                };
+                let mut scores = [0.0; STRIP_ENTRIES];
+                (table.scan_u8u8)(&tables, &strip, whole, &mut scores);
+                let sum = (positions * usize::from(u8::MAX)) as f32;
+                assert_eq!(scores, [sum; STRIP_ENTRIES], "{:?} {positions}", table.isa);
+            }
+        }
+    });
+}
+
+#[test]
+fn wide_strips_that_do_not_fit_are_refused() {
+    replay(|table| {
+        for (tables, strip, fits) in [
+            (256, 32 + STRIP_TERMS_BYTES, true),
+            (255, 32 + STRIP_TERMS_BYTES, false),
+            (256, 31 + STRIP_TERMS_BYTES, false),
+            (512, 32 + STRIP_TERMS_BYTES, false),
+            (0, STRIP_TERMS_BYTES - 1, false),
+        ] {
+            let call = || {
+                let mut scores = [0.0; STRIP_ENTRIES];
+                (table.scan_u8u8)(&vec![0; tables], &vec![0; strip], TERMS, &mut scores)
+            };
+            let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+            assert_eq!(called.is_ok(), fits, "{:?} {tables} {strip}", table.isa);
+        }
     });
 }

@@ -113,8 +113,6 @@ pub(super) fn scan_strip(
     // SAFETY: this function's features are all that is used. `check` asserts that tables are whole pairs
     // of positions and that the strip has as many bytes of codes: the loops read whole steps, of SPAN or
     // STEP bytes, that end by `end ≤ tables.len()`, and where half a step is left its first half alone.
-    // Sixteen factors are read at four bytes an entry of `STRIP_TERMS_BYTES`, sixteen scores written at 0 and
-    // 16 of 32.
     unsafe {
         let load = |at: usize| {
             (
@@ -162,6 +160,24 @@ pub(super) fn scan_strip(
                 _mm512_add_epi32(sums[1], last),
             ];
         }
+        score(sums, factors, terms, scores)
+    }
+}
+
+/// From sums of sixteen entries each to scores, and a bit for each below the bound.
+///
+/// # Safety
+/// The machine has AVX-512 F.
+#[inline(always)]
+pub(super) unsafe fn score(
+    sums: [__m512i; 2],
+    factors: &[u8; STRIP_TERMS_BYTES],
+    terms: ScanTerms,
+    scores: &mut [f32; STRIP_ENTRIES],
+) -> u32 {
+    // SAFETY: the caller has the instructions. Sixteen factors are read at four bytes an entry of
+    // `STRIP_TERMS_BYTES`, sixteen scores written at 0 and 16 of 32.
+    unsafe {
         let [base, low, step, bound] =
             [terms.base, terms.low, terms.step, terms.bound].map(|term| _mm512_set1_ps(term));
         let mut below = 0;

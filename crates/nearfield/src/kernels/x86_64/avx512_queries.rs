@@ -87,16 +87,17 @@ unsafe fn within(x: __m512) -> __m512 {
 #[target_feature(enable = "avx512f,avx2")]
 fn tables(
     query: &[f32],
-    values: &[[f32; TABLE_BYTES]],
+    (numbers, values): (usize, &[[f32; TABLE_BYTES]]),
     products: &mut [[f32; TABLE_BYTES]],
     bytes: &mut [u8],
 ) -> (f32, f32) {
-    let positions = query.len().div_ceil(values.len());
+    let positions = query.len().div_ceil(numbers);
     let (bytes, rest) = bytes.split_at_mut(positions * TABLE_BYTES);
     rest.fill(0);
     let products = &mut products[..positions];
     let (mut low, mut widest) = (0.0, 0.0_f32);
-    for (numbers, out) in query.chunks(values.len()).zip(&mut *products) {
+    let places = query.chunks(numbers).zip(values.chunks(numbers).cycle());
+    for ((numbers, values), out) in places.zip(&mut *products) {
         // SAFETY: this function's features are all that is used; loads and stores are of sixteen numbers
         // of arrays of as many.
         let (least, most) = unsafe {

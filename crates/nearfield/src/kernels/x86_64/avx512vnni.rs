@@ -1,7 +1,7 @@
 //! AVX-512 with VNNI: codes 64 a step, multiplied and added to 32-bit sums by one instruction that
 //! rounds and saturates nothing. Floats go as with AVX-512.
 
-use super::avx512;
+use super::{avx512, avx512vbmi_lookups};
 use crate::kernels::nibbles::{self, Nibbles, nibble_entries};
 use crate::kernels::products::{self, Products, table_of_codes};
 use crate::kernels::tiles::{self, Columns};
@@ -27,6 +27,15 @@ table_of_codes!(
     dot_u7u4_x4: |query, rows, ahead| unsafe { dot_nibbles_x4(query, rows, ahead) }
 );
 nibble_entries!(NibblesVnni, "avx512f,avx512vnni");
+
+/// The same where the machine has VBMI too.
+pub(in crate::kernels) static WITH_VBMI: Kernels = Kernels {
+    // SAFETY: a table is handed out only after its instructions were detected.
+    scan_u8u8: |tables, strip, terms, scores| unsafe {
+        avx512vbmi_lookups::scan_strip(tables, strip, terms, scores)
+    },
+    ..KERNELS
+};
 
 /// Sixteen sums.
 #[derive(Clone, Copy)]

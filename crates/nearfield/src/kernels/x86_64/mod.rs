@@ -7,6 +7,7 @@ pub(super) mod avx512;
 mod avx512_lookups;
 mod avx512_panels;
 mod avx512_queries;
+mod avx512vbmi_lookups;
 pub(super) mod avx512vnni;
 mod avxvnni;
 
@@ -21,8 +22,13 @@ pub(super) fn tables() -> impl Iterator<Item = &'static Kernels> {
     // Strips need BW, which all have but the first two, of another kind.
     let avx512 = avx2 && detected!("avx512f") && detected!("avx512bw");
     let avx512vnni = avx512 && detected!("avx512vnni");
+    let best = if detected!("avx512vbmi") {
+        &avx512vnni::WITH_VBMI
+    } else {
+        &avx512vnni::KERNELS
+    };
     [
-        (avx512vnni, &avx512vnni::KERNELS),
+        (avx512vnni, best),
         (avx512, &avx512::KERNELS),
         (avxvnni, &avxvnni::KERNELS),
         (avx2, &avx2::KERNELS),
