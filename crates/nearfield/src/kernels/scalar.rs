@@ -100,8 +100,7 @@ fn scan_u6u4(
             *high += i32::from(table[usize::from(code >> 4)]);
         }
     }
-    lookups::score(&sums, factors, terms, scores);
-    lookups::below(scores, terms.bound)
+    wide_lookups::finish(&sums, factors, terms, scores)
 }
 
 #[inline]

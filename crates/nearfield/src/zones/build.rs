@@ -244,7 +244,7 @@ impl ZonesBuilder {
             return Ok(Stage::Code(coding));
         }
         let sizes = (bits.codes(), Training::sample_max(bits));
-        let sample = coding.sample(rows, owners, sizes, exec)?;
+        let sample = coding.sample(rows, owners, sizes)?;
         let training = Training::new(bits, sample, self.params.seed);
         Ok(Stage::Train(training, coding))
     }

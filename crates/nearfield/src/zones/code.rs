@@ -100,21 +100,18 @@ impl Coding {
         rows: Rows<'_>,
         owners: &[Zone],
         (least, limit): (usize, usize),
-        exec: Exec<'_>,
     ) -> Result<Matrix> {
         let slots = spread(rows.len(), limit);
         let mut sample = Matrix::try_new(slots.len().max(least), rows.dim())?;
-        let mut out: Vec<_> = sample.rows_mut(0..slots.len()).collect();
-        let (arrays, kernels) = (&self.arrays, self.kernels);
-        exec.fill(&mut out, 16, Vec::new, |residual, at, out| {
-            let slot = slots[at];
+        let (arrays, mut residual) = (&self.arrays, Vec::new());
+        for (out, &slot) in sample.rows_mut(0..slots.len()).zip(&slots) {
             let centroid = self.centroids.row(owners[slot as usize]);
             let row = &rows.row(slot)[..rows.dim()];
             let beside = (arrays.centre.as_slice(), centroid);
             residual.clear();
-            turn_beside(row, beside, &arrays.rotation, kernels, residual);
-            out.copy_from_slice(residual);
-        });
+            turn_beside(row, beside, &arrays.rotation, self.kernels, &mut residual);
+            out.copy_from_slice(&residual);
+        }
         Ok(sample)
     }
 

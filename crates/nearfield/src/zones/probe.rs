@@ -10,7 +10,7 @@
 use super::share::{self, Share};
 use super::view::{Zone, ZonesView};
 use crate::codec::bits::{Bits, Tables};
-use crate::codec::{Codec, Codes, F32Scorer, QueryCode, Sq8Scorer, Stored};
+use crate::codec::{Codes, F32Scorer, QueryCode, Sq8Scorer, Stored};
 use crate::exec::Exec;
 use crate::ids::NO_SLOT;
 use crate::kernels::{Kernels, STRIP_ENTRIES, ScanTerms, prefetch_row};
@@ -24,8 +24,6 @@ const ROUTES_MORE: usize = 16;
 /// Rows kept for an answer, by signs and by two bits: what was measured, where 64 rows are scanned for each
 /// number of one, to miss a tenth of what probes miss.
 const KEPT: [u64; 2] = [30, 5];
-/// By trained points of four and of eight bits, in 64ths, times the square of a code's numbers.
-const KEPT_TRAINED: [u64; 2] = [120, 21];
 /// Rows scanned for each number of a row that [`KEPT`] is of.
 const KEPT_AT: u64 = 64;
 /// As many rows scanned at least are kept for.
@@ -156,11 +154,14 @@ fn kept(bits: Bits) -> u64 {
     match bits {
         Bits::One => KEPT[0],
         Bits::Two => KEPT[1],
-        Bits::Pq4(numbers) | Bits::Pq8(numbers) => {
-            let kept = KEPT_TRAINED[usize::from(bits.codec() == Codec::Pq8)];
-            (kept * u64::from(numbers) * u64::from(numbers)).div_ceil(64)
-        }
+        // As measured of 2, 4 and 8 numbers a code, and of 4 and 8.
+        Bits::Pq4(numbers) => (2 * square(numbers) - 2).max(1),
+        Bits::Pq8(numbers) => (square(numbers) / 3).max(1),
     }
+}
+
+fn square(numbers: u8) -> u64 {
+    u64::from(numbers) * u64::from(numbers)
 }
 
 /// Probes where nobody says how many: 14 times the fourth root of the zones, or all of a few. That is
