@@ -135,7 +135,7 @@ fn train(points: &mut [f32], numbers: usize, columns: &[[f32; LANES]], count: us
     }
     let (mut owners, mut sums) = (vec![[0; LANES]; columns.len() / numbers], Vec::new());
     for _ in 0..TURNS {
-        widest(Nearest {
+        nearest(Nearest {
             points,
             stride: 0,
             numbers,
@@ -204,7 +204,7 @@ impl Batch {
                     column[lane] = x * inverse;
                 }
             }
-            widest(Nearest {
+            nearest(Nearest {
                 points,
                 stride: numbers * bits.codes(),
                 numbers,
@@ -233,6 +233,12 @@ struct Nearest<'a> {
     numbers: usize,
     columns: &'a [[f32; LANES]],
     out: &'a mut [[u8; LANES]],
+}
+
+/// Once in a module, whoever asks.
+#[inline(never)]
+fn nearest(work: Nearest<'_>) {
+    widest(work);
 }
 
 impl Work for Nearest<'_> {
