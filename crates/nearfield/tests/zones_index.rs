@@ -140,6 +140,52 @@ fn more_probes_find_more_and_all_of_them_all() {
     );
 }
 
+/// Over held-out questions.
+#[test]
+fn a_recall_that_is_promised_is_kept() {
+    // One cloud: where rows are near to one zone alone, any promise is kept by that.
+    let mut base = data::clustered(6400, DIM, 1, 3);
+    let queries = base.split_off(6000 * DIM);
+    for (metric, measure) in [
+        ("l2", Measure::L2),
+        ("cosine", Measure::Cosine),
+        ("ip", Measure::Ip),
+    ] {
+        let built = build(&base, &options("zones", metric, r#","zones":64"#));
+        // Shares stay as they were measured of three in four rows.
+        let added = Arc::new(build(&base[..4500 * DIM], &options("zones", metric, "")));
+        add(&added, &base[4500 * DIM..]);
+        for index in [&built, &*added] {
+            let mut before = 0.0;
+            for promised in [0.6, 0.8, 0.9, 0.95, 0.99] {
+                let params = SearchParams {
+                    effort: SearchParams::recall(promised),
+                    ..PARAMS
+                };
+                let found = recall(index, &base, &queries, measure, params);
+                // It was measured by 128 rows and is by 400: the farther from 1 the less sure.
+                let sure = 0.02 + 0.1 * (1.0 - promised);
+                assert!(found >= promised - sure, "{metric} {promised}: {found}");
+                let scanned = |query| {
+                    let told = index.explain(query, params, &|| 0.0).expect("good");
+                    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+                    let [least, left] =
+                        ["least", "left"].map(|name| told["promise"][name].as_f64());
+                    assert!(left.expect("a share") < least.expect("a share"), "{told}");
+                    assert!((told["promise"]["recall"].as_f64().unwrap() - promised).abs() < 1e-6);
+                    told["scanned"].as_f64().expect("rows")
+                };
+                let scanned = queries.chunks_exact(DIM).map(scanned).sum::<f64>() / 400.0;
+                assert!(
+                    scanned > before && scanned < 6000.0,
+                    "{metric} {promised}: {scanned}"
+                );
+                before = scanned;
+            }
+        }
+    }
+}
+
 #[test]
 fn codes_alone_answer_and_take_little() {
     let (base, queries) = set(6000);

@@ -117,6 +117,18 @@ fn a_batch_answers_as_searches_alone_do() {
                 };
                 agrees(&index, &queries, params, &what);
             }
+            if kind == "zones" {
+                for (k, recall) in [(1, 0.5), (10, 0.9), (40, 0.99)] {
+                    let effort = SearchParams::recall(recall);
+                    let params = SearchParams {
+                        k,
+                        effort,
+                        rerank,
+                        ..PARAMS
+                    };
+                    agrees(&index, &queries, params, &what);
+                }
+            }
             let exact = SearchParams {
                 exact: rerank,
                 rerank,
@@ -160,6 +172,11 @@ fn zones_too_small_for_an_answer_and_numbers_too_large_for_codes() {
         ..PARAMS
     };
     agrees(&index, &base[..300 * DIM], params, "few rows a zone");
+    let promised = SearchParams {
+        effort: SearchParams::recall(0.5),
+        ..params
+    };
+    agrees(&index, &base[..300 * DIM], promised, "few rows a zone");
 
     let large: Vec<_> = base.iter().map(|x| x * 1e18).collect();
     let index = build(&large, &options("zones", "l2", r#","zones":9"#));

@@ -3,7 +3,8 @@
 
 use nearfield::boundary::options::{
     AUTO_FLAT_ROWS_MAX, AUTO_STRIPS_ROWS_MAX, Accepts, BUILD, Default, EF_DEFAULT, EF_MAX,
-    GENERATE, IMPORT, K_DEFAULT, Kinds, OPEN, OptionSpec, ROWS, SEARCH,
+    GENERATE, IMPORT, K_DEFAULT, Kinds, OPEN, OptionSpec, RECALL_DEFAULT, RECALL_EFFORT,
+    RECALL_ENDS, RECALL_UNITS, ROWS, SEARCH, share_of,
 };
 use nearfield::bytes::layout::{BLOCK_BYTES, MAGIC, VERSION};
 use nearfield::error::Code;
@@ -232,6 +233,14 @@ fn property(text: &mut String, spec: &OptionSpec) {
         (_, Accepts::Integer { min, max }) => {
             ("number".into(), Some(format!("An integer, {min} … {max}.")))
         }
+        (_, Accepts::IntegerOr { min, max, word }) => (
+            format!("number | '{word}'"),
+            Some(format!("An integer, {min} … {max}, or '{word}'.")),
+        ),
+        (_, Accepts::Share(ends)) => {
+            let [min, max] = ends.map(share_of);
+            ("number".into(), Some(format!("A number, {min} … {max}.")))
+        }
         (_, Accepts::Number { min, max }) => {
             ("number".into(), Some(format!("A number, {min} … {max}.")))
         }
@@ -258,6 +267,7 @@ fn default(spec: &OptionSpec) -> Option<String> {
         Default::Required => None,
         Default::Word(word) => Some(format!("'{word}'")),
         Default::Integer(integer) => Some(integer.to_string()),
+        Default::Share(thousandths) => Some(share_of(thousandths).to_string()),
         Default::Bool(flag) => Some(flag.to_string()),
     }
 }
@@ -289,7 +299,7 @@ fn constants() -> String {
     }
     text.push_str("} as const\n\n");
     let magic: Vec<_> = MAGIC.iter().map(|byte| format!("0x{byte:02x}")).collect();
-    let rows: [(&str, &str, String); 11] = [
+    let rows: [(&str, &str, String); 16] = [
         (
             "Neighbours a search returns when it does not say how many.",
             "K_DEFAULT",
@@ -304,6 +314,31 @@ fn constants() -> String {
             "The largest `ef`: more than this is a scan in disguise.",
             "EF_MAX",
             number(EF_MAX.into()),
+        ),
+        (
+            "An effort from here on is a recall to keep, in units beyond it.",
+            "RECALL_EFFORT",
+            number(RECALL_EFFORT.into()),
+        ),
+        (
+            "Units of a recall of 1.",
+            "RECALL_UNITS",
+            number(RECALL_UNITS.into()),
+        ),
+        (
+            "The recall to keep when a search does not say.",
+            "RECALL_DEFAULT",
+            share_of(RECALL_DEFAULT).to_string(),
+        ),
+        (
+            "The least recall that may be asked for.",
+            "RECALL_MIN",
+            share_of(RECALL_ENDS[0]).to_string(),
+        ),
+        (
+            "The greatest.",
+            "RECALL_MAX",
+            share_of(RECALL_ENDS[1]).to_string(),
         ),
         (
             "Up to this many rows kind `auto` chooses `flat`.",

@@ -111,6 +111,64 @@ const fewer: Case = {
   },
 }
 
+const promised: Case = {
+  name: 'zones: a promised recall is kept by every way to ask, and told',
+  async run(env) {
+    // One cloud, whose rows have their nearest in many zones.
+    const all = clustered(ROWS + QUERIES, DIM, 53, 1)
+    const [data, queries] = [all.slice(0, ROWS * DIM), all.slice(ROWS * DIM)]
+    for (const metric of METRICS) {
+      await using index = await build(env, data, { metric, zones: 30 })
+      await using opened = await env.nearfield.openIndex(await index.toBytes(), { backend: env.backend })
+      const keys = new Uint32Array(K)
+      const distances = new Float32Array(K)
+      const truth = Array.from({ length: QUERIES }, (_, q) => {
+        const answers = nearest(metric, data, DIM, row(queries, DIM, q), K)
+        return new Set(answers.map(({ slot }) => slot))
+      })
+      let before = 0
+      for (const recall of [0.6, 0.9, 0.99]) {
+        const how = { k: K, probes: 'auto', recall } as const
+        const what = `${metric}, ${recall}`
+        const batch = await index.searchBatch(queries, how)
+        let hit = 0
+        let scanned = 0
+        for (let q = 0; q < QUERIES; q++) {
+          const query = row(queries, DIM, q)
+          const hits = await index.search(query, how)
+          equal(JSON.stringify(batch.row(q)), JSON.stringify(hits), `${what}, batch row ${q}`)
+          equal(JSON.stringify(await opened.search(query, how)), JSON.stringify(hits), `${what}, opened`)
+          const shared = await index.search(query, { ...how, parallel: true })
+          equal(JSON.stringify(shared), JSON.stringify(hits), `${what}, by all threads`)
+          if (blocking(env)) {
+            equal(index.searchInto(query, keys, distances, how), K, 'answers')
+            sameList(
+              keys,
+              hits.map(({ key }) => key),
+              `keys of query ${q}`,
+            )
+          }
+          for (const { key } of hits) if (truth[q]!.has(Number(key))) hit++
+          const told = await index.explain(query, how)
+          near(told.promise!.recall, recall, 1e-6, `${what}, promise`)
+          ok(told.promise!.left! < told.promise!.least!, JSON.stringify(told.promise))
+          scanned += told.scanned!
+        }
+        const found = hit / (QUERIES * K)
+        // Of so few questions the average is no surer.
+        ok(found >= recall - 0.02 - 0.2 * (1 - recall), `${what}: ${found}`)
+        near(await index.recall(queries, how), found, 0.01, `${what}, as it measures itself`)
+        ok(scanned > before && scanned <= QUERIES * ROWS, `${what}: ${scanned} rows`)
+        before = scanned
+      }
+    }
+    await using index = await build(env, data, { zones: 30 })
+    const told = await index.explain(row(queries, DIM, 0), { probes: 'auto' })
+    near(told.promise!.recall, 0.95, 1e-6, 'what is promised unless another is')
+    equal((await index.explain(row(queries, DIM, 0))).promise, null, 'no promise')
+  },
+}
+
 const files: Case = {
   name: 'zones: the same file for any threads, and opened it answers the same',
   async run(env) {
@@ -236,6 +294,15 @@ const refusals: Case = {
     await refuses(env.nearfield, 'OPTION', /probes must be an integer/, () =>
       zones.search(row(data, DIM, 0), { probes: 0.5 }),
     )
+    for (const [options, why] of [
+      [{ probes: 'all' }, /probes must be an integer from 1 to 16777216 or 'auto', received "all"/],
+      [{ probes: 'auto', recall: 0.4 }, /recall must be from 0.5 to 0.999, received 0.4/],
+      [{ probes: 'auto', recall: '1' }, /recall must be from 0.5 to 0.999, received "1"/],
+      [{ probes: 9, recall: 0.9 }, /recall is for probes 'auto', received probes 9/],
+      [{ recall: 0.9 }, /recall is for probes 'auto', received probes undefined/],
+    ] as const) {
+      await refuses(env.nearfield, 'OPTION', why, () => zones.search(row(data, DIM, 0), options as never))
+    }
     await using graph = await build(env, data, { kind: 'hnsw' })
     const other = /probes is not for an index of kind hnsw/
     await refuses(env.nearfield, 'OPTION', /parallel is for zones and scans of bits/, () =>
@@ -245,4 +312,4 @@ const refusals: Case = {
   },
 }
 
-export const zonesCases: readonly Case[] = [found, fewer, files, alone, grown, trained, refusals]
+export const zonesCases: readonly Case[] = [found, fewer, promised, files, alone, grown, trained, refusals]

@@ -35,7 +35,10 @@ export interface StepReport {
 /** Keys as columns: safe integers, or UTF-8 bytes with `rows + 1` offsets. */
 export type KeyColumn = Float64Array | { readonly bytes: Uint8Array; readonly offsets: Float64Array }
 
-/** `effort` is `ef` of a graph and `probes` of zones, 0 the index's default; `threads` 0 means all. */
+/**
+ * `effort` is `ef` of a graph and `probes` of zones, 0 the index's default, from `RECALL_EFFORT` on the recall that zones are to
+ * keep; `threads` 0 means all.
+ */
 export interface SearchParams {
   readonly k: number
   readonly effort: number

@@ -148,7 +148,7 @@ describe('options', () => {
     [
       { efSearch: 10 },
       'OPTION',
-      /unknown option 'efSearch'; known are k, ef, exact, parallel, probes, rerank, signal/,
+      /unknown option 'efSearch'; known are k, ef, exact, parallel, probes, recall, rerank, signal/,
     ],
     [{ parallel: 1 }, 'OPTION', /parallel must be true or false, received 1/],
     [{ parallel: true }, 'OPTION', /parallel is for zones and scans of bits, this index of kind flat/],

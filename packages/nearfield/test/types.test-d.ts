@@ -8,6 +8,7 @@ import type {
   Index,
   Key,
   NearfieldError,
+  SearchOptions,
 } from '../src/api/nearfield.ts'
 import { buildIndex, openIndex } from '../src/entry/node.ts'
 
@@ -35,6 +36,9 @@ test('options are unions by kind', () => {
   void buildIndex(new Float32Array(4), { dim: 4, keys: [1, 'b'] })
   // @ts-expect-error doubles would be rounded silently
   void buildIndex(new Float64Array(4), { dim: 4 })
+  expectTypeOf<{ probes: 'auto'; recall: number }>().toExtend<SearchOptions>()
+  // @ts-expect-error a promise is made for 'auto'
+  void index.search([1], { probes: 'all' })
   // @ts-expect-error a blocking call cannot be aborted
   void index.searchSync([1], { signal: AbortSignal.abort() })
   expectTypeOf(openIndex).parameter(0).toEqualTypeOf<string | URL | Uint8Array | ArrayBuffer | Blob>()

@@ -78,13 +78,22 @@ pub struct SearchParams {
     /// Neighbours wanted, at least 1.
     pub k: u32,
     /// Candidates kept while walking a graph, raised to `k` where smaller, or zones scanned; 0 for the
-    /// index's default.
+    /// index's default. Of zones from [`RECALL_EFFORT`](options::RECALL_EFFORT) on, a [`recall`](Self::recall) to keep.
     pub effort: u32,
     /// Compare every vector instead of walking or going by codes.
     pub exact: bool,
     /// Answer by the vectors. Without it codes answer, where an index has any, and no vector is read:
     /// distances are then approximate. It must be false where an index keeps no vectors.
     pub rerank: bool,
+}
+
+impl SearchParams {
+    /// The effort of zones that keeps a recall, 0 to 1.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // cut to 0 … 1
+    pub fn recall(share: f64) -> u32 {
+        let units = (share.clamp(0.0, 1.0) * f64::from(options::RECALL_UNITS)).round();
+        options::RECALL_EFFORT + units as u32
+    }
 }
 
 /// The limit an `isa` option sets; the table of options has refused other words by now.

@@ -17,6 +17,14 @@ use serde_json::Value;
 pub const K_DEFAULT: u32 = 10;
 /// Candidates of a walk when the caller does not say; raised to `k` where that is larger.
 pub const EF_DEFAULT: u32 = 100;
+/// An effort from here on is a recall to keep, in [`RECALL_UNITS`] beyond it.
+pub const RECALL_EFFORT: u32 = 1 << 31;
+/// Of a recall of 1.
+pub const RECALL_UNITS: u32 = 1_000_000;
+/// The least and the greatest recall that may be promised, in thousandths.
+pub const RECALL_ENDS: [u32; 2] = [500, 999];
+/// What is promised when the caller does not say, in thousandths.
+pub const RECALL_DEFAULT: u32 = 950;
 /// The largest `ef`; more than this is a scan in disguise.
 pub const EF_MAX: u32 = 1_000_000;
 /// Up to this many rows kind `auto` chooses `flat`: a scan then costs less than a walk.
@@ -36,6 +44,17 @@ pub enum Accepts {
         /// The greatest.
         max: u64,
     },
+    /// Such an integer, or this word.
+    IntegerOr {
+        /// The least.
+        min: u64,
+        /// The greatest.
+        max: u64,
+        /// What may stand for one.
+        word: &'static str,
+    },
+    /// A part of one within these thousandths, ends included.
+    Share([u32; 2]),
     /// A finite number in this range, ends included.
     Number {
         /// The least.
@@ -56,6 +75,8 @@ pub enum Default {
     Word(&'static str),
     /// This integer.
     Integer(u64),
+    /// So many thousandths.
+    Share(u32),
     /// This flag.
     Bool(bool),
 }
@@ -321,14 +342,24 @@ pub const SEARCH: &[OptionSpec] = &[
     },
     OptionSpec {
         name: "probes",
-        accepts: Accepts::Integer {
+        accepts: Accepts::IntegerOr {
             min: 0,
             max: 1 << 24,
+            word: "auto",
         },
         default: Default::Integer(0),
         kinds: Kinds::Zones,
         doc: told(
-            "Zones scanned, the nearest first: more find more and take longer; 0 for as many as suit the zones there are.",
+            "Zones scanned, the nearest first: more find more and take longer; 0 for as many as suit the zones there are. `auto` scans as many as a query needs to keep a `recall`.",
+        ),
+    },
+    OptionSpec {
+        name: "recall",
+        accepts: Accepts::Share(RECALL_ENDS),
+        default: Default::Share(RECALL_DEFAULT),
+        kinds: Kinds::Zones,
+        doc: told(
+            "With probes `auto`: the share of true neighbours to find, on average over queries that are to the rows what these are to each other.",
         ),
     },
     OptionSpec {
@@ -541,6 +572,7 @@ fn default(spec: &OptionSpec) -> Result<Value> {
                 "option {name} is missing; it must be {wanted}"
             )))
         }
+        Default::Share(share) => Ok(Value::from(share_of(share))),
         Default::Word(word) => Ok(Value::from(word)),
         Default::Integer(integer) => Ok(Value::from(integer)),
         Default::Bool(flag) => Ok(Value::from(flag)),
@@ -554,8 +586,13 @@ fn accept(spec: &OptionSpec, value: &Value) -> Result<Value> {
             .as_str()
             .filter(|word| words.contains(word))
             .map(Value::from),
-        Accepts::Integer { min, max } => integer(value)
+        Accepts::IntegerOr { word, .. } if value.as_str() == Some(word) => Some(Value::from(word)),
+        Accepts::Integer { min, max } | Accepts::IntegerOr { min, max, .. } => integer(value)
             .filter(|integer| (min..=max).contains(integer))
+            .map(Value::from),
+        Accepts::Share(ends) => value
+            .as_f64()
+            .filter(|share| (share_of(ends[0])..=share_of(ends[1])).contains(share))
             .map(Value::from),
         Accepts::Number { min, max } => value
             .as_f64()
@@ -567,6 +604,11 @@ fn accept(spec: &OptionSpec, value: &Value) -> Result<Value> {
         let (name, wanted, got) = (spec.name, wanted(spec.accepts), describe(value));
         refuse(format!("option {name} must be {wanted}, got {got}"))
     })
+}
+
+/// So many thousandths.
+pub fn share_of(thousandths: u32) -> f64 {
+    f64::from(thousandths) / 1000.0
 }
 
 /// A JSON number as an integer, also when it is spelled `1e3` or `16.0`.
@@ -586,6 +628,13 @@ fn wanted(accepts: Accepts) -> String {
             format!("one of {}", quoted.join(", "))
         }
         Accepts::Integer { min, max } => format!("an integer from {min} to {max}"),
+        Accepts::IntegerOr { min, max, word } => {
+            format!("'{word}' or an integer from {min} to {max}")
+        }
+        Accepts::Share(ends) => {
+            let [min, max] = ends.map(share_of);
+            format!("a number from {min} to {max}")
+        }
         Accepts::Number { min, max } => format!("a number from {min} to {max}"),
         Accepts::Bool => "true or false".into(),
     }

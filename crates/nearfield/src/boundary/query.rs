@@ -11,7 +11,7 @@
 use super::SearchParams;
 use super::coding::AGREEMENT_MIN;
 use super::kinds::Choice;
-use super::options::{self, BUILD, EF_DEFAULT};
+use super::options::{self, BUILD, EF_DEFAULT, RECALL_EFFORT, RECALL_UNITS};
 use crate::codec::Codec;
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
@@ -434,10 +434,12 @@ impl Index {
     }
 
     /// What a search for this query does, as JSON: `{ found, distances: { byCode, byVector },
-    /// expanded: [of level 0, 1, …], pool, entry, k, ef, probes, scanned, kept, phases: { rotate, table, route,
-    /// scan, codes, vectors }, exact, rerank, kind, codec, isa, chosen }`. `entry` is a slot, null where nothing is walked; `ef` is the one that counts. `probes`
+    /// expanded: [of level 0, 1, …], pool, entry, k, ef, probes, promise: { recall, least, left }, scanned, kept, phases: { rotate,
+    /// table, route, scan, codes, vectors }, exact, rerank, kind, codec, isa, chosen }`. `entry` is a slot, null where nothing is walked; `ef` is the one that counts. `probes`
     /// zones had `scanned` rows, of which `kept` were judged; null where no strips are scanned. `phases` are
-    /// microseconds of its parts, by the caller's clock of milliseconds, as the mean of a few searches.
+    /// microseconds of its parts, by the caller's clock of milliseconds, as the mean of a few searches. `promise` is null where no recall was
+    /// asked for; `least` is the share of a zone that is scanned and `left` that of the first that was not, both null where
+    /// a number of zones stands for the recall.
     pub fn explain(&self, query: &[f32], params: SearchParams, clock: Clock<'_>) -> Result<String> {
         let how = how(params)?;
         self.check_query(query)?;
@@ -445,6 +447,7 @@ impl Index {
         let Told {
             trace,
             probed,
+            span,
             phases,
             found,
         } = form.explain(query, how, clock)?;
@@ -464,6 +467,11 @@ impl Index {
             "k": how.k,
             "ef": walked.map(|_| how.ef.max(how.k)),
             "probes": probed.map(|probed| probed.zones),
+            "promise": probed.and(how.recall).map(|recall| json!({
+                "recall": recall,
+                "least": span.map(|span| span.least),
+                "left": span.and(probed).map(|probed| probed.left),
+            })),
             "scanned": probed.map(|probed| probed.scanned),
             "kept": probed.map(|probed| probed.kept),
             "phases": phases,
@@ -553,18 +561,23 @@ fn how(params: SearchParams) -> Result<How> {
             "option k must be at least 1, got 0",
         ));
     }
-    let ef = if params.effort == 0 {
-        EF_DEFAULT
-    } else {
-        params.effort
-    };
+    let promised = params.effort.checked_sub(RECALL_EFFORT);
+    let effort = if promised.is_some() { 0 } else { params.effort };
+    let ef = if effort == 0 { EF_DEFAULT } else { effort };
     Ok(How {
         k: params.k as usize,
         ef: ef as usize,
-        probes: params.effort as usize,
+        probes: effort as usize,
+        recall: promised.map(recall_of),
         exact: params.exact,
         rerank: params.rerank,
     })
+}
+
+/// A recall in [`RECALL_UNITS`] as a number.
+#[allow(clippy::cast_possible_truncation)] // a part of one
+fn recall_of(units: u32) -> f32 {
+    (f64::from(units) / f64::from(RECALL_UNITS)) as f32
 }
 
 fn expect(holds: bool, message: impl FnOnce() -> String) -> Result<()> {

@@ -55,11 +55,13 @@ pub enum Section {
     Routes = 16,
     /// What codes of strips stand for, where that is trained.
     Points = 17,
+    /// How far searches of zones go.
+    Spans = 18,
 }
 
 impl Section {
     /// Every section, in the order of the file.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Vectors,
         Self::Links0,
         Self::Levels,
@@ -77,6 +79,7 @@ impl Section {
         Self::Strips,
         Self::Routes,
         Self::Points,
+        Self::Spans,
     ];
 
     /// The section of an id.
@@ -104,6 +107,7 @@ impl Section {
             Self::Strips => "strips",
             Self::Routes => "routes",
             Self::Points => "points",
+            Self::Spans => "spans",
         }
     }
 
@@ -120,7 +124,8 @@ impl Section {
             | Self::Centroids
             | Self::ZoneStarts
             | Self::ZoneSlots
-            | Self::Points => 4,
+            | Self::Points
+            | Self::Spans => 4,
             Self::Keys | Self::KeyOffsets => 8,
             Self::KeyText | Self::Codes | Self::Strips | Self::Routes => 1,
         }

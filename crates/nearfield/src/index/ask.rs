@@ -95,7 +95,11 @@ impl<'a, G: Walkable> Asked<'a, G> {
         let zones = self.zones.as_ref()?;
         let k = how.k.min(self.count);
         if !how.exact {
-            return Some((zones, Effort::of(zones, k, how.probes)));
+            let effort = match how.recall {
+                Some(recall) => Effort::promised(zones, k, recall),
+                None => Effort::of(zones, k, how.probes),
+            };
+            return Some((zones, effort));
         }
         let alone = judge.is_none() && self.codes.is_none();
         alone.then(|| (zones, Effort::of(zones, k, usize::MAX)))

@@ -9,6 +9,7 @@ use crate::exec::Exec;
 use crate::hnsw::Walkable;
 use crate::hnsw::trace::{self, Trace};
 use crate::search::{Scratch, exact};
+use crate::zones::Span;
 use crate::zones::probe::{self, Phase, Probed};
 
 /// Milliseconds since whenever.
@@ -24,6 +25,8 @@ pub struct Told {
     pub trace: Trace,
     /// Zones and rows scanned by strips, where there are any.
     pub probed: Option<Probed>,
+    /// Where such a scan ends, if that hangs on the query.
+    pub span: Option<Span>,
     /// Milliseconds of each part of such a scan, in order.
     pub phases: Option<[f64; Phase::ALL.len()]>,
     /// Neighbours found.
@@ -68,6 +71,7 @@ impl<G: Walkable> Asked<'_, G> {
             return Ok(Told {
                 trace,
                 probed: Some(probed),
+                span: effort.span,
                 phases: Some(phases),
                 found: probe.results.len(),
             });
@@ -113,6 +117,7 @@ impl<G: Walkable> Asked<'_, G> {
         Ok(Told {
             trace,
             probed: None,
+            span: None,
             phases: None,
             found: buffers.results.len(),
         })

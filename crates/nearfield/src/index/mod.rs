@@ -151,7 +151,7 @@ impl Parts {
 }
 
 /// How a query is to be answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct How {
     /// Neighbours wanted.
     pub k: usize,
@@ -159,6 +159,8 @@ pub struct How {
     pub ef: usize,
     /// Zones scanned; 0 for as many as suit the zones there are.
     pub probes: usize,
+    /// The recall to keep, in place of probes, where zones are scanned.
+    pub recall: Option<f32>,
     /// Compare every vector instead of walking or going by codes.
     pub exact: bool,
     /// Answer by the vectors; by the codes otherwise, where there are any.

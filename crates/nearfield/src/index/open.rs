@@ -26,6 +26,7 @@ use crate::ids::{DIM_MAX, NO_SLOT, ROWS_MAX, SAFE_INTEGER_MAX};
 use crate::kernels::Isa;
 use crate::matrix::{Rows, stride};
 use crate::metric::Metric;
+use crate::zones::SPAN_NUMBERS;
 use std::sync::Arc;
 
 /// Largest `M` and `efConstruction` a header may claim; builds stay far below.
@@ -408,6 +409,10 @@ fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<
                 let trained = bits.is_some_and(|bits| bits.codec().trained());
                 (trained, Some(Some(len.unwrap_or(0) as u64)))
             }
+            Section::Spans => {
+                let measured = bits.is_some() && layout.find(section).is_some();
+                (measured, Some(Some(SPAN_NUMBERS as u64)))
+            }
         };
         let found = layout.find(section);
         match (wanted, found) {
@@ -516,6 +521,10 @@ fn zones(source: &Source<'_>, header: &Header, params: &Params, bits: Bits) -> R
     } else {
         None
     };
+    let spans = match source.layout.find(Section::Spans) {
+        Some(_) => Some(source.section(Section::Spans)?),
+        None => None,
+    };
     let zones = Zones {
         bits,
         apart: header.apart == 1,
@@ -527,6 +536,7 @@ fn zones(source: &Source<'_>, header: &Header, params: &Params, bits: Bits) -> R
         points,
         strips: strips(Section::Strips)?,
         routes,
+        spans,
         rotation: Arc::new(Rotation::new(params.dim as usize, params.seed)),
     };
     zones.validate(params, |section| offset_of(source.layout, section))?;

@@ -33,6 +33,8 @@ pub struct Zones {
     pub strips: Region,
     /// Section `routes`, where centroids are looked for by codes.
     pub routes: Option<Region>,
+    /// Section `spans`, where there are zones enough to be measured.
+    pub spans: Option<Region>,
     /// Of the seed; in no section.
     pub rotation: Arc<Rotation>,
 }
@@ -53,6 +55,7 @@ impl From<ZoneArrays> for Zones {
             points: trained.then(|| Region::from_vec(arrays.points)),
             strips: Region::new(Arc::new(arrays.strips.into_bytes())),
             routes: (!routes.as_ref().is_empty()).then(|| Region::new(Arc::new(routes))),
+            spans: (!arrays.spans.is_empty()).then(|| Region::from_vec(arrays.spans)),
             rotation: Arc::new(arrays.rotation),
         }
     }
@@ -74,6 +77,7 @@ impl Zones {
     pub fn view(&self, params: &Params) -> ZonesView<'_> {
         let dim = params.dim as usize;
         let routes = self.routes.as_ref().map_or(&[][..], Region::as_bytes);
+        let spans = self.spans.as_ref().map_or(&[][..], Region::as_slice);
         ZonesView {
             metric: params.metric,
             centre: self.centre.as_slice(),
@@ -84,6 +88,7 @@ impl Zones {
             points: self.points.as_ref().map_or(&[], Region::as_slice),
             strips: Strips::new(self.bits, dim, self.strips.as_bytes()),
             routes: Strips::new(self.bits, dim, routes),
+            spans,
             apart: self.apart,
             parted: self.parted as usize,
             rotation: &self.rotation,
@@ -131,6 +136,7 @@ impl Zones {
         ];
         sections.extend(self.routes.clone().map(|routes| (Section::Routes, routes)));
         sections.extend(self.points.clone().map(|points| (Section::Points, points)));
+        sections.extend(self.spans.clone().map(|spans| (Section::Spans, spans)));
         sections
     }
 }

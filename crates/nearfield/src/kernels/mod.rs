@@ -205,7 +205,7 @@ pub const TABLE_MAX: u8 = 63;
 pub const STRIP_TERMS_BYTES: usize = STRIP_ENTRIES * 8;
 
 /// What a scan knows beside tables and strips.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct ScanTerms {
     /// What every score has: that of the zone's centre.
     pub base: f32,

@@ -374,6 +374,8 @@ fn lay_out(
         slots,
         points: view.points.to_vec(),
         routes,
+        // Shares are of zones beside each other: a few rows more change none by much.
+        spans: view.spans.to_vec(),
         apart: view.apart,
         parted: view.parted,
         rotation: view.rotation.clone(),

@@ -6,10 +6,12 @@
 //! layout   zones without rows dropped, slots in zone order, strips reserved
 //! Train    the points of codes …                 turns over a sample of rows beside their centroids; where trained
 //! Code     the strips of the next zones …        parallel over zones
+//! Measure  how far searches go for some rows …   parallel over rows that ask
 //! ```
 
 use super::code::{Coding, Uncoded};
 use super::layout::{Layout, apart};
+use super::span::Measuring;
 use super::view::{Zone, ZoneArrays};
 use crate::codec::Rotation;
 use crate::codec::bits::Bits;
@@ -55,7 +57,7 @@ pub enum ZonesPhase {
     Part,
     /// Giving rows to zones.
     Assign,
-    /// Coding rows.
+    /// Coding rows, and searching for some of them.
     Code,
     /// `finish` may be called.
     Done,
@@ -82,6 +84,7 @@ enum Stage {
     },
     Train(Training, Coding),
     Code(Coding),
+    Measure(ZoneArrays, Measuring),
     Done(ZoneArrays),
 }
 
@@ -176,11 +179,25 @@ impl ZonesBuilder {
             Stage::Code(mut coding) => {
                 let done = coding.step(rows, total, exec);
                 let stage = if coding.is_done() {
-                    Stage::Done(coding.finish()?)
+                    let arrays = coding.finish()?;
+                    match Measuring::new(&arrays.view(), total) {
+                        Some(measuring) => Stage::Measure(arrays, measuring),
+                        None => Stage::Done(arrays),
+                    }
                 } else {
                     Stage::Code(coding)
                 };
                 (stage, report(ZonesPhase::Code, done, total))
+            }
+            Stage::Measure(mut arrays, mut measuring) => {
+                let by = (self.kernels, exec);
+                let stage = if measuring.step(&arrays.view(), rows, by) {
+                    arrays.spans = measuring.finish();
+                    Stage::Done(arrays)
+                } else {
+                    Stage::Measure(arrays, measuring)
+                };
+                (stage, report(ZonesPhase::Code, total, total))
             }
             done @ Stage::Done(_) => (done, report(ZonesPhase::Done, total, total)),
         };
@@ -234,6 +251,7 @@ impl ZonesBuilder {
             points: Vec::new(),
             strips: StripMemory::try_new(bits, dim, strips)?,
             routes: StripMemory::try_new(bits, dim, 0)?,
+            spans: Vec::new(),
             apart,
             parted: rows.len(),
             rotation,

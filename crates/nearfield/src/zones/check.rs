@@ -2,6 +2,7 @@
 //! untrusted: nothing here panics, or allocates more than a byte a slot that they have room for.
 
 use super::code;
+use super::span;
 use super::view::{Zone, ZonesView};
 use crate::codec::strips::{StripMemory, Strips};
 use crate::codec::verify::{Entry, Expected};
@@ -17,6 +18,7 @@ const SLOTS: &str = "zone-slots";
 const POINTS: &str = "points";
 const STRIPS: &str = "strips";
 const ROUTES: &str = "routes";
+const SPANS: &str = "spans";
 
 /// Refuses arrays that are no zones of `rows` rows, naming what is wrong.
 pub fn validate(view: &ZonesView<'_>, rows: usize) -> Result<(), Fault> {
@@ -27,8 +29,13 @@ pub fn validate(view: &ZonesView<'_>, rows: usize) -> Result<(), Fault> {
     }
     match seen.iter().position(|seen| !seen) {
         Some(slot) => fault(SLOTS, 0, format!("slot {slot} is in no zone")),
-        None => routes(view),
+        None => routes(view).and_then(|()| span::validate(view.spans).map_or(Ok(()), spans)),
     }
+}
+
+/// The place of a number that says nothing of how far searches go, as a fault.
+fn spans(at: usize) -> Result<(), Fault> {
+    fault(SPANS, at, format!("number {at} is out of its range"))
 }
 
 /// Refuses strips with entries that are not the codes of their rows, as far as rounding lets that be said,

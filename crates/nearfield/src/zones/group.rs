@@ -31,8 +31,8 @@ const PIECE_MAX: usize = 256;
 /// A query that is scanned for.
 #[derive(Debug)]
 struct Asker {
-    low: f32,
-    step: f32,
+    /// Of its tables; a zone and what is kept have the rest.
+    terms: ScanTerms,
     /// What it has kept so far.
     kept: Vec<Candidate>,
     bound: Candidate,
@@ -104,11 +104,12 @@ impl Group<'_> {
             effort,
         } = self;
         let count = scratch.take(view.metric, queries)?;
-        let (probes, keep) = (effort.probed(view), effort.kept(*judges));
+        let (reach, keep) = (effort.reach(view), effort.kept(*judges));
+        let more = effort.span.is_some() || effort.probed(view) < view.zones();
         for asker in 0..count {
             own.turn(view, scratch.queries.row(asker), kernels);
             own.tabulate(view, kernels);
-            probe::route(view, kernels, probes, own);
+            probe::route(view, kernels, reach, own);
             scratch.lead(self, asker, own);
         }
         scratch.sort(view.zones());
@@ -118,7 +119,7 @@ impl Group<'_> {
             let query = scratch.queries.row(asker);
             std::mem::swap(&mut own.results, &mut scratch.askers[at].kept);
             Top::resume(keep, &mut own.results, Candidate::FARTHEST).close();
-            if own.results.len() < effort.k.min(judges.count) && probes < view.zones() {
+            if own.results.len() < effort.k.min(judges.count) && more {
                 // Too few rows in its zones: it scans more.
                 probe::search(view, *judges, query, kernels, *effort, own);
             } else {
@@ -172,36 +173,30 @@ impl GroupScratch {
         let (view, keep) = (&group.view, group.effort.kept(group.judges));
         if self.askers.len() == asker as usize {
             self.askers.push(Asker {
-                low: 0.0,
-                step: 0.0,
+                terms: ScanTerms::default(),
                 kept: Vec::new(),
                 bound: Candidate::FARTHEST,
             });
         }
-        let base = |zone: &Candidate| zone.score() - probe::farther(view, zone.slot(), &own.turned);
-        let (tables, (low, step)) = (own.tables.bytes(), own.tables.low_and_step());
+        let base = |zone: Candidate| probe::base(view, zone, &own.turned);
+        let tables = own.tables.bytes();
         let place = &mut self.askers[asker as usize];
         let mut top = Top::new(keep, &mut place.kept);
         let (mut rows, mut led) = (0, 0);
         while led < own.zones.len() && rows < 2 * keep {
-            let (zone, base) = (own.zones[led].slot(), base(&own.zones[led]));
-            let bound = top.limit();
-            let terms = ScanTerms {
-                base,
-                low,
-                step,
-                bound,
-            };
+            let zone = own.zones[led].slot();
+            let terms = probe::terms(&own.tables, base(own.zones[led]), &top);
             let strips = view.range(zone);
             probe::scan_strips(view, strips, (tables, terms), group.kernels, &mut top);
             rows += view.places(zone).len();
             led += 1;
         }
-        (place.low, place.step, place.bound) = (low, step, top.bound());
+        place.terms = probe::terms(&own.tables, 0.0, &top);
+        place.bound = top.bound();
         self.tables.extend_from_slice(tables);
         let rest = own.zones[led..].iter();
         self.asked.extend(rest.map(|zone| {
-            let base = base(zone);
+            let base = base(*zone);
             (zone.slot(), Visit { asker, base })
         }));
     }
@@ -246,9 +241,8 @@ impl GroupScratch {
                     let mut top = Top::resume(keep, &mut asker.kept, asker.bound);
                     let terms = ScanTerms {
                         base: visit.base,
-                        low: asker.low,
-                        step: asker.step,
                         bound: top.limit(),
+                        ..asker.terms
                     };
                     let strips = strips.clone();
                     probe::scan_strips(view, strips, (tables, terms), group.kernels, &mut top);

@@ -19,6 +19,7 @@
 //! | `probe` | [`search`](probe::search), its [`Effort`] and its scratch |
 //! | `group` | [`Group`]: many searches at once, zone by zone |
 //! | `share` | one search by several threads |
+//! | `span` | how far a search goes that is to keep a recall |
 //! | `trial` | whether searches find what vectors say is near |
 //! | `check` | what opening and `check()` ask of the arrays |
 //!
@@ -41,6 +42,7 @@ mod group;
 mod layout;
 pub mod probe;
 mod share;
+mod span;
 pub mod trial;
 mod view;
 
@@ -48,4 +50,5 @@ pub use append::ZonesAdder;
 pub use build::{ZonesBuilder, ZonesParams, ZonesPhase, ZonesReport};
 pub use group::{Group, GroupScratch};
 pub use probe::{Effort, Judges, ProbeScratch};
+pub use span::{NUMBERS as SPAN_NUMBERS, Span};
 pub use view::{ZoneArrays, ZonesView};

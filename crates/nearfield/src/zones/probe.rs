@@ -8,6 +8,7 @@
 //! Nothing is allocated once a scratch has grown to its work.
 
 use super::share::{self, Share};
+use super::span::{self, Span};
 use super::view::{Zone, ZonesView};
 use crate::codec::bits::{Bits, Tables};
 use crate::codec::{Codes, F32Scorer, QueryCode, Sq8Scorer, Stored};
@@ -21,6 +22,8 @@ use std::ops::Range;
 
 /// Centroids beyond a quarter more than the probes that a shortlist has.
 const ROUTES_MORE: usize = 16;
+/// Where a span ends is looked for among so many times the zones that are expected: most end before.
+const SPAN_TIMES: usize = 2;
 /// Rows kept for an answer, by signs and by two bits: what was measured, where 64 rows are scanned for each
 /// number of one, to miss a tenth of what probes miss.
 const KEPT: [u64; 2] = [30, 5];
@@ -30,12 +33,14 @@ const KEPT_AT: u64 = 64;
 const SCANNED_MIN: u64 = 2048;
 
 /// How much a search looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Effort {
     /// Answers.
     pub k: usize,
-    /// Zones scanned; more where these hold fewer than `k` rows.
+    /// Zones scanned, or about so many; more where these hold fewer than `k` rows.
     pub probes: usize,
+    /// Where it ends, if that hangs on the query.
+    pub span: Option<Span>,
     /// Rows kept by the codes of a scan.
     pub keep: usize,
     /// Rows of these judged by their vectors; all where there are no codes between.
@@ -84,7 +89,7 @@ impl Phase {
 }
 
 /// What a search did, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Probed {
     /// Zones scanned.
     pub zones: u64,
@@ -96,6 +101,8 @@ pub struct Probed {
     pub coded: u64,
     /// Rows judged by their vectors.
     pub judged: u64,
+    /// The share of the nearest zone that was not scanned, where shares decided.
+    pub left: f32,
 }
 
 impl Effort {
@@ -125,6 +132,7 @@ impl Effort {
         Self {
             k,
             probes,
+            span: None,
             keep: keep
                 .saturating_add(more)
                 .max(k.saturating_mul(2))
@@ -134,9 +142,23 @@ impl Effort {
         }
     }
 
-    /// Zones it scans at first.
+    /// For `k` answers of which so many, 0 to 1, are to be the nearest, for queries like the rows and on average.
+    pub fn promised(view: &ZonesView<'_>, k: usize, recall: f32) -> Self {
+        let (probes, span) = span::promise(view, k, recall);
+        Self {
+            span,
+            ..Self::of(view, k, probes)
+        }
+    }
+
+    /// Zones it scans at first, or about so many.
     pub(super) fn probed(&self, view: &ZonesView<'_>) -> usize {
         self.probes.clamp(1, view.zones().max(1))
+    }
+
+    /// What routing is told: how many zones, and where it ends.
+    pub(super) fn reach(&self, view: &ZonesView<'_>) -> (usize, Option<Span>) {
+        (self.probed(view), self.span)
     }
 
     /// Rows it keeps for these.
@@ -166,7 +188,7 @@ fn square(numbers: u8) -> u64 {
 
 /// Probes where nobody says how many: 14 times the fourth root of the zones, or all of a few. That is
 /// where 62 to 2,127 zones find some 0.95 of ten answers.
-fn probes_for(zones: usize) -> usize {
+pub(super) fn probes_for(zones: usize) -> usize {
     (14 * 14 * zones.isqrt()).isqrt().min(zones)
 }
 
@@ -185,6 +207,8 @@ pub struct ProbeScratch {
     pub results: Vec<Candidate>,
     /// What the last search did, but for what its zones tell.
     probed: Probed,
+    /// The share of the first zone that routing left out, where shares decide.
+    left: f32,
 }
 
 /// Who judges the rows that a scan keeps.
@@ -248,9 +272,9 @@ pub fn search_watched(
     over(Phase::Rotate);
     scratch.tabulate(view, kernels);
     over(Phase::Table);
-    let (mut probes, keep) = (effort.probed(view), effort.kept(judges));
+    let (mut reach, keep) = (effort.reach(view), effort.kept(judges));
     loop {
-        route(view, kernels, probes, scratch);
+        route(view, kernels, reach, scratch);
         over(Phase::Route);
         let shares = share::count(view, &scratch.zones, exec);
         if shares > 1 {
@@ -259,10 +283,11 @@ pub fn search_watched(
             scan(view, kernels, keep, scratch);
         }
         over(Phase::Scan);
+        let probes = scratch.zones.len();
         if scratch.results.len() >= k.min(rows) || probes >= view.zones() {
             break;
         }
-        probes = probes.saturating_mul(4);
+        reach = (probes.saturating_mul(4), None);
     }
     judge_kept(view, judges, query, kernels, effort, scratch, over);
 }
@@ -322,6 +347,7 @@ impl ProbeScratch {
         Probed {
             zones: self.zones.len() as u64,
             scanned: self.zones.iter().map(rows).sum(),
+            left: self.left,
             ..self.probed
         }
     }
@@ -355,9 +381,35 @@ impl ProbeScratch {
     }
 }
 
-/// Leaves the nearest zones in the scratch, nearest first: by their centroids and, in the number beside
-/// these, by how far their rows spread.
+/// Leaves the zones to scan in the scratch, nearest first: so many of the nearest, or those from the nearest
+/// to where a span ends, of which so many are expected.
 pub(super) fn route(
+    view: &ZonesView<'_>,
+    kernels: &'static Kernels,
+    (probes, span): (usize, Option<Span>),
+    scratch: &mut ProbeScratch,
+) {
+    scratch.left = 0.0;
+    let Some(span) = span else {
+        return nearest(view, kernels, probes, scratch);
+    };
+    let mut probes = probes.saturating_mul(SPAN_TIMES);
+    loop {
+        probes = probes.min(view.zones());
+        nearest(view, kernels, probes, scratch);
+        let (reach, left) = span.reach(&scratch.zones, scratch.turned[view.centre.len()]);
+        if reach < probes || probes == view.zones() {
+            scratch.zones.truncate(reach);
+            scratch.left = left;
+            return;
+        }
+        probes = probes.saturating_mul(4);
+    }
+}
+
+/// Leaves so many of the nearest zones in the scratch, nearest first: by their centroids and, in the number
+/// beside these, by how far their rows spread.
+fn nearest(
     view: &ZonesView<'_>,
     kernels: &'static Kernels,
     probes: usize,
@@ -408,7 +460,12 @@ pub(super) fn route(
 }
 
 /// Leaves the nearest rows by code of the routed zones in the results, in no order.
-fn scan(view: &ZonesView<'_>, kernels: &'static Kernels, keep: usize, scratch: &mut ProbeScratch) {
+pub(super) fn scan(
+    view: &ZonesView<'_>,
+    kernels: &'static Kernels,
+    keep: usize,
+    scratch: &mut ProbeScratch,
+) {
     let ProbeScratch {
         turned,
         beside,
@@ -428,13 +485,7 @@ fn scan(view: &ZonesView<'_>, kernels: &'static Kernels, keep: usize, scratch: &
             between(view, zone.slot(), turned, beside);
             tables.set(view.book(), beside, kernels);
         }
-        let (low, step) = tables.low_and_step();
-        let terms = ScanTerms {
-            base: zone.score() - farther(view, zone.slot(), turned),
-            low,
-            step,
-            bound: top.limit(),
-        };
+        let terms = terms(tables, base(view, *zone, turned), &top);
         let strips = view.range(zone.slot());
         scan_strips(view, strips, (tables.bytes(), terms), kernels, &mut top);
     }
@@ -471,13 +522,24 @@ pub(super) fn scan_strips(
     }
 }
 
-/// What routing has added to a zone's score for how far its rows spread.
-pub(super) fn farther(view: &ZonesView<'_>, zone: Zone, turned: &[f32]) -> f32 {
+/// What scores of a zone's rows are made of, for who keeps the nearest.
+pub(super) fn terms(tables: &Tables, base: f32, top: &Top<'_>) -> ScanTerms {
+    let (low, step) = tables.low_and_step();
+    ScanTerms {
+        base,
+        low,
+        step,
+        bound: top.limit(),
+    }
+}
+
+/// The query's score to a routed zone's centroid, without what routing has added for how far its rows spread.
+pub(super) fn base(view: &ZonesView<'_>, zone: Candidate, turned: &[f32]) -> f32 {
     let dim = view.centre.len();
-    let (share, length) = (view.centroids.row(zone)[dim], turned[dim]);
+    let (share, length) = (view.centroids.row(zone.slot())[dim], turned[dim]);
     match view.metric {
-        Metric::Ip => -share * length,
-        Metric::L2 | Metric::Cosine => share * share,
+        Metric::Ip => zone.score() + share * length,
+        Metric::L2 | Metric::Cosine => zone.score() - share * share,
     }
 }
 

@@ -7,11 +7,11 @@
 //! Invariant: the nearest of all are among the nearest of the shares, so an answer is the one a search by
 //! one thread gives.
 
-use super::probe::{ProbeScratch, between, farther, scan_strips};
+use super::probe::{ProbeScratch, base, between, scan_strips, terms};
 use super::view::ZonesView;
 use crate::codec::bits::Tables;
 use crate::exec::Exec;
-use crate::kernels::{Kernels, ScanTerms};
+use crate::kernels::Kernels;
 use crate::search::{Candidate, Top, narrow};
 use std::ops::Range;
 
@@ -99,13 +99,7 @@ impl Share {
             } else {
                 tables
             };
-            let (low, step) = tables.low_and_step();
-            let terms = ScanTerms {
-                base: zone.score() - farther(view, zone.slot(), turned),
-                low,
-                step,
-                bound: top.limit(),
-            };
+            let terms = terms(tables, base(view, *zone, turned), &top);
             scan_strips(view, strips, (tables.bytes(), terms), kernels, &mut top);
         }
         top.close();
@@ -174,6 +168,7 @@ mod tests {
                     let effort = Effort {
                         k: 60,
                         probes,
+                        span: None,
                         keep: 60,
                         judge: 60,
                     };

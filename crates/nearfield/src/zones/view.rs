@@ -9,6 +9,7 @@
 //! | `points` | what codes stand for, where that is trained |
 //! | `strips` | codes of rows less their centroid, rotated, with their terms |
 //! | `routes` | centroids as entries of strips, where there are enough of them to pay |
+//! | `spans` | how far searches go that are to keep a recall, where there are enough zones |
 
 use crate::codec::Rotation;
 use crate::codec::strips::{StripMemory, Strips};
@@ -41,6 +42,8 @@ pub struct ZoneArrays {
     pub strips: StripMemory,
     /// The strips of the centroids; none where all of them are compared.
     pub routes: StripMemory,
+    /// What was measured of how far searches go; nothing where there are few zones.
+    pub spans: Vec<f32>,
     /// Whether zones lie so far apart that each takes tables of its own.
     pub apart: bool,
     /// Rows there were when k-means parted them all; more may have come since.
@@ -61,6 +64,7 @@ impl ZoneArrays {
             points: &self.points,
             strips: self.strips.strips(),
             routes: self.routes.strips(),
+            spans: &self.spans,
             apart: self.apart,
             parted: self.parted,
             rotation: &self.rotation,
@@ -78,6 +82,7 @@ impl ZoneArrays {
             points: Vec::new(),
             strips: StripMemory::try_new(bits, dim, 0)?,
             routes: StripMemory::try_new(bits, dim, 0)?,
+            spans: Vec::new(),
             apart: false,
             parted: 0,
             rotation: Rotation::new(dim, seed),
@@ -104,6 +109,8 @@ pub struct ZonesView<'a> {
     pub strips: Strips<'a>,
     /// The strips of the centroids; none where all of them are compared.
     pub routes: Strips<'a>,
+    /// What was measured of how far searches go; nothing where there are few zones.
+    pub spans: &'a [f32],
     /// Whether zones lie so far apart that each takes tables of its own.
     pub apart: bool,
     /// Rows there were when k-means parted them all; more may have come since.

@@ -213,3 +213,14 @@ pub fn seal(file: &mut [u8]) {
         file[120..128].copy_from_slice(&xxh3_64(&sealed).to_le_bytes());
     }
 }
+
+/// Where a section of this id lies.
+pub fn place(file: &[u8], id: u8) -> (usize, usize) {
+    let entry = (0..usize::from(file[12])).find(|entry| file[128 + 32 * entry] == id);
+    let at = 128 + 32 * entry.expect("the file has it");
+    let field = |at: usize| {
+        let bytes = file[at..at + 8].try_into().expect("eight");
+        usize::try_from(u64::from_le_bytes(bytes)).expect("small")
+    };
+    (field(at + 8), field(at + 16))
+}

@@ -5,4 +5,5 @@ mod fixture;
 mod forged;
 mod golden;
 mod round_trip;
+mod spans;
 mod strips;

@@ -1,7 +1,7 @@
 //! Files of strips: byte for byte as FORMAT.md has them, by a second implementation of what it says; and
 //! codes that are not those of their vectors, which `check()` finds.
 
-use crate::fixture::{build, file, load, seal};
+use crate::fixture::{build, file, load, place, seal};
 use nearfield::boundary::{Builder, Index, Phase};
 use nearfield::exec::Exec;
 use testkit::data;
@@ -17,7 +17,7 @@ const POINTS: [[f64; 2]; 16] = [
 ];
 
 /// The rotation of a seed.
-fn rotate(seed: u64, vector: &[f32]) -> Vec<f32> {
+pub fn rotate(seed: u64, vector: &[f32]) -> Vec<f32> {
     let mix = |mut z: u64| {
         z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -441,17 +441,6 @@ fn a_file_of_trained_points_is_what_the_document_says() {
         let sorts = [1, 1, tag, 0, 0, 0, 0, numbers];
         expect_same(&built, &written(&fields, sorts, seed, 4, &sections));
     }
-}
-
-/// Where a section of this id lies.
-fn place(file: &[u8], id: u8) -> (usize, usize) {
-    let entry = (0..usize::from(file[12])).find(|entry| file[128 + 32 * entry] == id);
-    let at = 128 + 32 * entry.expect("the file has it");
-    let field = |at: usize| {
-        let bytes = file[at..at + 8].try_into().expect("eight");
-        usize::try_from(u64::from_le_bytes(bytes)).expect("small")
-    };
-    (field(at + 8), field(at + 16))
 }
 
 /// Zones of 300 rows, some of them added.

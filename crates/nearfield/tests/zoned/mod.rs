@@ -192,6 +192,7 @@ pub fn bytes(arrays: &ZoneArrays) -> Vec<u8> {
         words(view.slots),
         strips[0].clone(),
         strips[1].clone(),
+        floats(view.spans),
         vec![u8::from(view.apart)],
     ]
     .concat()

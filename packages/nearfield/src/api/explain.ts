@@ -22,8 +22,10 @@ export interface Account {
   readonly k: number
   /** Candidates the walk keeps, twice as many by codes; null for a scan. */
   readonly ef: number | null
-  /** Zones scanned by their strips; this and the next three are null where there are none. */
+  /** Zones scanned by their strips; this and the next four are null where there are none. */
   readonly probes: number | null
+  /** What decided how many these are, with probes `auto`; null otherwise. */
+  readonly promise: Promised | null
   /** Rows of these zones. */
   readonly scanned: number | null
   /** Rows of these that were kept for codes and vectors to judge. */
@@ -45,6 +47,16 @@ export interface Account {
   readonly isa: string
   /** What `auto` chose for the index and why; null where nothing was left to choose. */
   readonly chosen: string | null
+}
+
+/** Zones are scanned from the nearest on, while what one is worth is a share of the worth of it and all before it. */
+export interface Promised {
+  /** What is to be found, of true neighbours and on average. */
+  readonly recall: number
+  /** The least share that is scanned; null where nothing was measured and a number of zones stands for the recall. */
+  readonly least: number | null
+  /** The share of the first zone that was not scanned, 0 where all were; null with `least`. */
+  readonly left: number | null
 }
 
 export interface Explanation extends Omit<Account, 'entry'> {

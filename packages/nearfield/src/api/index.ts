@@ -24,6 +24,7 @@ import {
   type ExplainOptions,
   isParallel,
   noParams,
+  promiseOf,
   type RecallOptions,
   type SaveOptions,
   type SearchOptions,
@@ -382,7 +383,12 @@ export class Index implements AsyncDisposable {
   #extent({ k, effort, exact }: SearchParams): { rows: number } | { candidates: number } {
     const { kind, size, zones, probes } = this.#stats
     if (kind === 'flat' || exact) return { rows: size }
-    if (kind === 'zones') return { rows: size * Math.min(1, (effort || (probes ?? 0)) / (zones || 1)) }
+    if (kind === 'zones') {
+      const promise = promiseOf(effort)
+      // What is left out halves, about, where zones are twice as many, and is a twentieth at the default.
+      const few = promise === null ? effort : ((probes ?? 0) * 0.05) / (1 - promise)
+      return { rows: size * Math.min(1, (few || (probes ?? 0)) / (zones || 1)) }
+    }
     return { candidates: Math.min(size, Math.max(k, effort || EF_DEFAULT)) }
   }
 

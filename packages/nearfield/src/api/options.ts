@@ -4,7 +4,15 @@
  * Defaults live in the core; this file holds none.
  */
 import type { BackendKind, SearchParams } from '../backend.ts'
-import { EF_MAX, K_DEFAULT } from '../generated/constants.ts'
+import {
+  EF_MAX,
+  K_DEFAULT,
+  RECALL_DEFAULT,
+  RECALL_EFFORT,
+  RECALL_MAX,
+  RECALL_MIN,
+  RECALL_UNITS,
+} from '../generated/constants.ts'
 import type {
   AutoOptions,
   CoreImportOptions,
@@ -94,7 +102,7 @@ export interface SearchOptions extends Loose<CoreSearchOptions> {
 /** For calls that block: nothing could abort them, and they take no other thread. */
 export type SyncSearchOptions = Omit<Loose<CoreSearchOptions>, 'parallel'>
 export type BatchOptions = SyncSearchOptions & RunOptions
-export type RecallOptions = Pick<BatchOptions, 'k' | 'ef' | 'probes' | 'rerank'> & RunOptions
+export type RecallOptions = Pick<BatchOptions, 'k' | 'ef' | 'probes' | 'recall' | 'rerank'> & RunOptions
 export interface TuneOptions extends RunOptions {
   /** The share of true neighbours to reach, above 0 and at most 1. */
   readonly recall: number
@@ -120,7 +128,7 @@ export const NAMES = {
   search: [...SEARCH_OPTION_NAMES, 'signal'],
   searchSync: SEARCH,
   batch: [...SEARCH, ...RUN],
-  recall: ['k', 'ef', 'probes', 'rerank', ...RUN],
+  recall: ['k', 'ef', 'probes', 'recall', 'rerank', ...RUN],
   tune: ['k', 'recall', 'rerank', ...RUN],
   save: ['format', 'signal', 'onProgress'],
   generator: [...GENERATE_OPTION_NAMES, 'threads', 'backend', 'numaMode', 'chunkSize'],
@@ -190,10 +198,11 @@ export function searchParams(
   k = options.k ?? K_DEFAULT,
   into: { -readonly [name in keyof SearchParams]: SearchParams[name] } = noParams(),
 ): SearchParams {
-  const { ef, probes, exact, rerank } = options
+  const { ef, probes, recall, exact, rerank } = options
   checkInteger('k', k, 1, 0xffff_ffff)
   if (ef !== undefined) checkEffort('ef', ef, EF_MAX, kind !== 'zones', kind)
-  if (probes !== undefined) checkEffort('probes', probes, PROBES_MAX, kind === 'zones', kind)
+  if (probes !== undefined) checkEffort('probes', probes, PROBES_MAX, kind === 'zones', kind, 'auto')
+  if (recall !== undefined) checkPromise(recall, probes)
   if (exact !== undefined && typeof exact !== 'boolean') {
     throw new NearfieldError('OPTION', `exact must be true or false, received ${shown(exact)}`)
   }
@@ -202,7 +211,7 @@ export function searchParams(
   }
   const scan = exact ?? false
   into.k = Math.min(k, Math.max(size, 1))
-  into.effort = probes ?? ef ?? 0
+  into.effort = probes === 'auto' ? effortFor(recall ?? RECALL_DEFAULT) : (probes ?? ef ?? 0)
   into.exact = scan
   into.rerank = rerank ?? (vectors || scan)
   return into
@@ -230,11 +239,41 @@ const PROBES_MAX = 2 ** 24
 export const noParams = () => ({ k: 0, effort: 0, exact: false, rerank: true })
 
 /** How much a search is to look at, said in the way of another kind of index, is a mistake. */
-function checkEffort(name: string, value: number, max: number, fits: boolean, kind: Kind): void {
+function checkEffort(
+  name: string,
+  value: unknown,
+  max: number,
+  fits: boolean,
+  kind: Kind,
+  word?: string,
+): void {
   if (!fits) {
     throw new NearfieldError('OPTION', `${name} is not for an index of kind ${kind}`)
   }
-  checkInteger(name, value, 1, max)
+  if (word === undefined) checkInteger(name, value, 1, max)
+  else if (value !== word) checkInteger(name, value, 1, max, ` or '${word}'`)
+}
+
+/** A recall is promised by probes that go by it, and by no number of them. */
+function checkPromise(recall: unknown, probes: unknown): void {
+  if (probes !== 'auto') {
+    throw new NearfieldError('OPTION', `recall is for probes 'auto', received probes ${shown(probes)}`)
+  }
+  if (typeof recall === 'number' && recall >= RECALL_MIN && recall <= RECALL_MAX) return
+  throw new NearfieldError(
+    'OPTION',
+    `recall must be from ${RECALL_MIN} to ${RECALL_MAX}, received ${shown(recall)}`,
+  )
+}
+
+/** A recall to keep, as the core takes it. */
+function effortFor(recall: number): number {
+  return RECALL_EFFORT + Math.round(recall * RECALL_UNITS)
+}
+
+/** The recall that an effort is to keep; null where it says how much to look at. */
+export function promiseOf(effort: number): number | null {
+  return effort < RECALL_EFFORT ? null : (effort - RECALL_EFFORT) / RECALL_UNITS
 }
 
 export function checkFormat(format: unknown): asserts format is FileFormat {
@@ -242,10 +281,10 @@ export function checkFormat(format: unknown): asserts format is FileFormat {
   throw new NearfieldError('OPTION', `format must be nearfield or hnswlib, received ${shown(format)}`)
 }
 
-export function checkInteger(name: string, value: unknown, min: number, max: number): void {
+export function checkInteger(name: string, value: unknown, min: number, max: number, or = ''): void {
   if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return
   throw new NearfieldError(
     'OPTION',
-    `${name} must be an integer from ${min} to ${max}, received ${shown(value)}`,
+    `${name} must be an integer from ${min} to ${max}${or}, received ${shown(value)}`,
   )
 }

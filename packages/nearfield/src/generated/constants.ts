@@ -22,6 +22,16 @@ export const K_DEFAULT = 10
 export const EF_DEFAULT = 100
 /** The largest `ef`: more than this is a scan in disguise. */
 export const EF_MAX = 1_000_000
+/** An effort from here on is a recall to keep, in units beyond it. */
+export const RECALL_EFFORT = 2_147_483_648
+/** Units of a recall of 1. */
+export const RECALL_UNITS = 1_000_000
+/** The recall to keep when a search does not say. */
+export const RECALL_DEFAULT = 0.95
+/** The least recall that may be asked for. */
+export const RECALL_MIN = 0.5
+/** The greatest. */
+export const RECALL_MAX = 0.999
 /** Up to this many rows kind `auto` chooses `flat`. */
 export const AUTO_FLAT_ROWS_MAX = 1_000
 /** Up to this many rows it is `flat` by codes of bits, where these serve. */

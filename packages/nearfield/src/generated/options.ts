@@ -172,11 +172,17 @@ export interface CoreSearchOptions {
    */
   readonly parallel?: boolean
   /**
-   * Zones scanned, the nearest first: more find more and take longer; 0 for as many as suit the zones there are.
-   * An integer, 0 … 16777216.
+   * Zones scanned, the nearest first: more find more and take longer; 0 for as many as suit the zones there are. `auto` scans as many as a query needs to keep a `recall`.
+   * An integer, 0 … 16777216, or 'auto'.
    * @default 0
    */
-  readonly probes?: number
+  readonly probes?: number | 'auto'
+  /**
+   * With probes `auto`: the share of true neighbours to find, on average over queries that are to the rows what these are to each other.
+   * A number, 0.5 … 0.999.
+   * @default 0.95
+   */
+  readonly recall?: number
   /**
    * Answer by the vectors; `false` answers by the codes, where the index has any, and reads no vector: faster, and distances are approximate. Of an index without vectors it is `false`.
    * @default true
@@ -271,6 +277,6 @@ export interface CoreRowsOptions {
 export const BUILD_OPTION_NAMES = ['dim', 'kind', 'metric', 'M', 'efConstruction', 'codec', 'codeNumbers', 'zones', 'refine', 'keepVectors', 'memory', 'seed', 'isa'] as const
 export const OPEN_OPTION_NAMES = ['isa'] as const
 export const IMPORT_OPTION_NAMES = ['dim', 'metric', 'codec', 'isa'] as const
-export const SEARCH_OPTION_NAMES = ['k', 'ef', 'exact', 'parallel', 'probes', 'rerank'] as const
+export const SEARCH_OPTION_NAMES = ['k', 'ef', 'exact', 'parallel', 'probes', 'recall', 'rerank'] as const
 export const GENERATE_OPTION_NAMES = ['size', 'seed', 'dedupRatio', 'compressRatio', 'isa'] as const
 export const ROWS_OPTION_NAMES = ['rows', 'dim', 'distribution', 'normalize', 'clusters', 'spread', 'metric', 'seed', 'isa'] as const
