@@ -16,7 +16,7 @@
 //! signs). Since the centre's product is part of `add`, one set of tables serves all centres. Numbers of a rotated
 //! vector are close to normal ones, and the sixteen points of bits2 are those
 //! that quantise a pair of these best (Lloyd's iteration to its end: error 0.1076 of the variance). Where points
-//! are [`trained`](super::trained) every position has its own, which the file keeps.
+//! are [`trained`] every position has its own, which the file keeps.
 //!
 //! Invariant: sums run in `f64` in eight lanes, in `f32` one by one: codes, terms and tables have the same
 //! bits everywhere.

@@ -5,7 +5,7 @@
 //! tables   t₀ … t₂₅₅ | t₀ … t₂₅₅ | …    a position each
 //! strip    e₀e₁ … e₃₁ | e₀e₁ … e₃₁ | …   a byte an entry and position, then add × 32 | scale × 32
 //! ```
-//! Invariant: as of [`lookups`](super::lookups), with sums of 32 bits.
+//! Invariant: as of [`lookups`], with sums of 32 bits.
 
 use super::{STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, WIDE_TABLE_BYTES, lookups};
 
