@@ -8,6 +8,8 @@
 //!
 //! RowBlock      row after row                         ┐ tiles of 8 × 16 sums,
 //! ColumnBlock   sixteen rows side by side, by fours   ┘ see kernels
+//! CodeTiles     both, of a few rows that are all compared with each other
+//! PairBlock     a few rows of which one at a time is compared with some of the others
 //! ```
 //! The bit that `a` loses is half a code on average, which the last term gives back.
 //!

@@ -147,6 +147,18 @@ pub(super) fn below(scores: &[f32; STRIP_ENTRIES], bound: f32) -> u32 {
     below
 }
 
+/// From sums to scores, and a bit for each below the bound: of all plain scans, which need it once in a module.
+#[inline(never)]
+pub(super) fn finish(
+    sums: &[i32; STRIP_ENTRIES],
+    factors: &[u8],
+    terms: ScanTerms,
+    scores: &mut [f32; STRIP_ENTRIES],
+) -> u32 {
+    score(sums, factors, terms, scores);
+    below(scores, terms.bound)
+}
+
 /// The entry of one instruction set, which its [`table`](super::lanes::table) names.
 #[cfg(not(target_arch = "wasm32"))]
 macro_rules! lookup_entry {

@@ -17,6 +17,7 @@
 //! queries           rotations, and tables of a query: plain Rust, and bodies of AVX-512's own
 //! x86_64/avx2 …     one file a set: its lanes and products, its #[target_feature] entries, its table
 //! tiles             the one body over tiles of codes, on a trait of a few of its columns
+//! panels            rows of codes side by side, as tiles take them: plain Rust, and a body of AVX-512's own
 //! nearest           sorted lists of a tile's scores: plain Rust, compiled for each set
 //! widest            other plain Rust, compiled for each set
 //! prefetch          a hint for rows that will be scored soon

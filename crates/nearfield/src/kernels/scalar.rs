@@ -100,7 +100,7 @@ fn scan_u6u4(
             *high += i32::from(table[usize::from(code >> 4)]);
         }
     }
-    wide_lookups::finish(&sums, factors, terms, scores)
+    lookups::finish(&sums, factors, terms, scores)
 }
 
 #[inline]

@@ -32,19 +32,7 @@ pub(super) fn scan(
             }
         }
     }
-    finish(&sums, factors, terms, scores)
-}
-
-/// From sums to scores, and a bit for each below the bound: of all plain scans, which need it once in a module.
-#[inline(never)]
-pub(super) fn finish(
-    sums: &[i32; STRIP_ENTRIES],
-    factors: &[u8],
-    terms: ScanTerms,
-    scores: &mut [f32; STRIP_ENTRIES],
-) -> u32 {
-    lookups::score(sums, factors, terms, scores);
-    lookups::below(scores, terms.bound)
+    lookups::finish(&sums, factors, terms, scores)
 }
 
 /// Refuses what does not fit.

@@ -1,6 +1,12 @@
 //! Which of the nearest a row has met become its links: nearest first, a candidate is kept unless one
 //! already kept is nearer to it than the row is, by a factor (robust pruning: Subramanya & others,
 //! "`DiskANN`", 2019, Algorithm 2).
+//!
+//! ```text
+//! short rows by code   tiles of all pairs ─► of each row a bit for every nearer one ─► bits & kept
+//! other rows           pairs one by one, until a kept one is nearer
+//! ```
+//! Both keep the same: a pair has one score.
 
 use super::Site;
 use crate::codec::codes::Codes;

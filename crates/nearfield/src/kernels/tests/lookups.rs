@@ -97,6 +97,14 @@ fn scores_are_the_definitions_at_every_length_and_alignment() {
     });
 }
 
+/// With additions and factors of one, a score is its sum.
+const WHOLE: ScanTerms = ScanTerms {
+    base: 0.0,
+    low: -1.0,
+    step: 1.0,
+    bound: f32::INFINITY,
+};
+
 #[test]
 fn the_largest_sums_neither_saturate_nor_wrap() {
     replay(|table| {
@@ -104,14 +112,8 @@ fn the_largest_sums_neither_saturate_nor_wrap() {
             let tables = vec![TABLE_MAX; positions * TABLE_BYTES];
             for byte in [0, 0x0f, 0xf0, 0xff] {
                 let strip = strip(&vec![byte; tables.len()], &[1.0; 2 * STRIP_ENTRIES]);
-                let whole = ScanTerms {
-                    base: 0.0,
-                    low: -1.0,
-                    step: 1.0,
-                    bound: f32::INFINITY,
-                };
                 let mut scores = [0.0; STRIP_ENTRIES];
-                (table.scan_u6u4)(&tables, &strip, whole, &mut scores);
+                (table.scan_u6u4)(&tables, &strip, WHOLE, &mut scores);
                 let sum = (positions * usize::from(TABLE_MAX)) as f32;
                 assert_eq!(scores, [sum; STRIP_ENTRIES], "{:?} {positions}", table.isa);
             }
@@ -255,14 +257,8 @@ fn the_largest_wide_sums_neither_saturate_nor_wrap() {
             for code in [0, 127, 128, 255] {
                 let codes = vec![code; positions * STRIP_ENTRIES];
                 let strip = strip(&codes, &[1.0; 2 * STRIP_ENTRIES]);
-                let whole = ScanTerms {
-                    base: 0.0,
-                    low: -1.0,
-                    step: 1.0,
-                    bound: f32::INFINITY,
-                };
                 let mut scores = [0.0; STRIP_ENTRIES];
-                (table.scan_u8u8)(&tables, &strip, whole, &mut scores);
+                (table.scan_u8u8)(&tables, &strip, WHOLE, &mut scores);
                 let sum = (positions * usize::from(u8::MAX)) as f32;
                 assert_eq!(scores, [sum; STRIP_ENTRIES], "{:?} {positions}", table.isa);
             }

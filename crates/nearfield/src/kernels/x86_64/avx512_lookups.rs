@@ -153,14 +153,26 @@ pub(super) fn scan_strip(
                 _mm512_shuffle_i64x2::<0b10_00_10_00>(low, high),
                 _mm512_shuffle_i64x2::<0b11_01_11_01>(low, high),
             );
-            let first = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(all));
-            let last = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64::<1>(all));
-            sums = [
-                _mm512_add_epi32(sums[0], first),
-                _mm512_add_epi32(sums[1], last),
-            ];
+            sums = plus_wide(sums, all);
         }
         score(sums, factors, terms, scores)
+    }
+}
+
+/// Sums of sixteen entries each, with those of all entries in 16 bits added.
+///
+/// # Safety
+/// The machine has AVX-512 F.
+#[inline(always)]
+pub(super) unsafe fn plus_wide(sums: [__m512i; 2], wide: __m512i) -> [__m512i; 2] {
+    // SAFETY: the caller has the instructions.
+    unsafe {
+        let first = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(wide));
+        let last = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64::<1>(wide));
+        [
+            _mm512_add_epi32(sums[0], first),
+            _mm512_add_epi32(sums[1], last),
+        ]
     }
 }
 

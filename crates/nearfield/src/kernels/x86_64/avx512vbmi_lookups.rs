@@ -1,14 +1,13 @@
 //! Lookups of eight bits with AVX-512 VBMI: one instruction looks 128 bytes up, so that two and a choice by the
 //! codes' highest bit look up a whole table.
 
-use super::avx512_lookups::score;
+use super::avx512_lookups::{plus_wide, score};
 use crate::kernels::wide_lookups::check;
 use crate::kernels::{STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, WIDE_TABLE_BYTES};
 use std::arch::x86_64::{
-    _mm256_loadu_si256, _mm512_add_epi16, _mm512_add_epi32, _mm512_castsi256_si512,
-    _mm512_castsi512_si256, _mm512_cvtepu8_epi16, _mm512_cvtepu16_epi32, _mm512_extracti64x4_epi64,
-    _mm512_loadu_si512, _mm512_mask_blend_epi8, _mm512_movepi8_mask, _mm512_permutex2var_epi8,
-    _mm512_setzero_si512,
+    _mm256_loadu_si256, _mm512_add_epi16, _mm512_castsi256_si512, _mm512_castsi512_si256,
+    _mm512_cvtepu8_epi16, _mm512_loadu_si512, _mm512_mask_blend_epi8, _mm512_movepi8_mask,
+    _mm512_permutex2var_epi8, _mm512_setzero_si512,
 };
 
 /// Positions whose sums fit 16 bits.
@@ -47,12 +46,7 @@ pub(super) fn scan_strip(
                 let found = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(found));
                 wide = _mm512_add_epi16(wide, found);
             }
-            let first = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(wide));
-            let last = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64::<1>(wide));
-            sums = [
-                _mm512_add_epi32(sums[0], first),
-                _mm512_add_epi32(sums[1], last),
-            ];
+            sums = plus_wide(sums, wide);
         }
         score(sums, factors, terms, scores)
     }
