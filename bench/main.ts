@@ -6,15 +6,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { DATASETS, prepare } from './data/catalogue.ts'
-import { firstQueries } from './data/first.ts'
-import { loadDataset, recallOf } from './data/recall.ts'
-import type { DatasetResult, Results } from './harness/contract.ts'
-import { chosen, ENGINES, launch } from './harness/engines.ts'
-import { machine, nearfieldVersion } from './harness/machine.ts'
-import { type LeftOut, Measurement, type RecallOf } from './harness/measure.ts'
-import { fitting, type Options, optionsOf, USAGE } from './harness/options.ts'
-import { Progress } from './harness/progress.ts'
+import { DATASETS } from './data/catalogue.ts'
+import type { Results } from './harness/contract.ts'
+import { chosen, ENGINES } from './harness/engines.ts'
+import { type Options, optionsOf, USAGE } from './harness/options.ts'
+import { run } from './harness/run.ts'
 import { charts } from './report/charts.ts'
 import { compare, comparisonText } from './report/compare.ts'
 import { writeReport } from './report/main.ts'
@@ -22,6 +18,7 @@ import { allTables, asText } from './report/tables.ts'
 import { direct } from './suites/direct.ts'
 import { founding } from './suites/founding.ts'
 import { generator } from './suites/generator.ts'
+import { growth } from './suites/growth.ts'
 import { inserts } from './suites/inserts.ts'
 import { steps } from './suites/steps.ts'
 
@@ -29,35 +26,9 @@ const args = process.argv.slice(2)
 const commandLine = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')
 
 async function curves(options: Options): Promise<void> {
-  const { protocol, full } = options
+  const { full } = options
   const names = options.datasets ?? DATASETS.filter(({ short }) => full || short).map(({ name }) => name)
-  const engines = chosen(options.engines, full)
-  const progress = new Progress()
-  const datasets: DatasetResult[] = []
-  const leftOut: LeftOut[] = []
-  for (const [at, name] of names.entries()) {
-    progress.begin(names.length > 1 ? `${name} (${at + 1} of ${names.length})` : name)
-    progress.say(`preparing ${name}`)
-    const dataset = await firstQueries(await prepare(name), options.protocol.queries)
-    const loaded = await loadDataset(dataset)
-    const recall: RecallOf = (slots, k) => recallOf(loaded, slots, k)
-    const measurement = new Measurement(dataset, recall, fitting(options, dataset), progress)
-    datasets.push(await measurement.run(engines, launch))
-    leftOut.push(...measurement.leftOut)
-  }
-  progress.end()
-  const results: Results = {
-    format: 1,
-    date: new Date().toISOString(),
-    command: commandLine,
-    machine: machine(),
-    nearfield: nearfieldVersion(),
-    k: protocol.k,
-    rounds: protocol.rounds,
-    reference: protocol.reference,
-    datasets,
-    leftOut,
-  }
+  const results = await run(names, chosen(options.engines, full), options, commandLine)
   const folder = options.out ?? here('results')
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, 'results.json'), `${JSON.stringify(results, null, 1)}\n`)
@@ -97,6 +68,7 @@ async function main(): Promise<void> {
   }
   if (options.suite === 'founding') return founding(options)
   if (options.suite === 'generator') return generator(options, commandLine)
+  if (options.suite === 'growth') return growth(options, commandLine)
   if (options.suite === 'inserts') return inserts(options)
   if (options.suite === 'steps') return steps(options, commandLine)
   if (options.suite === 'direct') return direct(options)

@@ -37,6 +37,9 @@ export interface DatasetEntry {
   make(onRows: OnRows, scratch: string): Promise<Vectors>
 }
 
+/** One cloud, of which sets take ever more rows. */
+const GROWING = { dim: 100, clusters: 1000, width: 1.5, tau: 2 }
+
 export const DATASETS: readonly DatasetEntry[] = [
   {
     name: 'verses',
@@ -70,7 +73,9 @@ export const DATASETS: readonly DatasetEntry[] = [
   clusters('clusters-100k-128', 100_000, { dim: 128, clusters: 1000, width: 3, tau: 16 }),
   clusters('clusters-10k-768', 10_000, { dim: 768, clusters: 100, width: 3, tau: 32 }),
   clusters('clusters-100k-384', 100_000, { dim: 384, clusters: 300, width: 2, tau: 8 }),
-  clusters('clusters-1m-100', 1_000_000, { dim: 100, clusters: 1000, width: 1.5, tau: 2 }),
+  clusters('clusters-10k-100', 10_000, GROWING),
+  clusters('clusters-100k-100', 100_000, GROWING),
+  clusters('clusters-1m-100', 1_000_000, GROWING),
 ]
 
 function clusters(

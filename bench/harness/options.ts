@@ -13,6 +13,7 @@ export const USAGE = `npm run bench -- [options]
   --rounds n           rounds (5)
   --isa name           the best instructions nearfield may use: avx2, scalar, …
   --suite name         founding: the founding figures; generator: generated data;
+                       growth: ten thousand to a million rows;
                        inserts: rows added in batches; steps: zones from a plain scan to ours;
                        direct: our harness beside a plain script
   --record             keep results and pictures in bench/records
@@ -20,7 +21,7 @@ export const USAGE = `npm run bench -- [options]
   --compare A B        what moved between two results beyond the noise
   --list               data sets and engines there are`
 
-const SUITES = ['curves', 'founding', 'generator', 'inserts', 'steps', 'direct'] as const
+const SUITES = ['curves', 'founding', 'generator', 'growth', 'inserts', 'steps', 'direct'] as const
 export type Suite = (typeof SUITES)[number]
 
 export interface Options {
@@ -81,7 +82,7 @@ export function optionsOf(args: readonly string[]): Options {
   const suite = SUITES.find((name) => name === values.suite)
   if (!suite)
     throw new RangeError(
-      `--suite: expected founding, generator, inserts, steps or direct, received ${values.suite}`,
+      `--suite: expected founding, generator, growth, inserts, steps or direct, received ${values.suite}`,
     )
   if (values.compare && positionals.length !== 2)
     throw new RangeError(`--compare: expected two result files, received ${positionals.length}`)

@@ -239,7 +239,7 @@ describe('options', () => {
   it('refuse what they do not know, with what they expected', () => {
     expect(() => optionsOf(['--k', '0'])).toThrow('--k: expected a whole number from 1, received 0')
     expect(() => optionsOf(['--suite', 'x'])).toThrow(
-      '--suite: expected founding, generator, inserts, steps or direct, received x',
+      '--suite: expected founding, generator, growth, inserts, steps or direct, received x',
     )
     expect(() => optionsOf(['--compare', 'a'])).toThrow('expected two result files, received 1')
     expect(() => optionsOf(['a'])).toThrow('expected options only, received a')
