@@ -3,6 +3,8 @@
 //!
 //! Only a hint: nothing depends on it, and systems other than Linux are not asked.
 
+use std::ptr::NonNull;
+
 /// Blocks below this are left alone.
 #[cfg(target_os = "linux")]
 const ADVISED_BYTES_MIN: usize = 4 << 20;
@@ -35,3 +37,80 @@ pub(crate) fn advise<T>(memory: &mut [T]) {
 /// Does nothing here.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn advise<T>(_memory: &mut [T]) {}
+
+/// A block of zeros from a cache line on, which nobody has written yet. On Linux it is asked of the system and not of
+/// the heap: that keeps what is freed within it, and learns to keep ever larger blocks.
+pub(super) struct Zeroed {
+    start: NonNull<u8>,
+    bytes: usize,
+}
+
+// SAFETY: the block belongs to this alone, as a box's would, and bytes may be used by any thread.
+unsafe impl Send for Zeroed {}
+
+impl Zeroed {
+    /// Where it begins; what is read and written through this is up to who holds the block.
+    pub(super) const fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Zeroed {
+    /// So many bytes.
+    ///
+    /// # Panics
+    /// Where there is no memory left, as an allocation would abort.
+    pub(super) fn new(bytes: usize) -> Self {
+        if bytes == 0 {
+            let start = NonNull::<u64>::dangling().cast();
+            return Self { start, bytes };
+        }
+        let (access, kind) = (
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+        );
+        // SAFETY: new memory wherever the system likes; nobody's is touched.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, kind, -1, 0) };
+        assert!(start != libc::MAP_FAILED, "{bytes} bytes could not be had");
+        let start = NonNull::new(start.cast::<u8>()).expect("memory is not at 0");
+        // SAFETY: these bytes were mapped above, are zeros, and nobody else knows of them.
+        advise(unsafe { NonNull::slice_from_raw_parts(start, bytes).as_mut() });
+        Self { start, bytes }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Zeroed {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            // SAFETY: mapped with this length by `new`, and nobody has a part of it: they borrow who holds `self`.
+            unsafe { libc::munmap(self.start.as_ptr().cast(), self.bytes) };
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+#[repr(C, align(64))]
+#[derive(Clone, Copy)]
+struct Line([u8; 64]);
+
+#[cfg(not(target_os = "linux"))]
+impl Zeroed {
+    /// So many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        let lines = vec![Line([0; 64]); bytes.div_ceil(size_of::<Line>())];
+        let start = NonNull::from(Box::leak(lines.into_boxed_slice())).cast();
+        Self { start, bytes }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Drop for Zeroed {
+    fn drop(&mut self) {
+        let lines = self.bytes.div_ceil(size_of::<Line>());
+        let lines = NonNull::slice_from_raw_parts(self.start.cast::<Line>(), lines);
+        // SAFETY: a box of as many lines was leaked by `new`, and nobody has a part of it.
+        drop(unsafe { Box::from_raw(lines.as_ptr()) });
+    }
+}

@@ -5,6 +5,7 @@
 //! region    memory with an owner: borrowed sections of a loaded file, a map or a built array
 //! little    little-endian integers at checked positions
 //! huge      large pages for large blocks
+//! shards    a block that threads fill side by side, under many locks
 //! header    128 bytes ⇄ Header
 //! table     what sections there are ⇄ where they are; the sums over them
 //! ```
@@ -17,6 +18,7 @@ mod huge;
 pub mod layout;
 pub mod little;
 pub mod region;
+pub mod shards;
 pub mod table;
 
 use crate::error::{Code, Error, Result};

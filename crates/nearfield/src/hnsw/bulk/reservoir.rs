@@ -1,10 +1,10 @@
 //! The nearest that each row has met, in places that all threads fill.
 //!
 //! ```text
-//! stripe 0   a₀ a₁ a₂ ∅ | b₀ ∅ ∅ ∅ | …     a lock, rows of `width` places
-//! stripe 1   …
+//! shard 0    a₀ a₁ a₂ · | b₀ · · · | …     a lock, rows of `width` places
+//! shard 1    …
 //!
-//! filling    4 9 4 2 ∅ ∅      as they came, some twice, until the places are taken
+//! filling    4 9 4 2 · ·      as they came, some twice, until the places are taken
 //! ordered    2 4 9 ∅ ∅ ∅      nearest first, each once
 //!
 //! place      score's high bits in order | row        five bytes, or six where a row takes more than 20 bits
@@ -15,15 +15,15 @@
 //! Invariant: a row holds the `width` smallest of all it was ever offered, so the order of offers, and
 //! with it the number of threads, cannot be seen once it is ordered. A pair must have one score for this.
 
+use crate::bytes::shards::Shards;
 use crate::kernels::prefetch_address;
 use crate::search::Candidate;
 use std::ops::Range;
 use std::sync::atomic::AtomicU16;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Rows under one lock: many stripes for each thread, and few locks for a leaf.
-const STRIPE_ROWS: usize = 64;
+/// Rows under one lock: many shards for each thread, and few locks for a leaf.
+const SHARD_ROWS: usize = 64;
 /// What stands for an ordered row in place of its number of offers.
 const ORDERED: u16 = u16::MAX;
 /// Bytes of a word: a place is read and written as the low ones of eight.
@@ -34,11 +34,9 @@ const WORD: usize = size_of::<u64>();
 pub struct Reservoirs {
     width: usize,
     form: Form,
-    stripes: Vec<Mutex<Vec<u8>>>,
+    shards: Shards,
     /// Places that are taken while a row is filling; changed by who holds the row's lock.
     taken: Vec<AtomicU16>,
-    /// Where the stripes are, for hints.
-    addresses: Vec<usize>,
 }
 
 /// How a candidate is written.
@@ -131,36 +129,20 @@ impl Reservoirs {
     /// Of `width` places a row, five or six bytes each; one at least and fewer than 65,535.
     pub fn new(rows: usize, width: usize) -> Self {
         let form = Form::new(rows);
-        let stripe = |first: usize| {
-            let rows = STRIPE_ROWS.min(rows - first);
-            // The last place is read as a word too.
-            vec![u8::MAX; rows * width * form.bytes + WORD]
-        };
-        let stripes: Vec<_> = (0..rows).step_by(STRIPE_ROWS).map(stripe).collect();
+        // The last place is read as a word too.
+        let shard_bytes = SHARD_ROWS * width * form.bytes + WORD - form.bytes;
         Self {
             width,
             form,
-            addresses: stripes
-                .iter()
-                .map(|places| places.as_ptr().addr())
-                .collect(),
-            stripes: stripes.into_iter().map(Mutex::new).collect(),
+            shards: Shards::new(rows.div_ceil(SHARD_ROWS), shard_bytes),
             taken: (0..rows).map(|_| AtomicU16::new(0)).collect(),
         }
     }
 
-    /// Takes the lock of a row: the places of its stripe.
-    fn lock(&self, row: usize) -> MutexGuard<'_, Vec<u8>> {
-        // A panic elsewhere ends the build; what it left here is never read.
-        self.stripes[row / STRIPE_ROWS]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The bytes of the row's places, of its stripe's, and what is read with the last.
+    /// The bytes of the row's places, of its shard's, and what is read with the last.
     fn places(&self, row: usize) -> Range<usize> {
         let bytes = self.width * self.form.bytes;
-        let start = row % STRIPE_ROWS * bytes;
+        let start = row % SHARD_ROWS * bytes;
         start..start + bytes + WORD - self.form.bytes
     }
 
@@ -172,15 +154,15 @@ impl Reservoirs {
             taken => usize::from(taken),
         };
         let at = self.places(row).start + taken * self.form.bytes;
-        prefetch_address(self.addresses[row / STRIPE_ROWS] + at);
+        prefetch_address(self.shards.address(row / SHARD_ROWS, at));
     }
 
     /// Offers `row` candidates it may have met before; `words` is room to order them.
     #[allow(clippy::cast_possible_truncation)] // at most the width
     pub fn offer(&self, row: usize, mut candidates: &[Candidate], words: &mut Vec<u64>) {
         let (form, width) = (self.form, self.width);
-        let mut stripe = self.lock(row);
-        let places = &mut stripe[self.places(row)];
+        let mut shard = self.shards.lock(row / SHARD_ROWS);
+        let places = &mut shard[self.places(row)];
         let mut taken = self.taken[row].load(Relaxed);
         while taken != ORDERED
             && let Some((&first, rest)) = candidates.split_first()
@@ -207,11 +189,12 @@ impl Reservoirs {
     /// Copies out what a row holds, nearest first, and leaves it in order.
     pub fn take(&self, row: usize, out: &mut Vec<Candidate>) {
         let form = self.form;
-        let mut stripe = self.lock(row);
-        let places = &mut stripe[self.places(row)];
+        let mut shard = self.shards.lock(row / SHARD_ROWS);
+        let places = &mut shard[self.places(row)];
         let taken = self.taken[row].swap(ORDERED, Relaxed);
         if taken != ORDERED {
             form.order(places, usize::from(taken), &mut Vec::new());
+            (usize::from(taken)..self.width).for_each(|at| form.write(places, at, form.none()));
         }
         let held = (0..self.width).map(|at| form.read(places, at));
         let held = held.take_while(|&place| place != form.none());
