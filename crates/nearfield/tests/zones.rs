@@ -9,7 +9,7 @@ use nearfield::exec::Exec;
 use nearfield::ids::NO_SLOT;
 use nearfield::kernels::{available, kernels};
 use nearfield::metric::Metric;
-use nearfield::zones::{ZoneArrays, ZonesBuilder, check};
+use nearfield::zones::{ZoneArrays, ZonesBuilder, ZonesParams, check};
 use testkit::data;
 use testkit::random::Random;
 use zoned::{CODES, MEASURES, Zoned, build, build_with, bytes, matrix, params};
@@ -83,14 +83,19 @@ fn the_same_bytes_for_any_threads_and_any_instructions() {
     for (metric, _) in MEASURES {
         let matrix = matrix(&base, dim, metric);
         // By one sample, and by cells.
-        for (zones, bits) in [
-            (40, Bits::One),
-            (300, Bits::Two),
-            (40, Bits::Pq4(4)),
-            (300, Bits::Pq4(7)),
-            (40, Bits::Pq8(8)),
+        for (zones, bits, soar) in [
+            (40, Bits::One, false),
+            (300, Bits::Two, false),
+            (40, Bits::Pq4(4), false),
+            (300, Bits::Pq4(7), false),
+            (40, Bits::Pq8(8), false),
+            (40, Bits::One, true),
+            (300, Bits::Two, true),
         ] {
-            let params = params(zones, bits);
+            let params = ZonesParams {
+                soar,
+                ..params(zones, bits)
+            };
             let expected = bytes(&build(&matrix, metric, params));
             for pool in &pools {
                 let found = build_with(&matrix, metric, params, kernels(None), Exec::Pool(pool));
@@ -107,6 +112,91 @@ fn the_same_bytes_for_any_threads_and_any_instructions() {
                     kernels.isa
                 );
             }
+        }
+    }
+}
+
+/// The loss of every other zone, by plain loops over what is rotated, beside that of the zone there is.
+#[test]
+fn second_zones_are_those_of_the_least_loss() {
+    let (rows, dim) = (4000, 24);
+    let base = data::clustered(rows, dim, 20, 11);
+    for (metric, _) in MEASURES {
+        let params = ZonesParams {
+            soar: true,
+            ..params(60, Bits::Two)
+        };
+        let matrix = matrix(&base, dim, metric);
+        let arrays = build(&matrix, metric, params);
+        let view = arrays.view();
+        let mut zones_of = vec![Vec::new(); rows];
+        for zone in (0..).take(view.zones()) {
+            let slots = view.places(zone).iter().filter(|&&slot| slot != NO_SLOT);
+            slots.for_each(|&slot| zones_of[slot as usize].push(zone));
+        }
+        for (slot, zones) in (0..).zip(&zones_of) {
+            let row = matrix.rows().row(slot).iter().zip(view.centre);
+            let mut turned: Vec<f32> = row.map(|(x, centre)| x - centre).collect();
+            view.rotation.turn(&mut turned, kernels(None));
+            let beside = |zone: u32| -> Vec<f64> {
+                let pairs = turned.iter().zip(view.centroids.row(zone));
+                pairs.map(|(x, c)| f64::from(x - c)).collect()
+            };
+            let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            let square = |zone: &u32| dot(&beside(*zone), &beside(*zone));
+            let first = (0..)
+                .take(view.zones())
+                .min_by(|a, b| square(a).total_cmp(&square(b)));
+            let first = first.expect("zones");
+            let [a, b] = zones[..] else {
+                panic!("row {slot} is in {zones:?}");
+            };
+            let [own, second] = if square(&a) <= square(&b) {
+                [a, b]
+            } else {
+                [b, a]
+            };
+            assert!(square(&own) <= square(&first) + 1e-3, "{metric:?} {slot}");
+            let along = beside(own);
+            let loss = |zone: u32| {
+                let other = beside(zone);
+                let share = dot(&other, &along);
+                dot(&other, &other) + 1.5 * share * share / dot(&along, &along)
+            };
+            let others = (0..).take(view.zones()).filter(|&zone| zone != own);
+            let least = others.map(loss).fold(f64::INFINITY, f64::min);
+            assert!(
+                loss(second) <= least + 1e-3 * least.max(1.0),
+                "{metric:?} {slot}"
+            );
+        }
+    }
+}
+
+#[test]
+fn second_zones_find_as_much_by_fewer_probes() {
+    let (rows, dim) = (9000, 48);
+    let all = data::clustered(rows + 100, dim, 60, 5);
+    let (base, asked) = all.split_at(rows * dim);
+    for (metric, _) in MEASURES {
+        for bits in [Bits::One, Bits::Two] {
+            let [once, twice] = [false, true].map(|soar| {
+                let params = ZonesParams {
+                    soar,
+                    ..params(80, bits)
+                };
+                Zoned::new(base, dim, metric, params)
+            });
+            for share in [0.1, 0.2] {
+                let [alone, half] = [(&once, share), (&twice, share / 2.0)]
+                    .map(|(zoned, share)| zoned.recall(base, asked, zoned.effort(10, share)));
+                assert!(
+                    half >= alone - 0.03,
+                    "{metric:?} {bits:?} {share}: {half}, {alone}"
+                );
+            }
+            let all = twice.recall(base, asked, twice.effort(10, 1.0));
+            assert!(all >= 0.98, "{metric:?} {bits:?}: {all}");
         }
     }
 }
@@ -368,6 +458,16 @@ fn forged_arrays_are_refused_and_say_why() {
         forge(&mut arrays);
         let error = check::validate(&arrays.view(), 500).expect_err(name);
         assert!(error.what.contains(says), "{name}: {error}");
+    }
+    let params = ZonesParams {
+        soar: true,
+        ..params(5, Bits::Two)
+    };
+    let twice = build(&base, Metric::L2, params);
+    for (arrays, soar, says) in [(twice, false, "twice"), (whole(), true, "one zone of two")] {
+        let forged = ZoneArrays { soar, ..arrays };
+        let error = check::validate(&forged.view(), 500).expect_err(says);
+        assert!(error.what.contains(says), "{error}");
     }
     let error = check::validate(&whole().view(), 501).expect_err("a row more");
     assert!(error.what.contains("slot 500 is in no zone"), "{error}");

@@ -5,6 +5,7 @@ mod zoned;
 
 use nearfield::codec::bits::Bits;
 use nearfield::exec::Exec;
+use nearfield::ids::NO_SLOT;
 use nearfield::kernels::{available, kernels};
 use nearfield::matrix::Matrix;
 use nearfield::metric::Metric;
@@ -81,20 +82,27 @@ fn grown_zones_answer_as_built_ones() {
     let all = data::clustered(rows + queries, dim, 70, 5);
     let (base, asked) = all.split_at(rows * dim);
     for (metric, _) in MEASURES {
-        for (zones, bits) in [
-            (0, Bits::Two),
-            (50, Bits::One),
-            (50, Bits::Pq4(4)),
-            (0, Bits::Pq8(7)),
+        for (zones, bits, soar) in [
+            (0, Bits::Two, false),
+            (50, Bits::One, false),
+            (50, Bits::Pq4(4), false),
+            (0, Bits::Pq8(7), false),
+            (0, Bits::Two, true),
         ] {
-            let asked_for = params(zones, bits);
+            let asked_for = ZonesParams {
+                soar,
+                ..params(zones, bits)
+            };
             // Not doubled: nothing is parted anew.
             let grown = grown(base, dim, metric, asked_for, 4600, &[1, 100, 700]);
             assert_eq!(grown.arrays.parted, 4600);
             // Points are those of the build.
             let first = matrix(&base[..4600 * dim], dim, metric);
             assert_eq!(grown.arrays.points, build(&first, metric, asked_for).points);
-            let as_many = params(grown.arrays.view().zones(), bits);
+            let as_many = ZonesParams {
+                soar,
+                ..params(grown.arrays.view().zones(), bits)
+            };
             let built = Zoned::new(base, dim, metric, as_many);
             let what = format!("{metric:?} {bits:?} {zones}");
             for share in [0.2, 0.4, 1.0] {
@@ -135,7 +143,7 @@ fn the_first_batch_is_a_build() {
         .zip([Bits::One, Bits::Pq4(4), Bits::Pq8(8)])
     {
         let (matrix, params) = (matrix(&base, 20, metric), params(0, bits));
-        let empty = ZoneArrays::empty(metric, 20, params.bits, params.seed).unwrap();
+        let empty = ZoneArrays::empty(metric, 20, params).unwrap();
         let first = add_with(&empty, &matrix, 0..3000, params, Exec::Serial);
         let built = build(&matrix, metric, params);
         assert!(bytes(&first) == bytes(&built), "{metric:?}");
@@ -201,9 +209,12 @@ fn the_same_bytes_for_any_threads_and_any_instructions() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         pool.expect("pool")
     });
-    for (metric, _) in MEASURES {
+    for (metric, soar) in MEASURES.iter().flat_map(|&(m, _)| [(m, false), (m, true)]) {
         let matrix = matrix(&base, dim, metric);
-        let params = params(0, Bits::Two);
+        let params = ZonesParams {
+            soar,
+            ..params(0, Bits::Two)
+        };
         // The first rows are of one cluster: those of the others make zones outgrow their size.
         let mut start = Matrix::try_new(0, dim).unwrap();
         start.try_append(matrix.rows().head(3200)).unwrap();
@@ -221,6 +232,23 @@ fn the_same_bytes_for_any_threads_and_any_instructions() {
             let what = kernels.isa;
             assert!(bytes(&adder.finish()) == expected, "{metric:?}, {what:?}");
         }
+    }
+}
+
+/// From none, and from one zone, in which rows have no second one.
+#[test]
+fn second_zones_come_with_the_second_zone() {
+    let base = data::clustered(2000, 12, 20, 4);
+    let params = ZonesParams {
+        soar: true,
+        ..params(0, Bits::Two)
+    };
+    for first in [0, 1, 200, 319] {
+        let grown = grown(&base, 12, Metric::L2, params, first, &[90, 1, 400]);
+        let view = grown.arrays.view();
+        assert_eq!(view.times(), 2, "{first}");
+        let filled = view.slots.iter().filter(|&&slot| slot != NO_SLOT);
+        assert_eq!(filled.count(), 2 * 2000, "{first}");
     }
 }
 

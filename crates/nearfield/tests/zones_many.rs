@@ -98,6 +98,11 @@ fn a_batch_answers_as_searches_alone_do() {
                 r#","codec":"bits2","refine":"none","keepVectors":false"#,
             ),
             ("flat", r#","codec":"bits2""#),
+            ("zones", r#","codec":"bits1","zones":150,"soar":true"#),
+            (
+                "zones",
+                r#","codec":"bits2","refine":"none","keepVectors":false,"soar":true"#,
+            ),
             ("zones", r#","codec":"pq4","zones":150"#),
             (
                 "zones",

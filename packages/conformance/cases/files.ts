@@ -206,6 +206,7 @@ const kinds = [
   { name: 'sq4-l2', dim: 33, options: { kind: 'hnsw', codec: 'sq4' } },
   { name: 'sq4-cosine', dim: 140, options: { kind: 'hnsw', codec: 'sq4', metric: 'cosine' } },
   { name: 'zones-l2', dim: 33, options: { kind: 'zones', zones: 20 } },
+  { name: 'soar-ip', dim: 28, options: { kind: 'zones', zones: 20, soar: true, metric: 'ip' } },
   { name: 'zones-cosine', dim: 70, options: { kind: 'zones', codec: 'bits1', metric: 'cosine' } },
   { name: 'pq4-cosine', dim: 41, options: { kind: 'zones', codec: 'pq4', metric: 'cosine', zones: 20 } },
   { name: 'pq8-l2', dim: 21, options: { kind: 'flat', codec: 'pq8', codeNumbers: 3 } },

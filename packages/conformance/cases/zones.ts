@@ -28,6 +28,7 @@ const found: Case = {
         [{ zones: 20, codec: 'bits2' }, 0.97],
         [{ codec: 'bits1' }, 0.95],
         [{ kind: 'flat', codec: 'bits2' }, 0.97],
+        [{ zones: 20, codec: 'bits2', soar: true }, 0.97],
         [{ zones: 20, codec: 'pq4' }, 0.95],
         [{ kind: 'flat', codec: 'pq4', codeNumbers: 2 }, 0.97],
         [{ zones: 20, codec: 'pq8', codeNumbers: 4 }, 0.97],
@@ -36,6 +37,7 @@ const found: Case = {
         await using index = await build(env, data, { metric, ...options })
         const what = `${metric} ${JSON.stringify(options)}`
         equal(index.stats().codec, options.codec, `${what}, codec`)
+        equal(index.stats().soar, 'soar' in options, `${what}, second zones`)
         const zoned = index.kind === 'zones'
         const probes = zoned ? { probes: index.stats().zones! } : {}
         const batch = await index.searchBatch(queries, { k: K, ...probes })

@@ -96,6 +96,7 @@ impl Choice {
                 zones: usize::from(afforded.kind == Kind::Flat),
                 bits: afforded.bits,
                 seed: values.integer("seed"),
+                soar: false,
             }),
             tried: false,
             keeps_vectors: afforded.keeps_vectors,
@@ -252,6 +253,7 @@ fn zones(
         zones,
         bits,
         seed: values.integer("seed"),
+        soar: kind == Kind::Zones && values.flag("soar"),
     })
 }
 

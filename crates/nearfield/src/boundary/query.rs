@@ -298,7 +298,7 @@ impl Index {
     }
 
     /// JSON: `{ size, dim, metric, kind, keys: "rows"|"numbers"|"text", codec, isa, bytes, vectors, vectorBytes,
-    /// M, efConstruction, levels, zones, codeNumbers, refine, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
+    /// M, efConstruction, levels, zones, soar, codeNumbers, refine, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
     /// `M` and `efConstruction` are null without a graph, `codeNumbers` without trained points, `zones` and `refine` (codes between a scan and
     /// the vectors) without strips, `chosen` where nothing was left to choose.
     /// Where `vectors` is false there are codes only, and `vectorBytes` is what that saves.
@@ -331,6 +331,7 @@ impl Index {
             "levels": levels.unwrap_or(0),
             "zones": zones.map(Zones::count),
             "probes": zones.map(|zones| zones.probes(params)),
+            "soar": zones.is_some_and(|zones| zones.soar),
             "codeNumbers": zones.map(|zones| zones.bits.trained_numbers()).filter(|numbers| *numbers > 0),
             "refine": refine.map(Codec::name),
             "codec": form.codec().name(),

@@ -33,6 +33,7 @@ pub struct Header {
     pub links0: u32,
     pub zones: u32,
     pub parted: u32,
+    pub soar: u8,
 }
 
 impl Header {
@@ -68,6 +69,7 @@ impl Header {
         put(&mut out, 72, self.links0.to_le_bytes());
         put(&mut out, 76, self.zones.to_le_bytes());
         put(&mut out, 80, self.parted.to_le_bytes());
+        put(&mut out, 84, [self.soar]);
         out
     }
 
@@ -95,7 +97,7 @@ impl Header {
             return Err(Error::new(Code::Format, message));
         }
         Self::fields(file).ok_or_else(short).and_then(|header| {
-            let mut reserved = 84..ROOT_AT;
+            let mut reserved = 85..ROOT_AT;
             match reserved.find(|at| file[*at] != 0) {
                 Some(at) => Err(corrupt(
                     "header",
@@ -131,6 +133,7 @@ impl Header {
             links0: u32_at(file, 72)?,
             zones: u32_at(file, 76)?,
             parted: u32_at(file, 80)?,
+            soar: file[84],
         })
     }
 }
@@ -161,6 +164,7 @@ mod tests {
         links0: 0xb1b2_b3b4,
         zones: 0xc1c2_c3c4,
         parted: 0xd1d2_d3d4,
+        soar: 0xe1,
     };
 
     #[test]
@@ -189,7 +193,7 @@ mod tests {
 
     #[test]
     fn reserved_bytes_must_be_zero() {
-        for at in 84..120 {
+        for at in 85..120 {
             let mut bytes = HEADER.encode();
             bytes[at] = 1;
             let refusal = Header::decode(&bytes).expect_err("reserved").to_string();

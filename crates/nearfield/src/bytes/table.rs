@@ -354,6 +354,7 @@ mod tests {
             links0: 0,
             zones: 0,
             parted: 0,
+            soar: 0,
         };
         (layout, header, payloads)
     }

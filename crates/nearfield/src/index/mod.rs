@@ -419,6 +419,7 @@ fn header(params: &Params, parts: &Parts) -> Header {
         links0: 2 * params.m,
         zones: zones.map_or(0, Zones::count),
         parted: zones.map_or(0, |zones| zones.parted),
+        soar: zones.map_or(0, |zones| u8::from(zones.soar)),
     }
 }
 

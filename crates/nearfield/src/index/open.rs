@@ -311,10 +311,15 @@ fn zone_fields(header: &Header, kind: Kind, codec: Codec) -> Result<()> {
             ),
         );
     }
-    let flags = [("apart", 45, header.apart), ("refine", 46, header.refine)];
-    for (name, offset, flag) in flags {
-        if flag > u8::from(coded) {
-            let most = u8::from(coded);
+    let parted = coded && kind == Kind::Zones;
+    let flags = [
+        ("apart", 45, header.apart, coded),
+        ("refine", 46, header.refine, coded),
+        ("soar", 84, header.soar, parted),
+    ];
+    for (name, offset, flag, may) in flags {
+        if flag > u8::from(may) {
+            let most = u8::from(may);
             return at(
                 offset,
                 format!("{name} {flag}, expected 0 to {most} for this codec"),
@@ -528,6 +533,7 @@ fn zones(source: &Source<'_>, header: &Header, params: &Params, bits: Bits) -> R
     let zones = Zones {
         bits,
         apart: header.apart == 1,
+        soar: header.soar == 1,
         parted: header.parted,
         centre: source.section(Section::ZoneCentre)?,
         centroids: source.section(Section::Centroids)?,

@@ -17,6 +17,8 @@ pub struct Zones {
     pub bits: Bits,
     /// Whether each zone takes tables of its own.
     pub apart: bool,
+    /// Whether every row is in a second zone too.
+    pub soar: bool,
     /// Rows there were when k-means parted them.
     pub parted: u32,
     /// Section `zone-centre`.
@@ -47,6 +49,7 @@ impl From<ZoneArrays> for Zones {
         Self {
             bits,
             apart: arrays.apart,
+            soar: arrays.soar,
             parted: u32::try_from(arrays.parted).expect("rows are u32"),
             centre: Region::from_vec(arrays.centre),
             centroids: arrays.centroids.into_region(),
@@ -90,6 +93,7 @@ impl Zones {
             routes: Strips::new(self.bits, dim, routes),
             spans,
             apart: self.apart,
+            soar: self.soar,
             parted: self.parted as usize,
             rotation: &self.rotation,
         }

@@ -11,6 +11,7 @@
 //! | `panels` | centroids as panels, and the nearest of them to blocks of rows |
 //! | `lloyd` | turns of assigning and averaging over one sample |
 //! | `partition` | [`Partition`]: all centroids, and whom rows belong to |
+//! | `second` | a second zone for every row |
 //! | this | [`Kmeans`]: the steps, sampling, and the split into cells |
 //!
 //! Sizes of samples matter more than turns; a zone's size is part of its distance, so that large ones
@@ -27,6 +28,7 @@
 mod lloyd;
 mod panels;
 mod partition;
+mod second;
 #[cfg(test)]
 mod tests;
 

@@ -58,6 +58,22 @@ impl Panels {
         }
     }
 
+    /// Numbers of a centroid.
+    pub(super) const fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Of each panel the squared lengths, +∞ where there is no centroid.
+    pub(super) fn lengths(&self) -> &[[f32; TILE_COLUMNS]] {
+        &self.lengths
+    }
+
+    /// A panel, as products take it.
+    pub(super) fn numbers(&self, panel: usize) -> &[f32] {
+        let len = self.depth * TILE_COLUMNS;
+        &self.numbers[panel * len..][..len]
+    }
+
     /// Panel after panel, the products with the rows of a tile turned into scores.
     fn scores(
         &self,
@@ -66,8 +82,7 @@ impl Panels {
         tile: &[f32],
         out: &mut [f32; TILE_ROWS * TILE_COLUMNS],
     ) {
-        let len = self.depth * TILE_COLUMNS;
-        (kernels.tile_f32)(tile, &self.numbers[panel * len..][..len], out);
+        (kernels.tile_f32)(tile, self.numbers(panel), out);
         for out in out.as_chunks_mut::<TILE_COLUMNS>().0 {
             for (product, length) in out.iter_mut().zip(&self.lengths[panel]) {
                 *product = length - 2.0 * *product;
@@ -103,20 +118,20 @@ impl Panels {
 
 /// Of each lane the nearest `N`: scores and panels.
 #[derive(Clone, Copy)]
-struct Lanes<const N: usize> {
+pub(super) struct Lanes<const N: usize> {
     scores: [[f32; TILE_COLUMNS]; N],
     panels: [[u32; TILE_COLUMNS]; N],
 }
 
 impl<const N: usize> Lanes<N> {
-    const EMPTY: Self = Self {
+    pub(super) const EMPTY: Self = Self {
         scores: [[f32::INFINITY; TILE_COLUMNS]; N],
         panels: [[0; TILE_COLUMNS]; N],
     };
 
     /// Without a branch: what is nearer than a place takes it and hands what was there on.
     #[inline]
-    fn meet(&mut self, panel: u32, scores: &[f32; TILE_COLUMNS]) {
+    pub(super) fn meet(&mut self, panel: u32, scores: &[f32; TILE_COLUMNS]) {
         let (mut scores, mut panels) = (*scores, [panel; TILE_COLUMNS]);
         for place in 0..N {
             for lane in 0..TILE_COLUMNS {
@@ -132,7 +147,7 @@ impl<const N: usize> Lanes<N> {
     }
 
     /// The nearest of all lanes.
-    fn reduce(&self) -> [(f32, u32); N] {
+    pub(super) fn reduce(&self) -> [(f32, u32); N] {
         let mut nearest = [(f32::INFINITY, 0); N];
         let all = self.scores.iter().zip(&self.panels);
         for (scores, panels) in all {
@@ -167,14 +182,31 @@ pub(super) struct RowTiles {
 impl RowTiles {
     /// Takes these rows; allocates only to grow.
     pub(super) fn gather(&mut self, rows: Rows<'_>, centre: &[f32], slots: &[Slot]) -> &[f32] {
+        self.gather_after(&[], rows, centre, slots)
+    }
+
+    /// Takes a row that is less the centre already, then these.
+    pub(super) fn gather_after(
+        &mut self,
+        first: &[f32],
+        rows: Rows<'_>,
+        centre: &[f32],
+        slots: &[Slot],
+    ) -> &[f32] {
         let depth = centre.len();
         self.numbers.clear();
+        self.numbers.extend_from_slice(first);
         for &slot in slots {
             let pairs = rows.row(slot)[..depth].iter().zip(centre);
             self.numbers.extend(pairs.map(|(x, centre)| x - centre));
         }
-        let whole = slots.len().next_multiple_of(TILE_ROWS) * depth;
+        let whole = self.numbers.len().next_multiple_of(TILE_ROWS * depth);
         self.numbers.resize(whole, 0.0);
+        &self.numbers
+    }
+
+    /// What was taken.
+    pub(super) fn numbers(&self) -> &[f32] {
         &self.numbers
     }
 }

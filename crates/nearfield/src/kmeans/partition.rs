@@ -1,14 +1,17 @@
 //! All centroids, and whom rows belong to.
 
 use super::panels::{self, BLOCK_ROWS, Panels, RowTiles};
+use super::second::{self, SecondTiles};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::ids::Slot;
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, TILE_ROWS};
 use crate::matrix::{Matrix, Rows};
 
 /// Cells a row looks through.
 const CELLS_TRIED: usize = 3;
+/// Cells that rows of a zone look through for their second ones.
+const CELLS_SECOND: usize = 8;
 /// Rows one thread takes at a time: enough for every cell to have some.
 const GRAIN_ROWS: usize = 2048;
 
@@ -103,6 +106,69 @@ impl Partition {
             let slots = &slots[part * GRAIN_ROWS..][..owners.len()];
             self.assign_by_cells(cells, rows, slots, kernels, owners);
         });
+    }
+
+    /// The second zones of these rows, which lie one zone after the other by their first ones, as `centroids` number
+    /// them: that is not theirs.
+    ///
+    /// # Panics
+    /// Where there are fewer than two zones.
+    pub fn seconds(
+        &self,
+        rows: Rows<'_>,
+        centroids: &Matrix,
+        sorted: &[(u32, Slot)],
+        seconds: &mut [u32],
+        (kernels, exec): (&Kernels, Exec<'_>),
+    ) {
+        assert!(centroids.len() > 1, "a second of {} zones", centroids.len());
+        exec.parts(seconds, GRAIN_ROWS, |part, seconds| {
+            let sorted = &sorted[part * GRAIN_ROWS..][..seconds.len()];
+            let (mut tiles, mut slots, mut best) = (SecondTiles::default(), Vec::new(), Vec::new());
+            let mut done = 0;
+            for rows_of in sorted.chunk_by(|a, b| a.0 == b.0) {
+                let own = rows_of[0].0;
+                let centroid = &centroids.row(own)[..centroids.dim()];
+                let cells = self.cells_near(centroid, kernels);
+                for rows_of in rows_of.chunks(second::ROWS) {
+                    slots.clear();
+                    slots.extend(rows_of.iter().map(|(_, slot)| *slot));
+                    tiles.gather(rows, (&self.centre, centroid), &slots);
+                    best.clear();
+                    // Where no loss is a number any other zone will do.
+                    best.resize(slots.len(), (f32::INFINITY, u32::from(own == 0)));
+                    for &cell in &cells {
+                        let panels = &self.groups[cell as usize].panels;
+                        let at = (panels, self.firsts[cell as usize], own);
+                        tiles.meet(kernels, at, |place, met| {
+                            // Cells come in order: of equals the first stays.
+                            if met.0 < best[place].0 {
+                                best[place] = met;
+                            }
+                        });
+                    }
+                    for (second, (_, zone)) in seconds[done..].iter_mut().zip(&best) {
+                        *second = *zone;
+                    }
+                    done += rows_of.len();
+                }
+            }
+        });
+    }
+
+    /// The nearest few cells of a centroid, ascending.
+    fn cells_near(&self, centroid: &[f32], kernels: &Kernels) -> Vec<u32> {
+        let Some(cells) = &self.cells else {
+            return vec![0];
+        };
+        let mut block = centroid.to_vec();
+        block.resize(TILE_ROWS * centroid.len(), 0.0);
+        let mut nearest = [[(0.0, 0); CELLS_SECOND]; 1];
+        cells.nearest(kernels, &block, &mut nearest);
+        let mut near: Vec<_> = nearest[0].iter().map(|(_, cell)| *cell).collect();
+        near.sort_unstable();
+        near.dedup();
+        near
     }
 
     /// Looks through the nearest few cells of every row, cell after cell.

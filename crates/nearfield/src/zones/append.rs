@@ -11,7 +11,7 @@
 //! What is there stays as it is, and can be searched all the while; the new arrays are others. Slots of a
 //! zone ascend, for new ones are larger than all before them. Parts of a zone lie where it lay.
 
-use super::build::{self, ZonesBuilder, ZonesParams, ZonesPhase, ZonesReport};
+use super::build::{self, Seconds, ZonesBuilder, ZonesParams, ZonesPhase, ZonesReport};
 use super::code::{Coding, Uncoded};
 use super::view::{Zone, ZoneArrays, ZonesView};
 use crate::codec::strips::StripMemory;
@@ -50,6 +50,7 @@ enum Stage {
         owners: Vec<Zone>,
         done: usize,
     },
+    Second(Seconds),
     Split {
         centroids: Matrix,
         /// New slots by zone, both ascending.
@@ -84,7 +85,9 @@ impl ZonesAdder {
         params: ZonesParams,
         exec: Exec<'_>,
     ) -> Result<Self> {
-        let anew = rows.len() > from && rows.len() / 2 >= view.parted;
+        // Rows of one zone have no second one, which more zones would give them.
+        let grown = rows.len() / 2 >= view.parted || params.soar && view.zones() == 1;
+        let anew = rows.len() > from && grown;
         let stage = if anew || view.zones() == 0 {
             let builder = ZonesBuilder::new(rows, view.metric, kernels, params, exec)?;
             Stage::Anew(builder)
@@ -141,8 +144,10 @@ impl ZonesAdder {
                 let end = total.min(done + piece.max(1));
                 let next = &mut owners[done..end];
                 partition.assign(rows, self.from + done, next, self.kernels, exec);
-                let stage = if end == total {
-                    self.gather(view, rows.len(), &partition, &owners)?
+                let stage = if end == total && view.times() > 1 {
+                    Stage::Second(Seconds::new(partition, self.from, &owners)?)
+                } else if end == total {
+                    self.gather(view, rows.len(), &partition, (&owners, &[]))?
                 } else {
                     Stage::Assign {
                         partition,
@@ -151,6 +156,15 @@ impl ZonesAdder {
                     }
                 };
                 (stage, report(ZonesPhase::Assign, end, total))
+            }
+            Stage::Second(mut seconds) => {
+                let stage = if seconds.step(rows, (self.kernels, exec)) {
+                    let (partition, owners, seconds) = seconds.finish();
+                    self.gather(view, rows.len(), &partition, (&owners, &seconds))?
+                } else {
+                    Stage::Second(seconds)
+                };
+                (stage, report(ZonesPhase::Assign, total, total))
             }
             Stage::Split {
                 centroids,
@@ -215,16 +229,18 @@ impl ZonesAdder {
         view: &ZonesView<'_>,
         rows: usize,
         partition: &Partition,
-        owners: &[Zone],
+        (owners, seconds): (&[Zone], &[Zone]),
     ) -> Result<Stage> {
         #[allow(clippy::cast_possible_truncation)] // slots
         let slots = self.from as Slot..;
-        let mut added: Vec<_> = owners.iter().copied().zip(slots).collect();
+        let all = [owners, seconds].into_iter();
+        let all = all.flat_map(|zones| zones.iter().copied().zip(slots.clone()));
+        let mut added: Vec<_> = all.collect();
         added.sort_unstable();
         let mut splits = Vec::new();
         // Who asks for a number of zones gets no more.
         if self.params.zones == 0 {
-            let limit = SPLIT_TIMES * (rows / self.params.zones_of(rows));
+            let limit = SPLIT_TIMES * view.times() * (rows / self.params.zones_of(rows));
             for group in added.chunk_by(|a, b| a.0 == b.0) {
                 let zone = group[0].0;
                 let old = filled(view, zone);
@@ -255,7 +271,7 @@ impl ZonesAdder {
         exec: Exec<'_>,
     ) -> Result<()> {
         let planned = rows.len() / self.params.zones_of(rows.len());
-        let parts = 2 * split.slots.len() / (SPLIT_TIMES * planned);
+        let parts = 2 * split.slots.len() / (SPLIT_TIMES * view.times() * planned);
         let (parts, centre) = (parts.clamp(2, PARTS_MAX), view.centre);
         let seed = rng::value(self.params.seed, STREAM_SPLIT, split.slots[0].into());
         let (slots, kernels) = (&split.slots, self.kernels);
@@ -377,6 +393,7 @@ fn lay_out(
         // Shares are of zones beside each other: a few rows more change none by much.
         spans: view.spans.to_vec(),
         apart: view.apart,
+        soar: view.soar,
         parted: view.parted,
         rotation: view.rotation.clone(),
     };

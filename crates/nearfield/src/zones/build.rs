@@ -19,6 +19,7 @@ use crate::codec::strips::StripMemory;
 use crate::codec::trained::Training;
 use crate::error::Result;
 use crate::exec::Exec;
+use crate::ids::Slot;
 use crate::kernels::{Kernels, STRIP_ENTRIES};
 use crate::kmeans::{Kmeans, Partition};
 use crate::matrix::{Matrix, Rows};
@@ -38,6 +39,8 @@ pub struct ZonesParams {
     pub bits: Bits,
     /// Of the sample's first centroids and of the rotation.
     pub seed: u64,
+    /// Whether every row is in a second zone too.
+    pub soar: bool,
 }
 
 impl ZonesParams {
@@ -82,6 +85,7 @@ enum Stage {
         owners: Vec<Zone>,
         done: usize,
     },
+    Second(Seconds),
     Train(Training, Coding),
     Code(Coding),
     Measure(ZoneArrays, Measuring),
@@ -108,12 +112,7 @@ impl ZonesBuilder {
         exec: Exec<'_>,
     ) -> Result<Self> {
         let stage = if rows.is_empty() {
-            Stage::Done(ZoneArrays::empty(
-                metric,
-                rows.dim(),
-                params.bits,
-                params.seed,
-            )?)
+            Stage::Done(ZoneArrays::empty(metric, rows.dim(), params)?)
         } else {
             let zones = params.zones_of(rows.len());
             Stage::Part(Kmeans::new(rows, zones, params.seed, kernels, exec)?)
@@ -156,8 +155,10 @@ impl ZonesBuilder {
                 let piece = STEP_PRODUCTS / (partition.zones().min(1024) * rows.dim());
                 let end = total.min(done + piece.max(1));
                 partition.assign(rows, done, &mut owners[done..end], kernels, exec);
-                let stage = if end == total {
-                    self.lay_out(rows, &partition, &mut owners, exec)?
+                let stage = if end == total && self.params.soar && partition.zones() > 1 {
+                    Stage::Second(Seconds::new(partition, 0, &owners)?)
+                } else if end == total {
+                    self.lay_out(rows, &partition, (&mut owners, &mut []), exec)?
                 } else {
                     Stage::Assign {
                         partition,
@@ -166,6 +167,15 @@ impl ZonesBuilder {
                     }
                 };
                 (stage, report(ZonesPhase::Assign, end, total))
+            }
+            Stage::Second(mut seconds) => {
+                let stage = if seconds.step(rows, (kernels, exec)) {
+                    let (partition, mut owners, mut seconds) = seconds.finish();
+                    self.lay_out(rows, &partition, (&mut owners, &mut seconds), exec)?
+                } else {
+                    Stage::Second(seconds)
+                };
+                (stage, report(ZonesPhase::Assign, total, total))
             }
             Stage::Train(mut training, mut coding) => {
                 let stage = if training.step(exec) {
@@ -221,7 +231,7 @@ impl ZonesBuilder {
         &self,
         rows: Rows<'_>,
         partition: &Partition,
-        owners: &mut [Zone],
+        (owners, seconds): (&mut [Zone], &mut [Zone]),
         exec: Exec<'_>,
     ) -> Result<Stage> {
         let (bits, dim) = (self.params.bits, rows.dim());
@@ -229,7 +239,7 @@ impl ZonesBuilder {
             centroids,
             starts,
             slots,
-        } = Layout::new(partition, owners)?;
+        } = Layout::new(partition, owners, seconds)?;
         let (zones, strips) = (centroids.len(), slots.len() / STRIP_ENTRIES);
         let centre = partition.centre().to_vec();
         let apart = self.metric != Metric::Ip && apart(rows, &centre, &centroids, owners);
@@ -253,6 +263,7 @@ impl ZonesBuilder {
             routes: StripMemory::try_new(bits, dim, 0)?,
             spans: Vec::new(),
             apart,
+            soar: self.params.soar,
             parted: rows.len(),
             rotation,
         };
@@ -265,6 +276,62 @@ impl ZonesBuilder {
         let sample = coding.sample(rows, owners, sizes)?;
         let training = Training::new(bits, sample, self.params.seed);
         Ok(Stage::Train(training, coding))
+    }
+}
+
+/// Second zones of rows whose first ones are known.
+#[derive(Debug)]
+pub(super) struct Seconds {
+    partition: Partition,
+    centroids: Matrix,
+    /// The first slot of all.
+    from: usize,
+    /// Of every row, by zone and slot.
+    sorted: Vec<(Zone, Slot)>,
+    /// In that order.
+    found: Vec<Zone>,
+    done: usize,
+}
+
+impl Seconds {
+    /// Of the rows from `from` on.
+    pub(super) fn new(partition: Partition, from: usize, owners: &[Zone]) -> Result<Self> {
+        #[allow(clippy::cast_possible_truncation)] // slots
+        let mut sorted: Vec<_> = owners.iter().copied().zip(from as Slot..).collect();
+        sorted.sort_unstable();
+        Ok(Self {
+            centroids: partition.centroids()?,
+            partition,
+            from,
+            found: vec![0; sorted.len()],
+            sorted,
+            done: 0,
+        })
+    }
+
+    /// Finds those of the next rows; whether all are found.
+    pub(super) fn step(&mut self, rows: Rows<'_>, by: (&'static Kernels, Exec<'_>)) -> bool {
+        let piece = STEP_PRODUCTS / (self.centroids.len().min(1024) * rows.dim());
+        let end = self.sorted.len().min(self.done + piece.max(1));
+        let (sorted, out) = (
+            &self.sorted[self.done..end],
+            &mut self.found[self.done..end],
+        );
+        self.partition
+            .seconds(rows, &self.centroids, sorted, out, by);
+        self.done = end;
+        end == self.sorted.len()
+    }
+
+    /// The partition, and the second zones in the order of slots.
+    pub(super) fn finish(self) -> (Partition, Vec<Zone>, Vec<Zone>) {
+        let mut zones = [vec![0; self.sorted.len()], vec![0; self.sorted.len()]];
+        for (&(first, slot), second) in self.sorted.iter().zip(self.found) {
+            let at = slot as usize - self.from;
+            (zones[0][at], zones[1][at]) = (first, second);
+        }
+        let [owners, seconds] = zones;
+        (self.partition, owners, seconds)
     }
 }
 

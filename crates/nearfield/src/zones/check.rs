@@ -23,12 +23,19 @@ const SPANS: &str = "spans";
 /// Refuses arrays that are no zones of `rows` rows, naming what is wrong.
 pub fn validate(view: &ZonesView<'_>, rows: usize) -> Result<(), Fault> {
     lengths(view, rows)?;
-    let mut seen = vec![false; rows];
+    let mut seen = vec![0_u8; rows];
     for (zone, _) in (0..).zip(&view.starts[1..]) {
         slots(view, zone, &mut seen)?;
     }
-    match seen.iter().position(|seen| !seen) {
-        Some(slot) => fault(SLOTS, 0, format!("slot {slot} is in no zone")),
+    let times = view.times();
+    match seen.iter().position(|&seen| usize::from(seen) < times) {
+        Some(slot) => {
+            let count = match seen[slot] {
+                0 => "no zone",
+                _ => "one zone of two",
+            };
+            fault(SLOTS, 0, format!("slot {slot} is in {count}"))
+        }
         None => routes(view).and_then(|()| span::validate(view.spans).map_or(Ok(()), spans)),
     }
 }
@@ -149,7 +156,7 @@ fn lengths(view: &ZonesView<'_>, rows: usize) -> Result<(), Fault> {
 }
 
 /// A zone's slots: ascending, each in no other zone, and free places after them.
-fn slots(view: &ZonesView<'_>, zone: Zone, seen: &mut [bool]) -> Result<(), Fault> {
+fn slots(view: &ZonesView<'_>, zone: Zone, seen: &mut [u8]) -> Result<(), Fault> {
     let places = view.places(zone);
     let first = view.range(zone).start * STRIP_ENTRIES;
     let count = places.iter().take_while(|&&slot| slot != NO_SLOT).count();
@@ -168,6 +175,7 @@ fn slots(view: &ZonesView<'_>, zone: Zone, seen: &mut [bool]) -> Result<(), Faul
             format!("zone {zone} has {count} rows in {strips} strips"),
         );
     }
+    let more = ["twice", "a third time"][view.times() - 1];
     let mut before = None;
     for (at, &slot) in places[..count].iter().enumerate() {
         let rows = seen.len();
@@ -178,11 +186,13 @@ fn slots(view: &ZonesView<'_>, zone: Zone, seen: &mut [bool]) -> Result<(), Faul
                 format!("zone {zone} has slot {slot}, of {rows} rows"),
             );
         };
-        if std::mem::replace(seen, true) || before.is_some_and(|before| before >= slot) {
+        *seen = seen.saturating_add(1);
+        let often = usize::from(*seen) > view.times();
+        if often || before.is_some_and(|before| before >= slot) {
             return fault(
                 SLOTS,
                 first + at,
-                format!("zone {zone} has slot {slot} out of order or twice"),
+                format!("zone {zone} has slot {slot} out of order or {more}"),
             );
         }
         before = Some(slot);

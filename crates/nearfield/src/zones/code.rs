@@ -142,6 +142,8 @@ struct Site<'a> {
     rotation: &'a Rotation,
     /// As they are, less the centre.
     centroids: &'a Matrix,
+    /// How many zones every row is in.
+    times: usize,
     /// As tables see them; `None` where each zone has tables of its own.
     anchors: Option<&'a Matrix>,
 }
@@ -156,6 +158,7 @@ fn zones(
 ) {
     let bits = arrays.strips.strips().bits();
     let stride = bits.strip_bytes(rows.dim());
+    let times = arrays.view().times();
     let (starts, slots) = (&arrays.starts, &arrays.slots);
     let (mut rest, mut passed) = (arrays.strips.as_mut_slice(), 0);
     let mut shares = vec![None; work.len()];
@@ -179,6 +182,7 @@ fn zones(
         centre: &arrays.centre,
         rotation: &arrays.rotation,
         centroids,
+        times,
         anchors: (!arrays.apart).then_some(&arrays.centroids),
     };
     exec.fill(
@@ -187,7 +191,7 @@ fn zones(
         Coder::default,
         |coder, _, (zone, from, slots, strips, share)| {
             coder.zone(&site, *zone, *from, slots, strips);
-            **share = Some(coder.share(site.metric));
+            **share = Some(coder.share(site.metric, site.times));
         },
     );
     for (work, share) in work.iter().zip(shares).filter(|(work, _)| work.from == 0) {
@@ -264,16 +268,17 @@ impl Coder {
     }
 
     /// What routing knows of the spread of the zone's rows. By distance it is that of most rows, for
-    /// one far away hides no others; by product it is just such rows that are looked for.
+    /// one far away hides no others, and rows whose second zone this is lie farther than its own; by product it is just
+    /// such rows that are looked for.
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)] // counts of rows
-    fn share(&mut self, metric: Metric) -> f32 {
+    fn share(&mut self, metric: Metric, times: usize) -> f32 {
         let rows = self.squares.len();
         let share = if metric == Metric::Ip {
             SPREAD_IP * (self.squares.iter().sum::<f64>() / rows as f64).sqrt()
         } else {
             let (_, median, _) = self
                 .squares
-                .select_nth_unstable_by(rows / 2, f64::total_cmp);
+                .select_nth_unstable_by(rows / (2 * times), f64::total_cmp);
             (SPREAD_L2 * *median).sqrt()
         };
         let share = share as f32;

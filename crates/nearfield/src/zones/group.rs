@@ -119,6 +119,9 @@ impl Group<'_> {
             let query = scratch.queries.row(asker);
             std::mem::swap(&mut own.results, &mut scratch.askers[at].kept);
             Top::resume(keep, &mut own.results, Candidate::FARTHEST).close();
+            if view.times() > 1 {
+                own.once.keep(&mut own.results);
+            }
             if own.results.len() < effort.k.min(judges.count) && more {
                 // Too few rows in its zones: it scans more.
                 probe::search(view, *judges, query, kernels, *effort, own);

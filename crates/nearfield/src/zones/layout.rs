@@ -28,11 +28,16 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Of a partition and the zone of every row, which become numbers of zones with rows.
-    pub(super) fn new(partition: &Partition, owners: &mut [Zone]) -> Result<Self> {
+    /// Of a partition, the zone of every row and, where there are any, its second one; they become numbers of zones
+    /// with rows.
+    pub(super) fn new(
+        partition: &Partition,
+        owners: &mut [Zone],
+        seconds: &mut [Zone],
+    ) -> Result<Self> {
         let all = partition.centroids()?;
         let mut counts = vec![0_u32; all.len()];
-        for &owner in &*owners {
+        for &owner in owners.iter().chain(&*seconds) {
             counts[owner as usize] += 1;
         }
         let kept: Vec<_> = (0..)
@@ -53,11 +58,16 @@ impl Layout {
         let mut slots = vec![NO_SLOT; strips as usize * STRIP_ENTRIES];
         let places = starts.iter().map(|&start| start as usize * STRIP_ENTRIES);
         let mut places: Vec<_> = places.collect();
-        for (slot, owner) in (0..).zip(owners) {
+        for owner in owners.iter_mut().chain(&mut *seconds) {
             *owner = renamed[*owner as usize];
-            let place = &mut places[*owner as usize];
-            slots[*place] = slot;
-            *place += 1;
+        }
+        for (slot, owner) in (0..).zip(&*owners) {
+            let second = seconds.get(slot as usize);
+            for zone in std::iter::once(owner).chain(second) {
+                let place = &mut places[*zone as usize];
+                slots[*place] = slot;
+                *place += 1;
+            }
         }
         Ok(Self {
             centroids,

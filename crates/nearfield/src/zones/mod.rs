@@ -25,7 +25,7 @@
 //!
 //! One zone is a compressed scan of every row: what `flat` is with codes of bits.
 //!
-//! Invariants: every slot is in exactly one zone, and a zone's slots ascend; no zone is empty; places
+//! Invariants: every slot is in exactly one zone, or in two where rows have second ones, and a zone's slots ascend; no zone is empty; places
 //! after a zone's last entry have no slot and are never told by a scan. The arrays have the same bytes for
 //! any number of threads and on every instruction set. Answers are scored by the vectors, where these are
 //! to judge, so that a distance is what an exact search says; which rows are found may differ between instruction sets whose

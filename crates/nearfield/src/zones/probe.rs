@@ -17,7 +17,7 @@ use crate::ids::NO_SLOT;
 use crate::kernels::{Kernels, STRIP_ENTRIES, ScanTerms, prefetch_row};
 use crate::matrix::Rows;
 use crate::metric::Metric;
-use crate::search::{Candidate, Top, exact, narrow, rescore};
+use crate::search::{Candidate, Once, Top, exact, narrow, rescore};
 use std::ops::Range;
 
 /// Centroids beyond a quarter more than the probes that a shortlist has.
@@ -113,7 +113,7 @@ impl Effort {
     pub fn of(view: &ZonesView<'_>, k: usize, probes: usize) -> Self {
         let zones = view.zones().max(1);
         let probes = if probes == 0 {
-            probes_for(zones)
+            (probes_for(zones) / view.times()).max(1)
         } else {
             probes
         };
@@ -203,6 +203,7 @@ pub struct ProbeScratch {
     code: QueryCode,
     pub(super) zones: Vec<Candidate>,
     pub(super) shares: Vec<Share>,
+    pub(super) once: Once,
     /// The answer, nearest first.
     pub results: Vec<Candidate>,
     /// What the last search did, but for what its zones tell.
@@ -472,6 +473,7 @@ pub(super) fn scan(
         tables,
         zones,
         results,
+        once,
         ..
     } = scratch;
     let mut top = Top::new(keep, results);
@@ -490,6 +492,9 @@ pub(super) fn scan(
         scan_strips(view, strips, (tables.bytes(), terms), kernels, &mut top);
     }
     top.close();
+    if view.times() > 1 {
+        once.keep(results);
+    }
 }
 
 /// Shows rows of neighbouring strips of a zone to who keeps the nearest.

@@ -54,6 +54,7 @@ pub(super) fn scan(
         zones,
         shares: all,
         results,
+        once,
         ..
     } = scratch;
     if all.len() < shares {
@@ -69,6 +70,9 @@ pub(super) fn scan(
         results.extend_from_slice(&share.kept);
     }
     narrow(results, keep);
+    if view.times() > 1 {
+        once.keep(results);
+    }
 }
 
 impl Share {
@@ -148,6 +152,7 @@ mod tests {
                 zones: 30,
                 bits: Bits::Two,
                 seed: 1,
+                soar: false,
             };
             let exec = Exec::Serial;
             let mut builder =

@@ -172,8 +172,8 @@ pub(super) struct Measuring {
     lift: f32,
     asks: Vec<Ask>,
     done: usize,
-    /// The zone of every row.
-    owners: Vec<Zone>,
+    /// The zones of every row, twice the same where there is no second one.
+    owners: Vec<[Zone; 2]>,
 }
 
 impl Measuring {
@@ -183,10 +183,13 @@ impl Measuring {
         if zones < ZONES_MIN {
             return None;
         }
-        let mut owners = vec![0; rows];
+        let mut owners = vec![[Zone::MAX; 2]; rows];
         for zone in (0..).take(zones) {
             let slots = view.places(zone).iter().filter(|&&slot| slot != NO_SLOT);
-            slots.for_each(|&slot| owners[slot as usize] = zone);
+            slots.for_each(|&slot| {
+                let [first, second] = &mut owners[slot as usize];
+                (*first, *second) = (zone.min(*first), zone);
+            });
         }
         let asks = (WALKED_MAX / zones).clamp(ASKS_MIN, ASKS_MAX);
         let asks = spread(rows, asks).into_iter().map(|slot| Ask {
@@ -282,7 +285,7 @@ impl Ask {
         &mut self,
         view: &ZonesView<'_>,
         rows: Rows<'_>,
-        (owners, lift): (&[Zone], f32),
+        (owners, lift): (&[[Zone; 2]], f32),
         fast: &'static Kernels,
         scratch: &mut ProbeScratch,
     ) {
@@ -311,7 +314,9 @@ impl Ask {
         let others = found.iter().filter(|row| row.slot() != self.slot);
         let others = others.take(DEPTHS[DEPTHS.len() - 1]);
         self.near.clear();
-        self.near
-            .extend(others.map(|row| places[owners[row.slot() as usize] as usize]));
+        self.near.extend(others.map(|row| {
+            let zones = owners[row.slot() as usize].map(|zone| places[zone as usize]);
+            zones[0].min(zones[1])
+        }));
     }
 }

@@ -11,9 +11,10 @@
 //! | `routes` | centroids as entries of strips, where there are enough of them to pay |
 //! | `spans` | how far searches go that are to keep a recall, where there are enough zones |
 
+use super::build::ZonesParams;
+use crate::codec::Book;
 use crate::codec::Rotation;
 use crate::codec::strips::{StripMemory, Strips};
-use crate::codec::{Bits, Book};
 use crate::error::Result;
 use crate::ids::Slot;
 use crate::kernels::STRIP_ENTRIES;
@@ -46,6 +47,8 @@ pub struct ZoneArrays {
     pub spans: Vec<f32>,
     /// Whether zones lie so far apart that each takes tables of its own.
     pub apart: bool,
+    /// Whether every row is in a second zone too, where there are two.
+    pub soar: bool,
     /// Rows there were when k-means parted them all; more may have come since.
     pub parted: usize,
     /// Turns what is less the centre.
@@ -66,13 +69,15 @@ impl ZoneArrays {
             routes: self.routes.strips(),
             spans: &self.spans,
             apart: self.apart,
+            soar: self.soar,
             parted: self.parted,
             rotation: &self.rotation,
         }
     }
 
     /// Zones of no rows.
-    pub fn empty(metric: Metric, dim: usize, bits: Bits, seed: u64) -> Result<Self> {
+    pub fn empty(metric: Metric, dim: usize, params: ZonesParams) -> Result<Self> {
+        let bits = params.bits;
         Ok(Self {
             metric,
             centre: vec![0.0; dim],
@@ -84,8 +89,9 @@ impl ZoneArrays {
             routes: StripMemory::try_new(bits, dim, 0)?,
             spans: Vec::new(),
             apart: false,
+            soar: params.soar,
             parted: 0,
-            rotation: Rotation::new(dim, seed),
+            rotation: Rotation::new(dim, params.seed),
         })
     }
 }
@@ -113,6 +119,8 @@ pub struct ZonesView<'a> {
     pub spans: &'a [f32],
     /// Whether zones lie so far apart that each takes tables of its own.
     pub apart: bool,
+    /// Whether every row is in a second zone too, where there are two.
+    pub soar: bool,
     /// Rows there were when k-means parted them all; more may have come since.
     pub parted: usize,
     /// Turns what is less the centre.
@@ -123,6 +131,15 @@ impl<'a> ZonesView<'a> {
     /// How many zones there are.
     pub const fn zones(&self) -> usize {
         self.centroids.len()
+    }
+
+    /// How many zones every row is in.
+    pub fn times(&self) -> usize {
+        if self.soar {
+            self.zones().clamp(1, 2)
+        } else {
+            1
+        }
     }
 
     /// What the codes of all strips are and stand for.

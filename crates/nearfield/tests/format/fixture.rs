@@ -26,6 +26,7 @@ pub fn samples() -> Vec<(String, Index)> {
         "zones bits1 alone",
         "zones bits2",
         "zones bits2 alone",
+        "zones bits2 soar",
         "zones pq4",
         "flat pq4 alone",
         "zones pq8 alone",
@@ -50,10 +51,11 @@ pub fn sample(kind: &str, metric: &str, keys: &str, rows: usize) -> Index {
     vectors.extend_from_within(..rows.saturating_sub(30) * 5);
     let (kind, codec) = kind.split_once(' ').unwrap_or((kind, "f32"));
     let (codec, alone) = codec.split_once(' ').unwrap_or((codec, ""));
-    let keeps = alone.is_empty();
+    let keeps = alone != "alone";
     let more = match (kind, codec) {
         ("hnsw", _) => r#","M":3,"efConstruction":20"#,
         // Codes between with bits1, and none with bits2 even where no vectors are kept.
+        ("zones", "bits2") if alone == "soar" => r#","zones":4,"soar":true"#,
         ("zones", "bits2") => r#","zones":4,"refine":"none""#,
         ("zones", "pq4") => r#","zones":4,"codeNumbers":2"#,
         ("zones", _) => r#","zones":4"#,

@@ -310,6 +310,7 @@ fn what_forged_zones_are_refused_for() {
     let refused = [
         (45, 2, "apart 2, expected 0 to 1 for this codec"),
         (46, 2, "refine 2, expected 0 to 1 for this codec"),
+        (84, 2, "soar 2, expected 0 to 1 for this codec"),
         (76, 41, "41 zones of 40 rows, expected at most 40"),
         (76, 0, "0 zones of 40 rows, expected at most 40"),
         (42, 3, "codec 3, expected one of [4, 5, 6, 7] for this kind"),

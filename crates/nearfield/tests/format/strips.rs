@@ -208,13 +208,13 @@ fn byte_code(row: &[f32], centre: &[f32]) -> Vec<u8> {
 }
 
 /// Four rows of four numbers in two zones, by signs, with bytes between the strips and the vectors. Zones
-/// are `apart`, or not.
+/// are `apart`, or not, and have all rows where each has a second one.
 #[allow(clippy::cast_possible_truncation)] // terms are f32
 fn zones_by_hand(
     rows: [&[f32]; 4],
     centre: [f32; 4],
     zones: [[u32; 2]; 2],
-    apart: bool,
+    (apart, soar): (bool, bool),
 ) -> Vec<u8> {
     let (seed, dim) = (258, 4);
     let mut centroids = Vec::new();
@@ -225,8 +225,13 @@ fn zones_by_hand(
         let middle: Vec<f32> = pairs.map(|((a, b), c)| (a - c).midpoint(b - c)).collect();
         let mut turned = rotate(seed, &middle);
         let mut entries = Vec::new();
-        let mut most = 0.0_f64;
-        for slot in zone {
+        let mut squares = Vec::new();
+        let members = if soar {
+            vec![0, 1, 2, 3]
+        } else {
+            zone.to_vec()
+        };
+        for slot in members {
             let row = rows[slot as usize].iter().zip(&centre).zip(&middle);
             let residual: Vec<f32> = row.map(|((x, c), m)| (x - c) - m).collect();
             let residual = wide(&rotate(seed, &residual));
@@ -239,16 +244,19 @@ fn zones_by_hand(
             };
             let add = square + 2.0 * alpha * along;
             entries.push((codes, add as f32, (-2.0 * alpha) as f32));
-            most = most.max(square);
+            squares.push(square);
         }
-        // Neither spread is so far from the median of both that it is held to it.
-        turned.push((0.4 * most).sqrt() as f32);
+        // The second of two, and of four. Neither spread is so far from the median of both that it is held to it.
+        squares.sort_by(f64::total_cmp);
+        turned.push((0.4 * squares[1]).sqrt() as f32);
         strips.extend(strip(2, &entries));
         centroids.push(turned);
     }
     let mut slots = vec![FREE; 64];
-    (slots[0], slots[1]) = (zones[0][0], zones[0][1]);
-    (slots[32], slots[33]) = (zones[1][0], zones[1][1]);
+    for (places, zone) in slots.chunks_exact_mut(32).zip(&zones) {
+        let members = if soar { &[0, 1, 2, 3][..] } else { zone };
+        places[..members.len()].copy_from_slice(members);
+    }
     let means: Vec<f32> = (0..dim)
         .map(|at| rows.iter().map(|row| row[at]).sum::<f32>() / 4.0)
         .collect();
@@ -266,7 +274,10 @@ fn zones_by_hand(
     ];
     let fields = [(32, 4), (36, 16), (76, 2), (80, 4)];
     let sorts = [3, 1, 4, 0, 0, u8::from(apart), 1, 0];
-    written(&fields, sorts, seed, 4, &sections)
+    let mut file = written(&fields, sorts, seed, 4, &sections);
+    file[84] = u8::from(soar);
+    seal(&mut file);
+    file
 }
 
 /// Says where they differ, not all they are.
@@ -305,9 +316,14 @@ fn a_file_of_zones_is_what_the_document_says() {
         (far, [2.0, -6.0, 0.5, -1.0], [[1, 3], [0, 2]], true),
         (near, [2.0, -3.0, 0.5, -1.0], [[1, 3], [0, 2]], false),
     ] {
-        let options = r#"{"dim":4,"kind":"zones","codec":"bits1","zones":2,"seed":258}"#;
-        let built = file(&build(&rows.concat(), options, None));
-        expect_same(&built, &zones_by_hand(rows, centre, zones, apart));
+        for soar in [false, true] {
+            let options = format!(
+                r#"{{"dim":4,"kind":"zones","codec":"bits1","zones":2,"seed":258,"soar":{soar}}}"#
+            );
+            let built = file(&build(&rows.concat(), &options, None));
+            let wanted = zones_by_hand(rows, centre, zones, (apart, soar));
+            expect_same(&built, &wanted);
+        }
     }
 }
 

@@ -42,6 +42,7 @@ pub fn params(zones: usize, bits: Bits) -> ZonesParams {
         zones,
         bits,
         seed: 7,
+        soar: false,
     }
 }
 
@@ -193,7 +194,7 @@ pub fn bytes(arrays: &ZoneArrays) -> Vec<u8> {
         strips[0].clone(),
         strips[1].clone(),
         floats(view.spans),
-        vec![u8::from(view.apart)],
+        vec![u8::from(view.apart), u8::from(view.soar)],
     ]
     .concat()
 }

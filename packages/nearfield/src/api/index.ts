@@ -52,6 +52,8 @@ export interface IndexStats {
   readonly zones: number | null
   /** Zones that a search scans where it does not say; null where there are none. */
   readonly probes: number | null
+  /** Whether every row is in a second zone too. */
+  readonly soar: boolean
   /** Numbers that a code of `pq4` or `pq8` stands for; null where points are not trained. */
   readonly codeNumbers: number | null
   /** Codes that judge what a scan of strips keeps, before the vectors do; null where there are none. */

@@ -9,6 +9,7 @@ export const DEFAULTS = {
   codec: 'auto',
   codeNumbers: 0,
   zones: 0,
+  soar: false,
   refine: 'auto',
   keepVectors: true,
   memory: 0,

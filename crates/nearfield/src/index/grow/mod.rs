@@ -137,9 +137,7 @@ impl Growing {
             GrowingGraph::new(dim, params.metric, kernels, hnsw)
         });
         let zones = match plan.zones {
-            Some(zones) => {
-                Some(ZoneArrays::empty(params.metric, dim, zones.bits, zones.seed)?.into())
-            }
+            Some(zones) => Some(ZoneArrays::empty(params.metric, dim, zones)?.into()),
             None => None,
         };
         Ok(Self {
@@ -169,6 +167,7 @@ impl Growing {
                 zones: usize::from(params.kind == Kind::Flat),
                 bits: zones.bits,
                 seed: params.seed,
+                soar: zones.soar,
             });
         }
         let rows = index.rows_for("adding rows")?;
