@@ -90,6 +90,19 @@ impl Panels {
         }
     }
 
+    /// The scores of all centroids to one row.
+    pub(super) fn scores_of(&self, row: &[f32], kernels: &Kernels) -> Vec<f32> {
+        let mut tile = row.to_vec();
+        tile.resize(TILE_ROWS * self.depth, 0.0);
+        let mut all = Vec::with_capacity(self.lengths.len() * TILE_COLUMNS);
+        let mut scores = [0.0; TILE_ROWS * TILE_COLUMNS];
+        for panel in 0..self.lengths.len() {
+            self.scores(kernels, panel, &tile, &mut scores);
+            all.extend_from_slice(&scores[..TILE_COLUMNS]);
+        }
+        all
+    }
+
     /// The `N` nearest centroids of up to [`BLOCK_ROWS`] gathered rows, nearest first; ties to the lower
     /// number. What is missing is centroid 0.
     pub(super) fn nearest<const N: usize>(
@@ -118,20 +131,20 @@ impl Panels {
 
 /// Of each lane the nearest `N`: scores and panels.
 #[derive(Clone, Copy)]
-pub(super) struct Lanes<const N: usize> {
+struct Lanes<const N: usize> {
     scores: [[f32; TILE_COLUMNS]; N],
     panels: [[u32; TILE_COLUMNS]; N],
 }
 
 impl<const N: usize> Lanes<N> {
-    pub(super) const EMPTY: Self = Self {
+    const EMPTY: Self = Self {
         scores: [[f32::INFINITY; TILE_COLUMNS]; N],
         panels: [[0; TILE_COLUMNS]; N],
     };
 
     /// Without a branch: what is nearer than a place takes it and hands what was there on.
     #[inline]
-    pub(super) fn meet(&mut self, panel: u32, scores: &[f32; TILE_COLUMNS]) {
+    fn meet(&mut self, panel: u32, scores: &[f32; TILE_COLUMNS]) {
         let (mut scores, mut panels) = (*scores, [panel; TILE_COLUMNS]);
         for place in 0..N {
             for lane in 0..TILE_COLUMNS {
@@ -147,7 +160,7 @@ impl<const N: usize> Lanes<N> {
     }
 
     /// The nearest of all lanes.
-    pub(super) fn reduce(&self) -> [(f32, u32); N] {
+    fn reduce(&self) -> [(f32, u32); N] {
         let mut nearest = [(f32::INFINITY, 0); N];
         let all = self.scores.iter().zip(&self.panels);
         for (scores, panels) in all {
@@ -211,6 +224,16 @@ impl RowTiles {
     }
 }
 
+/// All of `out` in parts by all threads: once in a module, whatever is done.
+pub(super) fn parts(
+    exec: Exec<'_>,
+    out: &mut [u32],
+    size: usize,
+    body: &(dyn Fn(usize, &mut [u32]) + Sync),
+) {
+    exec.parts(out, size, body);
+}
+
 /// The nearest centroid of each of these rows.
 pub(super) fn assign(
     panels: &Panels,
@@ -221,7 +244,7 @@ pub(super) fn assign(
     exec: Exec<'_>,
     owners: &mut [u32],
 ) {
-    exec.parts(owners, GRAIN_ROWS, |part, owners| {
+    parts(exec, owners, GRAIN_ROWS, &|part, owners: &mut [u32]| {
         let mut tiles = RowTiles::default();
         let slots = &slots[part * GRAIN_ROWS..][..owners.len()];
         for (slots, owners) in slots.chunks(BLOCK_ROWS).zip(owners.chunks_mut(BLOCK_ROWS)) {

@@ -5,7 +5,7 @@ use super::second::{self, SecondTiles};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::ids::Slot;
-use crate::kernels::{Kernels, TILE_ROWS};
+use crate::kernels::Kernels;
 use crate::matrix::{Matrix, Rows};
 
 /// Cells a row looks through.
@@ -102,7 +102,7 @@ impl Partition {
             panels::assign(panels, rows, &self.centre, &slots, kernels, exec, owners);
             return;
         };
-        exec.parts(owners, GRAIN_ROWS, |part, owners| {
+        panels::parts(exec, owners, GRAIN_ROWS, &|part, owners: &mut [u32]| {
             let slots = &slots[part * GRAIN_ROWS..][..owners.len()];
             self.assign_by_cells(cells, rows, slots, kernels, owners);
         });
@@ -122,7 +122,7 @@ impl Partition {
         (kernels, exec): (&Kernels, Exec<'_>),
     ) {
         assert!(centroids.len() > 1, "a second of {} zones", centroids.len());
-        exec.parts(seconds, GRAIN_ROWS, |part, seconds| {
+        panels::parts(exec, seconds, GRAIN_ROWS, &|part, seconds: &mut [u32]| {
             let sorted = &sorted[part * GRAIN_ROWS..][..seconds.len()];
             let (mut tiles, mut slots, mut best) = (SecondTiles::default(), Vec::new(), Vec::new());
             let mut done = 0;
@@ -140,12 +140,7 @@ impl Partition {
                     for &cell in &cells {
                         let panels = &self.groups[cell as usize].panels;
                         let at = (panels, self.firsts[cell as usize], own);
-                        tiles.meet(kernels, at, |place, met| {
-                            // Cells come in order: of equals the first stays.
-                            if met.0 < best[place].0 {
-                                best[place] = met;
-                            }
-                        });
+                        tiles.meet(kernels, at, &mut best);
                     }
                     for (second, (_, zone)) in seconds[done..].iter_mut().zip(&best) {
                         *second = *zone;
@@ -161,13 +156,21 @@ impl Partition {
         let Some(cells) = &self.cells else {
             return vec![0];
         };
-        let mut block = centroid.to_vec();
-        block.resize(TILE_ROWS * centroid.len(), 0.0);
-        let mut nearest = [[(0.0, 0); CELLS_SECOND]; 1];
-        cells.nearest(kernels, &block, &mut nearest);
-        let mut near: Vec<_> = nearest[0].iter().map(|(_, cell)| *cell).collect();
+        let mut scores = cells.scores_of(centroid, kernels);
+        let mut near = Vec::with_capacity(CELLS_SECOND);
+        for _ in 0..CELLS_SECOND.min(scores.len()) {
+            let (mut nearest, mut least) = (0, f32::INFINITY);
+            for (cell, &score) in (0..).zip(&scores) {
+                if score < least {
+                    (nearest, least) = (cell, score);
+                }
+            }
+            if least < f32::INFINITY {
+                scores[nearest as usize] = f32::INFINITY;
+                near.push(nearest);
+            }
+        }
         near.sort_unstable();
-        near.dedup();
         near
     }
 

@@ -12,7 +12,7 @@
 //! query than the row is. The second one must not be far for the same reason, so residuals at right angles are
 //! preferred (SOAR: Sun et al., 2023).
 
-use super::panels::{BLOCK_ROWS, Lanes, Panels, RowTiles};
+use super::panels::{BLOCK_ROWS, Panels, RowTiles};
 use crate::ids::Slot;
 use crate::kernels::{Kernels, TILE_COLUMNS, TILE_ROWS};
 use crate::matrix::Rows;
@@ -59,50 +59,44 @@ impl SecondTiles {
         }));
     }
 
-    /// Shows each row's loss by the best of some centroids, `first` being the number of the first of these;
-    /// `own` is that of the rows.
+    /// Compares rows with some centroids, `first` being the number of the first of these and `own` that of the
+    /// rows: each is left the least loss so far and whose it is. Of equals the one before stays.
     pub(super) fn meet(
         &self,
         kernels: &Kernels,
         (panels, first, own): (&Panels, u32, u32),
-        mut met: impl FnMut(usize, (f32, u32)),
+        best: &mut [(f32, u32)],
     ) {
-        let mut best = [Lanes::<1>::EMPTY; BLOCK_ROWS];
         let mut products = [0.0; TILE_ROWS * TILE_COLUMNS];
-        let own = own.checked_sub(first).map(|own| own as usize);
-        for (number, lengths) in (0..).zip(panels.lengths()) {
-            let panel = panels.numbers(number as usize);
+        for (panel, lengths) in panels.lengths().iter().enumerate() {
+            let mut centroid = [0.0; TILE_COLUMNS];
             let tiles = self
                 .tiles
                 .numbers()
                 .chunks_exact(TILE_ROWS * panels.depth());
-            let mut lengths = *lengths;
-            let lane = own.and_then(|own| own.checked_sub(number as usize * TILE_COLUMNS));
-            if let Some(length) = lane.and_then(|lane| lengths.get_mut(lane)) {
-                *length = f32::INFINITY;
-            }
-            let mut centroid = [0.0; TILE_COLUMNS];
-            let places = self.terms.chunks(TILE_ROWS).zip(best.chunks_mut(TILE_ROWS));
-            for (at, (tile, (terms, best))) in tiles.zip(places).enumerate() {
-                (kernels.tile_f32)(tile, panel, &mut products);
+            for (at, tile) in tiles.enumerate() {
+                (kernels.tile_f32)(tile, panels.numbers(panel), &mut products);
                 let products = products.as_chunks::<TILE_COLUMNS>().0;
                 if at == 0 {
                     centroid = products[0];
                 }
-                for (((along, unit), best), products) in terms.iter().zip(best).zip(products) {
-                    let mut losses = [0.0; TILE_COLUMNS];
-                    for (lane, loss) in losses.iter_mut().enumerate() {
+                for (row, products) in (at * TILE_ROWS..).zip(products) {
+                    let (Some((along, unit)), Some(row)) =
+                        (self.terms.get(row), row.checked_sub(1))
+                    else {
+                        continue;
+                    };
+                    #[allow(clippy::cast_possible_truncation)] // numbers of centroids
+                    let numbers = first + (panel * TILE_COLUMNS) as u32..;
+                    for (lane, number) in (0..TILE_COLUMNS).zip(numbers) {
                         let share = (along - (products[lane] - centroid[lane])) * unit;
-                        *loss = (lengths[lane] - 2.0 * products[lane]) + ALONG * (share * share);
+                        let loss = (lengths[lane] - 2.0 * products[lane]) + ALONG * (share * share);
+                        if loss < best[row].0 && number != own {
+                            best[row] = (loss, number);
+                        }
                     }
-                    best.meet(number, &losses);
                 }
             }
-        }
-        let rows = best.iter().take(self.terms.len()).skip(1);
-        for (place, best) in rows.enumerate() {
-            let [(loss, local)] = best.reduce();
-            met(place, (loss, first + local));
         }
     }
 }

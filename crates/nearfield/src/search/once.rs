@@ -12,6 +12,7 @@ pub struct Once {
 
 impl Once {
     /// Leaves one of each slot, the nearest, in no order.
+    #[inline(never)]
     pub fn keep(&mut self, list: &mut Vec<Candidate>) {
         let bits = (2 * list.len()).next_power_of_two().trailing_zeros().max(1);
         self.places.clear();
