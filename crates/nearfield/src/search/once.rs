@@ -45,3 +45,40 @@ impl Once {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::value;
+    use std::collections::BTreeMap;
+
+    /// Lists of all lengths, one after the other, of slots that come up to many times and far apart.
+    #[test]
+    fn one_of_each_slot_is_left_and_it_is_the_nearest() {
+        let mut once = Once::default();
+        for (round, length) in (0..).zip([0, 1, 2, 3, 40, 900, 7]) {
+            for slots in [1, 5, 60, 100_000] {
+                let number = |n: u64| value(round, slots, n);
+                let mut list: Vec<_> = (0..length)
+                    .map(|n| {
+                        let slot = u32::try_from(number(2 * n) % slots).unwrap() * 40_009;
+                        let score = u8::try_from(number(2 * n + 1) % 200).unwrap();
+                        Candidate::new(f32::from(score), slot)
+                    })
+                    .collect();
+                let mut nearest = BTreeMap::new();
+                for &row in &list {
+                    let held = nearest.entry(row.slot()).or_insert(row);
+                    *held = row.min(*held);
+                }
+                once.keep(&mut list);
+                list.sort_unstable_by_key(|row| row.slot());
+                assert_eq!(
+                    list,
+                    nearest.into_values().collect::<Vec<_>>(),
+                    "{length} of {slots}"
+                );
+            }
+        }
+    }
+}
