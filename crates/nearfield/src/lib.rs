@@ -44,6 +44,7 @@ pub mod bytes;
 pub mod kernels;
 pub mod matrix;
 pub mod metric;
+pub(crate) mod shards;
 
 pub mod codec;
 pub mod kmeans;

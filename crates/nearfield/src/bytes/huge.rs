@@ -40,7 +40,7 @@ pub(crate) fn advise<T>(_memory: &mut [T]) {}
 
 /// A block of zeros from a cache line on, which nobody has written yet. On Linux it is asked of the system and not of
 /// the heap: that keeps what is freed within it, and learns to keep ever larger blocks.
-pub(super) struct Zeroed {
+pub(crate) struct Zeroed {
     start: NonNull<u8>,
     bytes: usize,
 }
@@ -50,7 +50,7 @@ unsafe impl Send for Zeroed {}
 
 impl Zeroed {
     /// Where it begins; what is read and written through this is up to who holds the block.
-    pub(super) const fn start(&self) -> NonNull<u8> {
+    pub(crate) const fn start(&self) -> NonNull<u8> {
         self.start
     }
 }
@@ -61,7 +61,7 @@ impl Zeroed {
     ///
     /// # Panics
     /// Where there is no memory left, as an allocation would abort.
-    pub(super) fn new(bytes: usize) -> Self {
+    pub(crate) fn new(bytes: usize) -> Self {
         if bytes == 0 {
             let start = NonNull::<u64>::dangling().cast();
             return Self { start, bytes };
@@ -98,7 +98,7 @@ struct Line([u8; 64]);
 #[cfg(not(target_os = "linux"))]
 impl Zeroed {
     /// So many bytes.
-    pub(super) fn new(bytes: usize) -> Self {
+    pub(crate) fn new(bytes: usize) -> Self {
         let lines = vec![Line([0; 64]); bytes.div_ceil(size_of::<Line>())];
         let start = NonNull::from(Box::leak(lines.into_boxed_slice())).cast();
         Self { start, bytes }

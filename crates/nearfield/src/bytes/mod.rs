@@ -5,7 +5,6 @@
 //! region    memory with an owner: borrowed sections of a loaded file, a map or a built array
 //! little    little-endian integers at checked positions
 //! huge      large pages for large blocks
-//! shards    a block that threads fill side by side, under many locks
 //! header    128 bytes ⇄ Header
 //! table     what sections there are ⇄ where they are; the sums over them
 //! ```
@@ -18,11 +17,10 @@ mod huge;
 pub mod layout;
 pub mod little;
 pub mod region;
-pub mod shards;
 pub mod table;
 
 use crate::error::{Code, Error, Result};
-pub(crate) use huge::advise as advise_huge;
+pub(crate) use huge::{Zeroed, advise as advise_huge};
 
 /// A fault in the bytes, with the place where it was seen.
 pub fn corrupt(section: &str, offset: u64, what: impl std::fmt::Display) -> Error {

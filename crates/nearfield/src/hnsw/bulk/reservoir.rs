@@ -15,9 +15,9 @@
 //! Invariant: a row holds the `width` smallest of all it was ever offered, so the order of offers, and
 //! with it the number of threads, cannot be seen once it is ordered. A pair must have one score for this.
 
-use crate::bytes::shards::Shards;
 use crate::kernels::prefetch_address;
 use crate::search::Candidate;
+use crate::shards::Shards;
 use std::ops::Range;
 use std::sync::atomic::AtomicU16;
 use std::sync::atomic::Ordering::Relaxed;

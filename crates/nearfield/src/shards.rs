@@ -7,7 +7,7 @@
 //! As many vectors behind as many locks would be small pieces of the heap, which keeps them long after they are given
 //! back. The block is asked of the system and given back to it, and its pages are large where there is much.
 
-use super::huge::Zeroed;
+use crate::bytes::Zeroed;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
