@@ -9,8 +9,10 @@
 //! ```text
 //! stream   Stream: 64 KiB blocks ── block number ─► which of the unique blocks ─► key ─► lines, then zeros
 //! rows     Rows:   groups of rows ── group number ─► key ─► rows, around the centre of a cluster
+//! room     where rows are made that go past the caches
 //! ```
 
+mod room;
 mod rows;
 mod stream;
 

@@ -13,20 +13,18 @@
 //! Invariant: some [`KEYED_NUMBERS`] numbers share a key, in whole rows, so that a row anywhere costs no more
 //! than its group.
 
+use super::room::{DIM_MAX, Room};
 use super::{STREAM_CENTRES, STREAM_CLUSTER, STREAM_ROWS, STREAMED_BYTES_MIN, lanes, skip};
 use crate::bytes::advise_huge;
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
-use crate::kernels::draws::{CopyKernel, Desk, Draws, GROUP, LINE_BYTES, Lanes, Law, Shape, draws};
+use crate::kernels::draws::{Desk, Draws, GROUP, LINE_BYTES, Lanes, Law, Past, Shape, draws};
 use crate::kernels::{Isa, prefetch_row};
 use crate::matrix::Matrix;
 use crate::rng;
 
 /// Numbers of one key: making a key costs as much as some twenty lines.
 const KEYED_NUMBERS: usize = 16 << 10;
-
-/// Numbers of the room where rows are made that are copied past the caches: it stays in the nearest.
-const ROOM_NUMBERS: usize = 4 << 10;
 
 /// What rows there are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,28 +113,25 @@ impl Rows {
         let (group, head) = self.head(first, out.len() / dim);
         let (head, rest) = out.split_at_mut(head * dim);
         self.group(first, head.chunks_exact_mut(dim));
-        let copy = self.draws.copy.filter(|_| streamed && dim <= ROOM_NUMBERS);
+        let past = self.draws.past.filter(|_| streamed && dim <= DIM_MAX);
         exec.shares(rest, self.keyed_rows() * dim, |at, part| {
             let first = (group + at as u64) * self.keyed_rows() as u64;
-            match copy {
-                Some(copy) => self.copied(first, part, copy),
+            match past {
+                Some(past) => self.copied(first, part, past),
                 None => self.group(first, part.chunks_exact_mut(dim)),
             }
         });
         Ok(())
     }
 
-    /// Rows of one group from its first on, some at a time made in a room and copied.
-    fn copied(&self, first: u64, out: &mut [f32], copy: CopyKernel) {
-        let dim = self.recipe.dim;
-        let mut room = [0.0; ROOM_NUMBERS];
+    /// Rows of one group from its first on, made in a room and copied past the caches.
+    fn copied(&self, first: u64, out: &mut [f32], past: &'static Past) {
+        let mut room = Room::new(out, past);
         let mut maker = self.maker(first);
-        for part in out.chunks_mut(ROOM_NUMBERS / dim * dim) {
-            let room = &mut room[..part.len()];
-            for row in room.chunks_exact_mut(dim) {
+        while let Some(rows) = room.next(self.recipe.dim) {
+            for row in rows.chunks_exact_mut(self.recipe.dim) {
                 maker.row(row);
             }
-            copy(room, part);
         }
     }
 
@@ -348,7 +343,7 @@ mod tests {
     fn rows_copied_past_the_caches_are_the_same() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2);
         let pool = pool.build().unwrap();
-        for (dim, place) in [(100, 0), (128, 3), (4096, 16), (5000, 1)] {
+        for (dim, place) in [(7, 5), (100, 0), (128, 3), (4096, 16), (5000, 1)] {
             let recipe = recipes(dim)[2];
             let rows = Rows::new(recipe, None, Exec::Serial).unwrap();
             let count = STREAMED_BYTES_MIN / 4 / dim + 5;

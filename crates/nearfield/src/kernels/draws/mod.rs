@@ -52,8 +52,16 @@ pub enum Store {
 pub type LinesKernel = fn(&mut Lanes, &mut [u8], Store);
 /// Writes the next row, of which two lines are drawn for every [`GROUP`] numbers begun.
 pub type RowKernel = fn(&mut Lanes, &mut Desk, Shape<'_>, &mut [f32]);
-/// Copies one slice to another as long (asserted), both wherever they begin.
-pub type CopyKernel = fn(&[f32], &mut [f32]);
+
+/// How numbers are copied past the caches.
+#[derive(Debug)]
+pub struct Past {
+    /// Copies one slice to another as long (asserted), both wherever they begin. Other threads may find what was
+    /// there before until `fence` was called.
+    pub copy: fn(&[f32], &mut [f32]),
+    /// Orders copies before what follows; waits for them to reach memory.
+    pub fence: fn(),
+}
 
 /// The kernels of one instruction set.
 #[derive(Debug)]
@@ -64,8 +72,8 @@ pub struct Draws {
     pub lines: LinesKernel,
     /// A random row.
     pub row: RowKernel,
-    /// Numbers copied past the caches, where rows reach memory faster so than by being made in it.
-    pub copy: Option<CopyKernel>,
+    /// Where rows reach memory faster by being copied past the caches than by being made in it.
+    pub past: Option<&'static Past>,
 }
 
 static SCALAR: Draws = Draws {
@@ -73,7 +81,7 @@ static SCALAR: Draws = Draws {
     // SAFETY: plain words need no instructions.
     lines: |lanes, out, store| unsafe { lines::<u64, 8>(lanes, out, store) },
     row: |lanes, desk, shape, out| floats::row(SCALAR.lines, lanes, desk, shape, out),
-    copy: None,
+    past: None,
 };
 
 #[cfg(target_arch = "aarch64")]
@@ -329,7 +337,7 @@ macro_rules! draw_table {
             None
         );
     };
-    ($table:ident, $isa:expr, $words:ty, $count:literal, $features:literal, $row:expr, $copy:expr) => {
+    ($table:ident, $isa:expr, $words:ty, $count:literal, $features:literal, $row:expr, $past:expr) => {
         static $table: Draws = {
             #[target_feature(enable = $features)]
             fn lines_of(lanes: &mut Lanes, out: &mut [u8], store: Store) {
@@ -348,7 +356,7 @@ macro_rules! draw_table {
                 lines: |lanes, out, store| unsafe { lines_of(lanes, out, store) },
                 // SAFETY: as above.
                 row: |lanes, desk, shape, out| unsafe { row_of(lanes, desk, shape, out) },
-                copy: $copy,
+                past: $past,
             }
         };
     };

@@ -10,7 +10,7 @@ static SIMD128: Draws = Draws {
     // SAFETY: this file is compiled only where the module has simd128.
     lines: |lanes, out, store| unsafe { lines::<Simd128, 4>(lanes, out, store) },
     row: |lanes, desk, shape, out| floats::row(SIMD128.lines, lanes, desk, shape, out),
-    copy: None,
+    past: None,
 };
 
 /// The one table of this module.

@@ -1,6 +1,8 @@
 //! x86-64: two registers a line with AVX2, one with AVX-512.
 
-use super::{Desk, Draws, Isa, Lanes, Shape, Store, Words, draw_table, floats, lines, x86_64_rows};
+use super::{
+    Desk, Draws, Isa, Lanes, Past, Shape, Store, Words, draw_table, floats, lines, x86_64_rows,
+};
 use std::arch::is_x86_feature_detected as detected;
 use std::arch::x86_64::{
     __m256i, __m512i, _mm_sfence, _mm_stream_si128, _mm256_add_epi64, _mm256_castsi256_si128,
@@ -20,8 +22,12 @@ draw_table!(
     1,
     "avx512f,avx2",
     x86_64_rows::row,
-    // SAFETY: a table is handed out only after its instructions were detected.
-    Some(|from, out| unsafe { x86_64_rows::copy(from, out) })
+    Some(&Past {
+        // SAFETY: a table is handed out only after its instructions were detected.
+        copy: |from, out| unsafe { x86_64_rows::copy(from, out) },
+        // SAFETY: every x86-64 has it.
+        fence: || unsafe { _mm_sfence() },
+    })
 );
 
 /// The tables this processor can run, the best first.

@@ -8,6 +8,7 @@
 //! uniform   line ─► numbers ─► row, and the sums of their squares
 //! gaussian  first half's lines ─► −2 ln u ─► desk       second half's lines ─► θ, desk ─► √ ─► row
 //! around    two turns of the row, of two levels of sums and differences each
+//! narrow    gaussian and around of 128 numbers, which never leave the registers
 //! copy      rows made in cache ─► memory, past it
 //! ```
 
@@ -16,8 +17,8 @@ use super::x86_64::Avx512;
 use super::{LINE_BYTES, Lanes, State, floats, keep, load, next};
 use std::arch::x86_64::{
     __m512, __m512i, __mmask16, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehdup_ps,
-    _mm_movehl_ps, _mm_sfence, _mm256_add_ps, _mm256_castps256_ps128, _mm256_extractf128_ps,
-    _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512, _mm512_castps512_ps256,
+    _mm_movehl_ps, _mm256_add_ps, _mm256_castps256_ps128, _mm256_extractf128_ps, _mm512_add_epi32,
+    _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512, _mm512_castps512_ps256,
     _mm512_castsi512_ps, _mm512_cvtepi32_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
     _mm512_mask_sub_ps, _mm512_maskz_loadu_ps, _mm512_maskz_mov_ps, _mm512_mul_ps,
     _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_slli_epi32,
@@ -28,6 +29,10 @@ use std::arch::x86_64::{
 /// A row.
 #[target_feature(enable = "avx512f,avx2")]
 pub(super) fn row(lanes: &mut Lanes, desk: &mut Desk, shape: Shape<'_>, out: &mut [f32]) {
+    if let Some((fellows, out)) = narrow(shape, out) {
+        narrow_row(lanes, fellows, shape.unit, out);
+        return;
+    }
     // SAFETY: this function's features are those of the words, here and below.
     let mut state = unsafe { load::<Avx512, 1>(lanes) };
     let mut squares = None;
@@ -73,10 +78,14 @@ fn uniform(state: &mut State<Avx512, 1>, out: &mut [f32]) -> __m512 {
     }
     if !rest.is_empty() {
         for at in [0, MIXED] {
-            let part = rest.split_at_mut(at.min(rest.len())).1;
-            let x = _mm512_maskz_mov_ps(mask(part.len()), signed(drawn(state)));
-            write(part, x);
-            squares = _mm512_add_ps(squares, _mm512_mul_ps(x, x));
+            let x = signed(drawn(state));
+            let part = after(rest, at);
+            // Zeros of an empty part would do, at twice the time for the shortest rows.
+            if !part.is_empty() {
+                let x = _mm512_maskz_mov_ps(mask(part.len()), x);
+                write(part, x);
+                squares = _mm512_add_ps(squares, _mm512_mul_ps(x, x));
+            }
         }
     }
     squares
@@ -91,11 +100,95 @@ fn gaussian(state: &mut State<Avx512, 1>, desk: &mut Desk, out: &mut [f32]) {
         write(radii, square(drawn(state)));
     }
     let (cosines, sines) = out.split_at_mut(half.min(out.len()));
-    for (at, radii) in (0..).step_by(MIXED).zip(radii) {
-        let radius = _mm512_sqrt_ps(read(radii));
-        let (cosine, sine) = circle(drawn(state));
-        write(after(cosines, at), _mm512_mul_ps(radius, cosine));
-        write(after(sines, at), _mm512_mul_ps(radius, sine));
+    // There are no fewer cosines than sines.
+    let whole = sines.len() / MIXED;
+    let (radii, last) = radii.split_at(whole);
+    let (whole_cosines, _) = cosines.as_chunks_mut::<MIXED>();
+    let (whole_sines, _) = sines.as_chunks_mut::<MIXED>();
+    for ((radii, x), y) in radii.iter().zip(whole_cosines).zip(whole_sines) {
+        let [cosine, sine] = polar(read(radii), drawn(state));
+        write(x, cosine);
+        write(y, sine);
+    }
+    for (at, radii) in (whole * MIXED..).step_by(MIXED).zip(last) {
+        let [cosine, sine] = polar(read(radii), drawn(state));
+        write(after(cosines, at), cosine);
+        write(after(sines, at), sine);
+    }
+}
+
+/// Two gaussians, of squared radii and angles all round.
+#[target_feature(enable = "avx512f,avx2")]
+fn polar(squares: __m512, angles: __m512i) -> [__m512; 2] {
+    let radius = _mm512_sqrt_ps(squares);
+    let (cosine, sine) = circle(angles);
+    [_mm512_mul_ps(radius, cosine), _mm512_mul_ps(radius, sine)]
+}
+
+/// Numbers of a row of gaussians around a centre that stays in registers from the draw to the end.
+const NARROW: usize = 8 * MIXED;
+
+/// Centre and deviations.
+type Fellows<'a> = [&'a [f32; NARROW]; 2];
+
+/// What [`narrow_row`] takes, where the row is one.
+fn narrow<'a, 'r>(
+    shape: Shape<'a>,
+    out: &'r mut [f32],
+) -> Option<(Fellows<'a>, &'r mut [f32; NARROW])> {
+    let (centre, deviations) = shape.around.filter(|_| shape.law == Law::Gaussian)?;
+    let fellows = [centre.try_into().ok()?, deviations.try_into().ok()?];
+    Some((fellows, out.try_into().ok()?))
+}
+
+/// [`gaussian`], [`place`] and [`scale`] in one. Apart, as other rows would pay for its many registers.
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx2")]
+fn narrow_row(
+    lanes: &mut Lanes,
+    [centre, deviations]: Fellows<'_>,
+    unit: bool,
+    out: &mut [f32; NARROW],
+) {
+    // SAFETY: this function's features are those of the words.
+    let mut state = unsafe { load::<Avx512, 1>(lanes) };
+    let mut row = [_mm512_setzero_ps(); NARROW / MIXED];
+    let mut radii = [_mm512_setzero_ps(); NARROW / MIXED / 2];
+    for radius in &mut radii {
+        *radius = square(drawn(&mut state));
+    }
+    for (at, squares) in radii.into_iter().enumerate() {
+        [row[at], row[radii.len() + at]] = polar(squares, drawn(&mut state));
+    }
+    // SAFETY: as above.
+    unsafe { keep(state, lanes) };
+    for (at, number) in row.iter_mut().enumerate() {
+        *number = deviated(*number, read_at(deviations, at * MIXED));
+    }
+    // A quarter is two registers, and a quarter of it half a one.
+    for at in [0, 1] {
+        let columns = [at, at + 2, at + 4, at + 6];
+        let turned = sums_and_differences(columns.map(|column| row[column]));
+        for (column, numbers) in columns.into_iter().zip(turned) {
+            row[column] = numbers;
+        }
+    }
+    for at in [0, 2, 4, 6] {
+        let (pq, rs) = (
+            _mm512_add_ps(row[at], row[at + 1]),
+            _mm512_sub_ps(row[at], row[at + 1]),
+        );
+        row[at] = _mm512_add_ps(sum_and_difference(pq), read_at(centre, at * MIXED));
+        row[at + 1] = _mm512_add_ps(sum_and_difference(rs), read_at(centre, (at + 1) * MIXED));
+    }
+    for (out, &numbers) in out.as_chunks_mut::<MIXED>().0.iter_mut().zip(&row) {
+        write(out, numbers);
+    }
+    if unit {
+        let squares = row.into_iter().fold(_mm512_setzero_ps(), |squares, x| {
+            _mm512_add_ps(squares, _mm512_mul_ps(x, x))
+        });
+        scale(out, sum(squares));
     }
 }
 
@@ -153,7 +246,7 @@ fn whole(bits: u32) -> __m512i {
 #[target_feature(enable = "avx512f,avx2")]
 fn place(row: &mut [f32], centre: &[f32], deviations: &[f32]) -> Option<__m512> {
     let mixed = row.len() / MIXED * MIXED;
-    if mixed / MIXED != HALF && mixed / MIXED < MIXED {
+    if mixed / MIXED < MIXED {
         place_narrow(row, centre, deviations);
         return None;
     }
@@ -162,11 +255,7 @@ fn place(row: &mut [f32], centre: &[f32], deviations: &[f32]) -> Option<__m512> 
     let mut summed = 0;
     for end in [quarter, 2 * quarter, 3 * quarter, mixed] {
         let part = end - quarter..end;
-        if quarter == 4 * HALF {
-            turn_halves(&mut row[part.clone()], &centre[part]);
-        } else {
-            turn::<false>(&mut row[part.clone()], &centre[part]);
-        }
+        turn::<false>(&mut row[part.clone()], &centre[part]);
         let whole = end / MIXED * MIXED;
         squares = square_sums(squares, &row[summed..whole]);
         summed = whole;
@@ -177,9 +266,6 @@ fn place(row: &mut [f32], centre: &[f32], deviations: &[f32]) -> Option<__m512> 
     }
     Some(square_sums(squares, &row[mixed..]))
 }
-
-/// Half a register.
-const HALF: usize = MIXED / 2;
 
 /// Parts of a row that registers of sixteen do not fit: stores of fewer lanes stall the loads that follow them.
 #[inline(never)]
@@ -206,12 +292,14 @@ fn turn<const FIRST: bool>(row: &mut [f32], fellows: &[f32]) {
 #[target_feature(enable = "avx512f,avx2")]
 fn put(row: &mut [f32], quarter: usize, at: usize, columns: [__m512; 4]) {
     for (part, numbers) in columns.into_iter().enumerate() {
-        write(&mut row[part * quarter + at..], numbers);
+        let (place, _) = row[part * quarter + at..]
+            .split_first_chunk_mut::<MIXED>()
+            .expect("sixteen numbers");
+        write(place, numbers);
     }
 }
 
 /// Sixteen columns of [`turn`].
-#[allow(clippy::many_single_char_names)] // quarters, their sums and differences, as in `floats`
 #[target_feature(enable = "avx512f,avx2")]
 fn turned<const FIRST: bool>(
     row: &[f32],
@@ -219,43 +307,39 @@ fn turned<const FIRST: bool>(
     quarter: usize,
     at: usize,
 ) -> [__m512; 4] {
-    let fellow: [__m512; 4] = std::array::from_fn(|part| read(&fellows[part * quarter + at..]));
-    let [x, y, z, w]: [__m512; 4] = std::array::from_fn(|part| {
-        let number = read(&row[part * quarter + at..]);
+    let place = |part: usize| part * quarter + at;
+    let fellow: [__m512; 4] = std::array::from_fn(|part| read_at(fellows, place(part)));
+    let columns = std::array::from_fn(|part| {
+        let number = read_at(row, place(part));
         if FIRST {
-            let number = _mm512_mul_ps(number, fellow[part]);
-            _mm512_mul_ps(number, _mm512_set1_ps(0.25))
+            deviated(number, fellow[part])
         } else {
             number
         }
     });
+    let columns = sums_and_differences(columns);
+    if FIRST {
+        return columns;
+    }
+    std::array::from_fn(|part| _mm512_add_ps(columns[part], fellow[part]))
+}
+
+/// Times its deviation and a quarter, the mixture's.
+#[target_feature(enable = "avx512f,avx2")]
+fn deviated(number: __m512, deviation: __m512) -> __m512 {
+    let number = _mm512_mul_ps(number, deviation);
+    _mm512_mul_ps(number, _mm512_set1_ps(0.25))
+}
+
+/// Two levels, of four columns.
+#[allow(clippy::many_single_char_names)] // quarters, their sums and differences, as in `floats`
+#[target_feature(enable = "avx512f,avx2")]
+fn sums_and_differences([x, y, z, w]: [__m512; 4]) -> [__m512; 4] {
     let (p, r) = (_mm512_add_ps(x, z), _mm512_sub_ps(x, z));
     let (q, s) = (_mm512_add_ps(y, w), _mm512_sub_ps(y, w));
     let [a, b] = [_mm512_add_ps(p, q), _mm512_sub_ps(p, q)];
     let [c, d] = [_mm512_add_ps(r, s), _mm512_sub_ps(r, s)];
-    if FIRST {
-        return [a, b, c, d];
-    }
-    let [e, f, g, h] = fellow;
-    [
-        _mm512_add_ps(a, e),
-        _mm512_add_ps(b, f),
-        _mm512_add_ps(c, g),
-        _mm512_add_ps(d, h),
-    ]
-}
-
-/// The last two levels over quarters of eight numbers, two of which share a register.
-#[target_feature(enable = "avx512f,avx2")]
-fn turn_halves(row: &mut [f32], centre: &[f32]) {
-    let (xy, zw) = (read(row), read(&row[MIXED..]));
-    let (near, far) = (read(centre), read(&centre[MIXED..]));
-    let (pq, rs) = (_mm512_add_ps(xy, zw), _mm512_sub_ps(xy, zw));
-    write(row, _mm512_add_ps(sum_and_difference(pq), near));
-    write(
-        &mut row[MIXED..],
-        _mm512_add_ps(sum_and_difference(rs), far),
-    );
+    [a, b, c, d]
 }
 
 /// Of halves `p` and `q`: `p + q` and `p − q`.
@@ -268,10 +352,15 @@ fn sum_and_difference(pq: __m512) -> __m512 {
 /// Adds the squares of every sixteenth number.
 #[target_feature(enable = "avx512f,avx2")]
 fn square_sums(squares: __m512, row: &[f32]) -> __m512 {
-    row.chunks(MIXED).fold(squares, |squares, part| {
+    let (whole, rest) = row.as_chunks::<MIXED>();
+    let add = |squares, part: &[f32]| {
         let x = read(part);
         _mm512_add_ps(squares, _mm512_mul_ps(x, x))
-    })
+    };
+    let squares = whole
+        .iter()
+        .fold(squares, |squares, part| add(squares, part));
+    add(squares, rest)
 }
 
 /// Divides by the root of the sum of squares.
@@ -279,10 +368,13 @@ fn square_sums(squares: __m512, row: &[f32]) -> __m512 {
 fn scale(out: &mut [f32], sum: f32) {
     if sum > 0.0 {
         let by = _mm512_set1_ps(1.0 / sum.sqrt());
-        for part in out.chunks_mut(MIXED) {
+        let (whole, rest) = out.as_chunks_mut::<MIXED>();
+        for part in whole {
             let scaled = _mm512_mul_ps(read(part), by);
             write(part, scaled);
         }
+        let scaled = _mm512_mul_ps(read(rest), by);
+        write(rest, scaled);
     } else if let Some(first) = out.first_mut() {
         *first = 1.0;
     }
@@ -321,7 +413,13 @@ pub(super) fn copy(from: &[f32], out: &mut [f32]) {
         unsafe { _mm512_stream_ps(line.as_mut_ptr(), read(numbers)) };
     }
     end.copy_from_slice(last);
-    _mm_sfence();
+}
+
+/// Sixteen numbers that are there, which need no look at how many there are.
+#[target_feature(enable = "avx512f,avx2")]
+fn read_at(from: &[f32], at: usize) -> __m512 {
+    let numbers: &[f32; MIXED] = from[at..].first_chunk().expect("sixteen numbers");
+    read(numbers)
 }
 
 /// What lies after the first `at`, nothing where there are fewer.
