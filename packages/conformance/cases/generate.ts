@@ -205,4 +205,37 @@ const refused: Case = {
   },
 }
 
-export const generateCases: readonly Case[] = [golden, anywhere, rows, refused]
+const moved: Case = {
+  name: 'a buffer that shrinks, grows or goes away while it is filled is refused, and the generator goes on',
+  async run({ nearfield, backend }) {
+    const bytes = 20 << 20
+    await using generator = new nearfield.Generator({ size: bytes, seed: 3, backend })
+    await generator.ready
+    const spoils: readonly ((buffer: ArrayBuffer) => void)[] = [
+      (buffer) => buffer.resize(1 << 20),
+      (buffer) => buffer.resize(bytes + 5),
+      (buffer) => void structuredClone(buffer, { transfer: [buffer] }),
+    ]
+    for (const spoil of spoils) {
+      for (const view of [false, true]) {
+        const buffer = new ArrayBuffer(bytes, { maxByteLength: bytes + 5 })
+        // A view of fixed length does not see its buffer grow: then nothing is the matter.
+        const into = view ? new Uint8Array(buffer, 0, bytes) : buffer
+        const filling = generator.fillChunkAsync(into)
+        filling.catch(() => {})
+        spoil(buffer)
+        if (view && buffer.byteLength > bytes) equal(await filling, bytes, 'count')
+        else await refuses(nearfield, 'DIMENSION', /detached or resized/, () => filling)
+        equal(generator.position, view && buffer.byteLength > bytes ? bytes : 0, 'position')
+        generator.reset()
+      }
+    }
+    const [one, other] = [new Uint8Array(bytes), new Uint8Array(bytes)]
+    equal(await generator.fillChunkAsync(one), bytes, 'afterwards')
+    await using again = new nearfield.Generator({ size: bytes, seed: 3, backend })
+    equal(await again.fillChunkAsync(other), bytes, 'anew')
+    sameBytes(one, other, 'afterwards and anew')
+  },
+}
+
+export const generateCases: readonly Case[] = [golden, anywhere, rows, refused, moved]
