@@ -159,18 +159,18 @@ function ticksOf([low, high]: readonly [number, number]): number[] {
   return ticks.filter((tick) => tick >= low && tick <= high)
 }
 
-/** Values over rows, both logarithmic, with a name at the left end of every line. */
+/** Values over rows, both logarithmic, with a name beside the end of every line. */
 function panel(lines: readonly Line[], title: string, theme: Theme): Panel {
   const width = WIDTH / 2
   const drawn = lines.filter(({ points }) => points.length > 0)
   const values = drawn.flatMap(({ points }) => points.map(({ y }) => y))
   const rows = drawn.flatMap(({ points }) => points.map(({ x }) => x))
-  const speeds: [number, number] = [Math.min(...values) / 1.4, Math.max(...values) * 1.4]
+  const range: [number, number] = [Math.min(...values) / 1.4, Math.max(...values) * 1.4]
   const sizes: [number, number] = [Math.min(...rows), Math.max(...rows)]
   const labelWidth = Math.max(0, ...drawn.map(({ name }) => widthOf(name))) + 14
   const bottom = HEIGHT - MARGIN.bottom
   const y = (value: number) =>
-    bottom - (Math.log(value / speeds[0]) / Math.log(speeds[1] / speeds[0])) * (bottom - MARGIN.top)
+    bottom - (Math.log(value / range[0]) / Math.log(range[1] / range[0])) * (bottom - MARGIN.top)
   const places = dodge(
     drawn.map(({ points }) => y(points.at(-1)!.y)),
     LABEL_GAP,
@@ -188,12 +188,12 @@ function panel(lines: readonly Line[], title: string, theme: Theme): Panel {
     marginRight: MARGIN.right + labelWidth,
     style: { fontSize: `${TEXT}px`, fontFamily: 'inherit', color: theme.text, background: 'none' },
     x: { type: 'log', domain: sizes },
-    y: { type: 'log', domain: speeds },
+    y: { type: 'log', domain: range },
     marks: [
       Plot.gridX(ticksOf(sizes), { stroke: theme.grid, strokeOpacity: 1 }),
-      Plot.gridY(ticksOf(speeds), { stroke: theme.grid, strokeOpacity: 1 }),
+      Plot.gridY(ticksOf(range), { stroke: theme.grid, strokeOpacity: 1 }),
       Plot.axisX(ticksOf(sizes), { ...axis, text: whole, label: 'rows' }),
-      Plot.axisY(ticksOf(speeds), {
+      Plot.axisY(ticksOf(range), {
         ...axis,
         text: (value: number) => Number(value.toPrecision(6)).toLocaleString('en-US'),
         label: null,
