@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { machine, nearfieldVersion } from './harness/machine.ts'
+import { ran } from './harness/machine.ts'
 import { type Outcome, ownTests } from './randomness/own.ts'
 
 interface Battery {
@@ -202,20 +202,14 @@ try {
 const bad = failed.length + batteries.filter(({ passed }) => !passed).length
 console.log(`${own.length + batteries.length - bad} passed, ${bad} failed`)
 if (values.record) {
-  const date = new Date().toISOString()
   const command = [
     'npm run bench:randomness',
     ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : []),
   ].join(' ')
-  const results = {
-    format: 1,
-    date,
-    command,
-    machine: machine(),
-    nearfield: nearfieldVersion(),
-    own,
-    batteries,
-  }
-  await writeFile(here(`records/${date.slice(0, 10)}-randomness.json`), `${JSON.stringify(results)}\n`)
+  const results = { ...ran(command), own, batteries }
+  await writeFile(
+    here(`records/${results.date.slice(0, 10)}-randomness.json`),
+    `${JSON.stringify(results)}\n`,
+  )
 }
 process.exitCode = bad > 0 ? 1 : 0

@@ -4,7 +4,16 @@ import { readFileSync } from 'node:fs'
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os'
 import type { Results } from './contract.ts'
 
-export function machine(): Results['machine'] {
+/** What every file of results begins with: when, by what command, where, and which nearfield. */
+export const ran = (command: string) => ({
+  format: 1 as const,
+  date: new Date().toISOString(),
+  command,
+  machine: machine(),
+  nearfield: nearfieldVersion(),
+})
+
+function machine(): Results['machine'] {
   return {
     cpu: (cpus()[0]?.model ?? 'unknown').replace(/\s+/g, ' ').trim(),
     cores: availableParallelism(),
@@ -14,7 +23,7 @@ export function machine(): Results['machine'] {
 }
 
 /** Version and commit, `+` where files differ from it. */
-export function nearfieldVersion(): string {
+function nearfieldVersion(): string {
   const { version } = JSON.parse(
     readFileSync(new URL('../../packages/nearfield/package.json', import.meta.url), 'utf8'),
   ) as { version: string }

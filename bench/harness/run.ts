@@ -4,7 +4,7 @@ import { firstQueries } from '../data/first.ts'
 import { loadDataset, recallOf } from '../data/recall.ts'
 import type { DatasetResult, EngineSpec, Results } from './contract.ts'
 import { launch } from './engines.ts'
-import { machine, nearfieldVersion } from './machine.ts'
+import { ran } from './machine.ts'
 import { type LeftOut, Measurement, type RecallOf } from './measure.ts'
 import { fitting, type Options } from './options.ts'
 import { Progress } from './progress.ts'
@@ -31,11 +31,7 @@ export async function run(
   }
   progress.end()
   return {
-    format: 1,
-    date: new Date().toISOString(),
-    command,
-    machine: machine(),
-    nearfield: nearfieldVersion(),
+    ...ran(command),
     k: protocol.k,
     rounds: protocol.rounds,
     reference: protocol.reference,

@@ -9,9 +9,7 @@
  *
  * A rate is of bytes written, in GB (10⁹) a second; a ratio is taken within a round, then the median is.
  */
-import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism, freemem } from 'node:os'
-import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
@@ -22,7 +20,8 @@ import { serve } from '../../packages/conformance/server.ts'
 import { startDgen } from '../engines/dgen.ts'
 import type { Built } from '../harness/contract.ts'
 import { startProbe } from '../harness/engines.ts'
-import { machine, nearfieldVersion } from '../harness/machine.ts'
+import { keep } from '../harness/keep.ts'
+import { ran } from '../harness/machine.ts'
 import type { Options } from '../harness/options.ts'
 import type { EngineProcess } from '../harness/process.ts'
 import { type Claim, type Measured, printed, type Side } from './generator-report.ts'
@@ -44,8 +43,8 @@ interface Taken {
   readonly run: (() => Promise<number>) | string
 }
 
-export async function generator({ protocol, record, out }: Options, command: string): Promise<void> {
-  const rounds = Math.min(protocol.rounds, ROUNDS_MAX)
+export async function generator(options: Options, command: string): Promise<void> {
+  const rounds = Math.min(options.protocol.rounds, ROUNDS_MAX)
   const all = [...new Set([1, Math.min(2, availableParallelism())])]
   await using probe = await startProbe()
   const measured: Measured[] = []
@@ -70,30 +69,17 @@ export async function generator({ protocol, record, out }: Options, command: str
   }
   await inChromium(rounds, all, note)
   const results = {
-    format: 1,
-    date: new Date().toISOString(),
-    command,
-    machine: machine(),
+    ...ran(command),
     simd: capabilitiesSimd,
-    nearfield: nearfieldVersion(),
     rounds,
     measured,
     claims: printed(measured, capabilitiesSimd),
   } satisfies Results
-  const folder = out ?? here('../results')
-  await mkdir(folder, { recursive: true })
-  const text = `${JSON.stringify(results)}\n`
-  await writeFile(join(folder, 'generator.json'), text)
-  if (record) await writeFile(here(`../records/${results.date.slice(0, 10)}-generator.json`), text)
+  await keep(results, { name: 'generator', recorded: 'generator' }, options)
 }
 
-interface Results {
-  readonly format: 1
-  readonly date: string
-  readonly command: string
-  readonly machine: ReturnType<typeof machine>
+interface Results extends ReturnType<typeof ran> {
   readonly simd: string
-  readonly nearfield: string
   readonly rounds: number
   readonly measured: readonly Measured[]
   readonly claims: readonly Claim[]

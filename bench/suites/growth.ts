@@ -5,10 +5,8 @@
  *
  * It shows where zones give way to a graph, and whether anything grows faster than n log n.
  */
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { chosen } from '../harness/engines.ts'
+import { keep } from '../harness/keep.ts'
 import type { Options } from '../harness/options.ts'
 import { run } from '../harness/run.ts'
 import { asText } from '../report/tables.ts'
@@ -18,18 +16,9 @@ const DATASETS = ['clusters-10k-100', 'clusters-100k-100', 'clusters-1m-100']
 const ENGINES = ['nearfield hnsw', 'nearfield zones']
 
 export async function growth(options: Options, command: string): Promise<void> {
-  const { datasets = DATASETS, engines = ENGINES, full, out, record } = options
+  const { datasets = DATASETS, engines = ENGINES, full } = options
   const results = await run(datasets, chosen(engines, full), options, command)
-  const folder = out ?? here('../results')
-  const text = `${JSON.stringify(results)}\n`
-  await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, 'growth.json'), text)
-  if (record) await writeFile(here(`../records/${results.date.slice(0, 10)}-growth.json`), text)
-  for (const { name, svg } of pictures(results)) {
-    await writeFile(join(folder, `${name}.svg`), svg)
-    if (record) await writeFile(here(`../records/pictures/${name}.svg`), svg)
-  }
+  const kept = { name: 'growth', recorded: 'growth', pictures: pictures(results) }
+  await keep(results, kept, options)
   console.log(asText(table(results)))
 }
-
-const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))

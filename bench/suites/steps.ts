@@ -7,16 +7,14 @@
  *
  * All steps over zones search the same zones. The work is that of the crate `bench/steps`, without a binding.
  */
-import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { prepare } from '../data/catalogue.ts'
 import { firstQueries } from '../data/first.ts'
 import { type Loaded, loadDataset, recallOf } from '../data/recall.ts'
 import type { Built, Dataset } from '../harness/contract.ts'
 import { startSteps } from '../harness/engines.ts'
-import { machine, nearfieldVersion } from '../harness/machine.ts'
+import { keep } from '../harness/keep.ts'
+import { ran } from '../harness/machine.ts'
 import { fitting, type Options } from '../harness/options.ts'
 import type { EngineProcess } from '../harness/process.ts'
 import { asText } from '../report/tables.ts'
@@ -52,22 +50,9 @@ export async function steps(options: Options, command: string): Promise<void> {
     const dataset = await firstQueries(await prepare(name), options.protocol.queries)
     const measured = await measure(dataset, options, command)
     console.log(`${asText(table(measured))}\n`)
-    await keep(measured, options)
-  }
-}
-
-const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
-
-async function keep(measured: Measured, { out, record }: Options): Promise<void> {
-  const { dataset, date } = measured
-  const folder = out ?? here('../results')
-  const text = `${JSON.stringify(measured)}\n`
-  await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, `${dataset.name}-steps.json`), text)
-  if (record) await writeFile(here(`../records/${date.slice(0, 10)}-steps-${dataset.name}.json`), text)
-  for (const { name, svg } of pictures(measured)) {
-    await writeFile(join(folder, `${name}.svg`), svg)
-    if (record) await writeFile(here(`../records/pictures/${name}.svg`), svg)
+    const of = dataset.name
+    const kept = { name: `${of}-steps`, recorded: `steps-${of}`, pictures: pictures(measured) }
+    await keep(measured, kept, options)
   }
 }
 
@@ -101,11 +86,7 @@ async function measure(dataset: Dataset, options: Options, command: string): Pro
     return { effort: 0, recall: 0, ...known, ...efforts.get(step)! }
   })
   return {
-    format: 1,
-    date: new Date().toISOString(),
-    command,
-    machine: machine(),
-    nearfield: nearfieldVersion(),
+    ...ran(command),
     dataset: { name: dataset.name, rows: dataset.rows, dim, metric },
     questions: dataset.queries,
     threads,
