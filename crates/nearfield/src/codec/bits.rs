@@ -23,7 +23,9 @@
 
 use super::Codec;
 use super::trained::{self, Batch};
-use crate::kernels::{Kernels, STRIP_ENTRIES, STRIP_TERMS_BYTES, StripScan, TABLE_BYTES};
+use crate::kernels::{
+    Kernels, STRIP_ENTRIES, STRIP_TERMS_BYTES, StripScan, StripScans, TABLE_BYTES,
+};
 use crate::metric::Metric;
 
 const CODES: usize = 16;
@@ -169,6 +171,14 @@ impl Bits {
         match self {
             Self::Pq8(_) => kernels.scan_u8u8,
             Self::One | Self::Two | Self::Pq4(_) => kernels.scan_u6u4,
+        }
+    }
+
+    /// The one that scans them for several queries at once, where there is one.
+    pub const fn scan_together(self, kernels: &Kernels) -> Option<StripScans> {
+        match self {
+            Self::Pq8(_) => None,
+            Self::One | Self::Two | Self::Pq4(_) => kernels.scan_together(),
         }
     }
 }

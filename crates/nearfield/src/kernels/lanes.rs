@@ -162,6 +162,8 @@ macro_rules! table {
             scan_u6u4: |tables, strip, terms, scores| unsafe {
                 scan_strip(tables, strip, terms, scores)
             },
+            #[cfg(target_arch = "x86_64")]
+            scan_u6u4_x4: None,
             scan_u8u8: crate::kernels::wide_lookups::scan,
             turn_f32: TURN,
             tables_u6: TABLES,

@@ -12,6 +12,7 @@
 //! products          the one SIMD body over codes, on a trait of products added in pairs
 //! nibbles           the one over codes of four bits, two a byte
 //! lookups           the one over strips: 32 entries whose codes are looked up in tables
+//!                   (of AVX-512 VBMI, a body for several queries at once too)
 //! wide_lookups      the same of codes of eight bits: plain Rust, and a body of AVX-512 VBMI's own
 //! floats            tiles of products of floats: one body on those lanes, and plain Rust
 //! queries           rotations, and tables of a query: plain Rust, and bodies of AVX-512's own
@@ -223,6 +224,17 @@ pub struct ScanTerms {
 /// `(base + add) + scale · (low + step · Σ)` of every entry and returns a bit for each below the bound.
 pub type StripScan = fn(&[u8], &[u8], ScanTerms, &mut [f32; STRIP_ENTRIES]) -> u32;
 
+/// Queries that a strip is scanned for at once, where a set gains from it.
+pub const SCAN_QUERIES: usize = 4;
+
+/// As [`StripScan`], for several queries, whose codes are taken apart once: the same scores.
+pub type StripScans = fn(
+    [&[u8]; SCAN_QUERIES],
+    &[u8],
+    &[ScanTerms; SCAN_QUERIES],
+    &mut [[f32; STRIP_ENTRIES]; SCAN_QUERIES],
+) -> [u32; SCAN_QUERIES];
+
 /// As [`StripScan`], of codes of eight bits: a position has [`WIDE_TABLE_BYTES`] of tables, of any bytes, and
 /// [`STRIP_ENTRIES`] of codes, entry `i` in byte `i`.
 pub type WideScan = StripScan;
@@ -359,12 +371,27 @@ pub struct Kernels {
     pub tile_f32: FloatTile,
     /// The scores of a strip: six bits of a table looked up by four bits of a code.
     pub scan_u6u4: StripScan,
+    /// The same for several queries; `None` where one after the other is as fast.
+    #[cfg(target_arch = "x86_64")]
+    pub scan_u6u4_x4: Option<StripScans>,
     /// The scores of a strip: eight bits of a table looked up by eight bits of a code.
     pub scan_u8u8: WideScan,
     /// A vector rotated.
     pub turn_f32: Turn,
     /// The tables of a query, of six bits.
     pub tables_u6: TableMaker,
+}
+
+impl Kernels {
+    /// Strips of four bits for several queries, where that is faster than one query after the other.
+    pub const fn scan_together(&self) -> Option<StripScans> {
+        #[cfg(target_arch = "x86_64")]
+        let scan = self.scan_u6u4_x4;
+        // Elsewhere nothing is compiled for it.
+        #[cfg(not(target_arch = "x86_64"))]
+        let scan = None;
+        scan
+    }
 }
 
 /// The best table this machine can run, or the best not above `limit`. A limit of another

@@ -22,6 +22,8 @@ pub static KERNELS: Kernels = Kernels {
     dot_u7u4_x4: |query, rows, _| rows.map(|row| dot_u7u4(query, row)),
     tile_f32: floats::tile::<2>,
     scan_u6u4,
+    #[cfg(target_arch = "x86_64")]
+    scan_u6u4_x4: None,
     scan_u8u8: wide_lookups::scan,
     turn_f32: queries::TURN,
     tables_u6: queries::TABLES,

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! queries ─ one by one: rotate, tables, route, scan the nearest few zones ─► visits, by zone
-//! zone 0   for queries 2, 5, 9 …               ┐ what each has kept, and its bound,
+//! zone 0   for queries 2, 5, 9 …               ┐ four at once where a set can; what each has kept, and its bound,
 //! zone 1   for queries 2, 3 …                  ┘ go on from zone to zone
 //! queries ─ one by one: judge what is kept
 //! ```
@@ -14,10 +14,11 @@ use super::probe::{self, Effort, Judges, ProbeScratch};
 use super::view::{Zone, ZonesView};
 use crate::error::Result;
 use crate::ids::Slot;
-use crate::kernels::{Kernels, ScanTerms};
+use crate::kernels::{Kernels, SCAN_QUERIES, ScanTerms, StripScans};
 use crate::matrix::Matrix;
 use crate::metric::Metric;
 use crate::search::{Candidate, Top};
+use std::ops::Range;
 
 /// Bytes of strips that are scanned for one query after the other: with its tables they fit the nearest
 /// cache.
@@ -44,6 +45,22 @@ struct Visit {
     asker: u32,
     /// The query's distance to the centroid.
     base: f32,
+}
+
+impl Visit {
+    /// The tables of who asks, among those of all, of so many bytes each.
+    fn tables(self, all: &[u8], bytes: usize) -> &[u8] {
+        &all[self.asker as usize * bytes..][..bytes]
+    }
+
+    /// What scores are made of, for who keeps the nearest.
+    fn terms(self, tables: ScanTerms, top: &Top<'_>) -> ScanTerms {
+        ScanTerms {
+            base: self.base,
+            bound: top.limit(),
+            ..tables
+        }
+    }
 }
 
 /// What one thread needs to search for many queries.
@@ -229,6 +246,7 @@ impl GroupScratch {
     fn scan(&mut self, group: &Group<'_>) {
         let (view, keep) = (&group.view, group.effort.kept(group.judges));
         let bytes = group.table_bytes();
+        let together = view.strips.bits().scan_together(group.kernels);
         let run = (RUN_BYTES / view.strips.stride()).max(1);
         for (zone, ends) in (0..).zip(self.starts.windows(2)) {
             let visits = &self.visits[ends[0] as usize..ends[1] as usize];
@@ -238,20 +256,57 @@ impl GroupScratch {
             let all = view.range(zone);
             for first in all.clone().step_by(run) {
                 let strips = first..all.end.min(first + run);
-                for visit in visits {
+                let mut alone = visits;
+                if let Some(scan) = together {
+                    let (fours, rest) = visits.as_chunks();
+                    for four in fours {
+                        let strips = strips.clone();
+                        scan_together(
+                            view,
+                            strips,
+                            (keep, scan),
+                            (four, bytes),
+                            (&self.tables, &mut self.askers),
+                        );
+                    }
+                    alone = rest;
+                }
+                for visit in alone {
                     let asker = &mut self.askers[visit.asker as usize];
-                    let tables = &self.tables[visit.asker as usize * bytes..][..bytes];
+                    let tables = visit.tables(&self.tables, bytes);
                     let mut top = Top::resume(keep, &mut asker.kept, asker.bound);
-                    let terms = ScanTerms {
-                        base: visit.base,
-                        bound: top.limit(),
-                        ..asker.terms
-                    };
+                    let terms = visit.terms(asker.terms, &top);
                     let strips = strips.clone();
                     probe::scan_strips(view, strips, (tables, terms), group.kernels, &mut top);
                     asker.bound = top.bound();
                 }
             }
         }
+    }
+}
+
+/// Scans strips for several queries at once, of so many bytes of tables each.
+fn scan_together(
+    view: &ZonesView<'_>,
+    strips: Range<usize>,
+    (keep, scan): (usize, StripScans),
+    (visits, bytes): (&[Visit; SCAN_QUERIES], usize),
+    (tables, askers): (&[u8], &mut [Asker]),
+) {
+    let places = visits.map(|visit| visit.asker as usize);
+    let mut askers = askers
+        .get_disjoint_mut(places)
+        .expect("a query probes a zone once");
+    let own = askers.each_ref().map(|asker| asker.terms);
+    let mut tops = askers.each_mut().map(|asker| {
+        let bound = asker.bound;
+        Top::resume(keep, &mut asker.kept, bound)
+    });
+    let mut terms = std::array::from_fn(|at| visits[at].terms(own[at], &tops[at]));
+    let tables = visits.map(|visit| visit.tables(tables, bytes));
+    probe::scan_strips_together(view, strips, tables, (scan, &mut terms), &mut tops);
+    let bounds = tops.each_ref().map(Top::bound);
+    for (asker, bound) in askers.into_iter().zip(bounds) {
+        asker.bound = bound;
     }
 }

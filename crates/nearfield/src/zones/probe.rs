@@ -13,8 +13,8 @@ use super::view::{Zone, ZonesView};
 use crate::codec::bits::{Bits, Tables};
 use crate::codec::{Codes, F32Scorer, QueryCode, Sq8Scorer, Stored};
 use crate::exec::Exec;
-use crate::ids::NO_SLOT;
-use crate::kernels::{Kernels, STRIP_ENTRIES, ScanTerms, prefetch_row};
+use crate::ids::{NO_SLOT, Slot};
+use crate::kernels::{Kernels, SCAN_QUERIES, STRIP_ENTRIES, ScanTerms, StripScans, prefetch_row};
 use crate::matrix::Rows;
 use crate::metric::Metric;
 use crate::search::{Candidate, Once, Top, exact, narrow, rescore};
@@ -511,20 +511,55 @@ pub(super) fn scan_strips(
     let slots = &view.slots[strips.start * STRIP_ENTRIES..strips.end * STRIP_ENTRIES];
     let groups = slots.chunks_exact(STRIP_ENTRIES);
     for (strip, slots) in view.strips.range(strips).zip(groups) {
-        let mut below = scan(tables, strip, terms, &mut scores);
-        if below == 0 {
-            continue;
-        }
-        while below != 0 {
-            let place = below.trailing_zeros() as usize;
-            below &= below - 1;
-            // A place without a slot is told only where a file lies.
-            if slots[place] != NO_SLOT {
-                top.push(Candidate::new(scores[place], slots[place]));
-            }
-        }
-        terms.bound = top.limit();
+        let below = scan(tables, strip, terms, &mut scores);
+        tell(below, &scores, slots, (&mut terms, top));
     }
+}
+
+/// As [`scan_strips`], for several queries at once, each with tables and terms of its own.
+pub(super) fn scan_strips_together(
+    view: &ZonesView<'_>,
+    strips: Range<usize>,
+    tables: [&[u8]; SCAN_QUERIES],
+    (scan, terms): (StripScans, &mut [ScanTerms; SCAN_QUERIES]),
+    tops: &mut [Top<'_>; SCAN_QUERIES],
+) {
+    let mut scores = [[0.0; STRIP_ENTRIES]; SCAN_QUERIES];
+    let slots = &view.slots[strips.start * STRIP_ENTRIES..strips.end * STRIP_ENTRIES];
+    let groups = slots.chunks_exact(STRIP_ENTRIES);
+    for (strip, slots) in view.strips.range(strips).zip(groups) {
+        let below = scan(tables, strip, terms, &mut scores);
+        for (query, top) in tops.iter_mut().enumerate() {
+            tell(
+                below[query],
+                &scores[query],
+                slots,
+                (&mut terms[query], top),
+            );
+        }
+    }
+}
+
+/// Shows the entries of a strip that are below the bound, and lowers that.
+#[inline]
+fn tell(
+    mut below: u32,
+    scores: &[f32; STRIP_ENTRIES],
+    slots: &[Slot],
+    (terms, top): (&mut ScanTerms, &mut Top<'_>),
+) {
+    if below == 0 {
+        return;
+    }
+    while below != 0 {
+        let place = below.trailing_zeros() as usize;
+        below &= below - 1;
+        // A place without a slot is told only where a file lies.
+        if slots[place] != NO_SLOT {
+            top.push(Candidate::new(scores[place], slots[place]));
+        }
+    }
+    terms.bound = top.limit();
 }
 
 /// What scores of a zone's rows are made of, for who keeps the nearest.

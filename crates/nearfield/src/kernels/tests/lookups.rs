@@ -5,7 +5,8 @@ use super::values::Random;
 use super::{replay, same};
 use crate::ids::DIM_MAX;
 use crate::kernels::{
-    Kernels, STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, TABLE_MAX, WIDE_TABLE_BYTES,
+    Kernels, SCAN_QUERIES, STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, TABLE_MAX,
+    WIDE_TABLE_BYTES,
 };
 
 const TERMS: ScanTerms = ScanTerms {
@@ -66,6 +67,41 @@ fn assert_expected(table: &Kernels, tables: &[u8], strip: &[u8], terms: ScanTerm
         );
     }
     assert_eq!(below, wanted_below, "{:?} {what}", table.isa);
+    assert_together(table, tables, strip, terms, what);
+}
+
+/// Several queries at once, of these tables turned around so that each has others, and terms of its own.
+fn assert_together(table: &Kernels, tables: &[u8], strip: &[u8], terms: ScanTerms, what: &str) {
+    let Some(scan) = table.scan_together() else {
+        return;
+    };
+    let all: [_; SCAN_QUERIES] = std::array::from_fn(|query| {
+        let mut tables = tables.to_vec();
+        let turned = (query * 37).min(tables.len());
+        tables.rotate_left(turned);
+        let base = terms.base + query as f32;
+        (tables, ScanTerms { base, ..terms })
+    });
+    let mut scores = [[f32::NAN; STRIP_ENTRIES]; SCAN_QUERIES];
+    let (tables, terms) = (
+        all.each_ref().map(|(tables, _)| &tables[..]),
+        all.each_ref().map(|(_, terms)| *terms),
+    );
+    let below = scan(tables, strip, &terms, &mut scores);
+    for query in 0..SCAN_QUERIES {
+        let (wanted, wanted_below) = expected(tables[query], strip, terms[query]);
+        let mut places = scores[query].into_iter().zip(wanted);
+        assert!(
+            places.all(|(score, wanted)| same(score, wanted)),
+            "{:?} {what}: query {query}",
+            table.isa
+        );
+        assert_eq!(
+            below[query], wanted_below,
+            "{:?} {what}: query {query}",
+            table.isa
+        );
+    }
 }
 
 #[test]
@@ -116,6 +152,20 @@ fn the_largest_sums_neither_saturate_nor_wrap() {
                 (table.scan_u6u4)(&tables, &strip, WHOLE, &mut scores);
                 let sum = (positions * usize::from(TABLE_MAX)) as f32;
                 assert_eq!(scores, [sum; STRIP_ENTRIES], "{:?} {positions}", table.isa);
+                if let Some(scan) = table.scan_together() {
+                    let mut scores = [[0.0; STRIP_ENTRIES]; SCAN_QUERIES];
+                    scan(
+                        [&tables; SCAN_QUERIES],
+                        &strip,
+                        &[WHOLE; SCAN_QUERIES],
+                        &mut scores,
+                    );
+                    assert_eq!(
+                        scores, [[sum; STRIP_ENTRIES]; SCAN_QUERIES],
+                        "{:?} {positions}",
+                        table.isa
+                    );
+                }
             }
         }
     });
@@ -188,6 +238,26 @@ fn what_does_not_fit_is_refused() {
             assert!(refused(table, tables, strip), "{:?} {tables}", table.isa);
         }
         assert!(!refused(table, 32, 32 + STRIP_TERMS_BYTES));
+        let Some(scan) = table.scan_together() else {
+            return;
+        };
+        // Each query's tables are looked at.
+        for other in 0..SCAN_QUERIES {
+            for (len, fits) in [(64, true), (32, false), (96, false), (0, false)] {
+                let call = || {
+                    let mut all = [const { Vec::<u8>::new() }; SCAN_QUERIES].map(|_| vec![0; 64]);
+                    all[other] = vec![0; len];
+                    let (tables, strip) = (
+                        all.each_ref().map(Vec::as_slice),
+                        vec![0; 64 + STRIP_TERMS_BYTES],
+                    );
+                    let mut scores = [[0.0; STRIP_ENTRIES]; SCAN_QUERIES];
+                    scan(tables, &strip, &[TERMS; SCAN_QUERIES], &mut scores)
+                };
+                let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+                assert_eq!(called.is_ok(), fits, "{:?} query {other}, {len}", table.isa);
+            }
+        }
     });
 }
 

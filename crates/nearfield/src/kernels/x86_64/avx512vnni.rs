@@ -1,7 +1,7 @@
 //! AVX-512 with VNNI: codes 64 a step, multiplied and added to 32-bit sums by one instruction that
 //! rounds and saturates nothing. Floats go as with AVX-512.
 
-use super::{avx512, avx512vbmi_lookups};
+use super::{avx512, avx512vbmi_lookups, avx512vbmi_strips};
 use crate::kernels::nibbles::{self, Nibbles, nibble_entries};
 use crate::kernels::products::{self, Products, table_of_codes};
 use crate::kernels::tiles::{self, Columns};
@@ -34,6 +34,10 @@ pub(in crate::kernels) static WITH_VBMI: Kernels = Kernels {
     scan_u8u8: |tables, strip, terms, scores| unsafe {
         avx512vbmi_lookups::scan_strip(tables, strip, terms, scores)
     },
+    // SAFETY: as above.
+    scan_u6u4_x4: Some(|tables, strip, terms, scores| unsafe {
+        avx512vbmi_strips::scan_strip(tables, strip, terms, scores)
+    }),
     ..KERNELS
 };
 

@@ -8,6 +8,7 @@ mod avx512_lookups;
 mod avx512_panels;
 mod avx512_queries;
 mod avx512vbmi_lookups;
+mod avx512vbmi_strips;
 pub(super) mod avx512vnni;
 mod avxvnni;
 
