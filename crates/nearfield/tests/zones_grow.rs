@@ -25,9 +25,18 @@ fn add_with(
     let (view, rows) = (arrays.view(), matrix.rows().head(range.end));
     let before = bytes(arrays);
     let mut adder = ZonesAdder::new(&view, rows, range.start, kernels(None), params, exec).unwrap();
+    let mut assigned = 0;
     loop {
         let report = adder.step(&view, rows, exec).unwrap();
         assert!(report.done <= report.total, "{report:?}");
+        if report.phase == ZonesPhase::Assign {
+            let more = usize::from(report.total > 0);
+            assert!(
+                report.done >= assigned + more,
+                "{report:?} after {assigned}"
+            );
+            assigned = report.done;
+        }
         if report.phase == ZonesPhase::Done {
             break;
         }

@@ -144,7 +144,8 @@ impl ZonesAdder {
                 let end = total.min(done + piece.max(1));
                 let next = &mut owners[done..end];
                 partition.assign(rows, self.from + done, next, self.kernels, exec);
-                let stage = if end == total && view.times() > 1 {
+                let times = view.times();
+                let stage = if end == total && times > 1 {
                     Stage::Second(Seconds::new(partition, self.from, &owners)?)
                 } else if end == total {
                     self.gather(view, rows.len(), &partition, (&owners, &[]))?
@@ -155,16 +156,18 @@ impl ZonesAdder {
                         done: end,
                     }
                 };
-                (stage, report(ZonesPhase::Assign, end, total))
+                (stage, report(ZonesPhase::Assign, end, times * total))
             }
             Stage::Second(mut seconds) => {
-                let stage = if seconds.step(rows, (self.kernels, exec)) {
+                let all = seconds.step(rows, (self.kernels, exec));
+                let report = report(ZonesPhase::Assign, total + seconds.done, 2 * total);
+                let stage = if all {
                     let (partition, owners, seconds) = seconds.finish();
                     self.gather(view, rows.len(), &partition, (&owners, &seconds))?
                 } else {
                     Stage::Second(seconds)
                 };
-                (stage, report(ZonesPhase::Assign, total, total))
+                (stage, report)
             }
             Stage::Split {
                 centroids,

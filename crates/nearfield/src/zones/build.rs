@@ -58,7 +58,7 @@ impl ZonesParams {
 pub enum ZonesPhase {
     /// Parting a sample.
     Part,
-    /// Giving rows to zones.
+    /// Giving rows to zones, and to second ones once all have a first.
     Assign,
     /// Coding rows, and searching for some of them.
     Code,
@@ -66,7 +66,7 @@ pub enum ZonesPhase {
     Done,
 }
 
-/// How far a build is, in turns and cells while parting, then in rows.
+/// How far a build is, in turns and cells while parting, then in rows, each twice while it is given to two zones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZonesReport {
     /// What is being done.
@@ -155,7 +155,12 @@ impl ZonesBuilder {
                 let piece = STEP_PRODUCTS / (partition.zones().min(1024) * rows.dim());
                 let end = total.min(done + piece.max(1));
                 partition.assign(rows, done, &mut owners[done..end], kernels, exec);
-                let stage = if end == total && self.params.soar && partition.zones() > 1 {
+                let times = if self.params.soar {
+                    partition.zones().min(2)
+                } else {
+                    1
+                };
+                let stage = if end == total && times > 1 {
                     Stage::Second(Seconds::new(partition, 0, &owners)?)
                 } else if end == total {
                     self.lay_out(rows, &partition, (&mut owners, &mut []), exec)?
@@ -166,16 +171,18 @@ impl ZonesBuilder {
                         done: end,
                     }
                 };
-                (stage, report(ZonesPhase::Assign, end, total))
+                (stage, report(ZonesPhase::Assign, end, times * total))
             }
             Stage::Second(mut seconds) => {
-                let stage = if seconds.step(rows, (kernels, exec)) {
+                let all = seconds.step(rows, (kernels, exec));
+                let report = report(ZonesPhase::Assign, total + seconds.done, 2 * total);
+                let stage = if all {
                     let (partition, mut owners, mut seconds) = seconds.finish();
                     self.lay_out(rows, &partition, (&mut owners, &mut seconds), exec)?
                 } else {
                     Stage::Second(seconds)
                 };
-                (stage, report(ZonesPhase::Assign, total, total))
+                (stage, report)
             }
             Stage::Train(mut training, mut coding) => {
                 let stage = if training.step(exec) {
@@ -290,7 +297,7 @@ pub(super) struct Seconds {
     sorted: Vec<(Zone, Slot)>,
     /// In that order.
     found: Vec<Zone>,
-    done: usize,
+    pub(super) done: usize,
 }
 
 impl Seconds {
