@@ -119,6 +119,7 @@ const promised: Case = {
     // One cloud, whose rows have their nearest in many zones.
     const all = clustered(ROWS + QUERIES, DIM, 53, 1)
     const [data, queries] = [all.slice(0, ROWS * DIM), all.slice(ROWS * DIM)]
+    let suggested = 0
     for (const metric of METRICS) {
       await using index = await build(env, data, { metric, zones: 30 })
       await using opened = await env.nearfield.openIndex(await index.toBytes(), { backend: env.backend })
@@ -163,7 +164,20 @@ const promised: Case = {
         ok(scanned > before && scanned <= QUERIES * ROWS, `${what}: ${scanned} rows`)
         before = scanned
       }
+      const { auto, probes } = await index.tune(queries, { recall: 0.9, k: K })
+      if (!auto) continue
+      suggested++
+      const how = { k: K, probes: 'auto', recall: auto.recall } as const
+      near(await index.recall(queries, how), auto.found, 1e-9, `${metric}, what a tuned promise finds`)
+      let rows = 0
+      for (let q = 0; q < QUERIES; q++) {
+        const query = row(queries, DIM, q)
+        const [told, fixed] = [await index.explain(query, how), await index.explain(query, { k: K, probes })]
+        rows += told.scanned! - fixed.scanned!
+      }
+      ok(auto.found >= 0.9 && auto.rows < 1 && rows < 0, `${metric}: ${JSON.stringify(auto)}, ${rows}`)
     }
+    ok(suggested > 0, 'a promise that scans fewer rows')
     await using index = await build(env, data, { zones: 30 })
     const told = await index.explain(row(queries, DIM, 0), { probes: 'auto' })
     near(told.promise!.recall, 0.95, 1e-6, 'what is promised unless another is')

@@ -1,5 +1,6 @@
 /** The search for the least `ef`, over answers whose recall is known in advance. */
 import { expect, test } from 'vitest'
+import { effortFor, promiseOf } from '../src/api/options.ts'
 import { Meter } from '../src/api/progress.ts'
 import { type Answer, effortOf, tune } from '../src/api/tune.ts'
 
@@ -86,4 +87,42 @@ test('answers by codes are counted by row, for their distances are approximate',
   expect(found).toMatchObject({ recall: 0.5, reached: false })
   expect(asked).toEqual([true, false])
   expect(await tune(answer, { ...by, rerank: true }, new Meter({}))).toMatchObject({ recall: 1 })
+})
+
+const zones = effortOf({ ...graph, kind: 'zones', codec: 'bits2', zones: 90 }, K)
+
+/** Fixed probes find enough from 40 on, promises from 0.93 on; each scans as many rows as it is told. */
+function promising(least: number, rows: (promise: number) => number) {
+  const answer = answering((effort) => {
+    const promise = promiseOf(effort)
+    return (promise === null ? effort >= 40 : promise >= least) ? 0.9 : 0.8
+  }, [])
+  const scanned = async (effort: number) => {
+    const promise = promiseOf(effort)
+    return promise === null ? 100 * effort : rows(promise)
+  }
+  return tune(answer, { ...wish, effort: zones, wanted: 0.9 }, new Meter({}), scanned)
+}
+
+test.each([0.501, 0.7, 0.93, 0.998, 0.999])(
+  'a promise of %d is told where it is the least that finds enough, in fewer rows',
+  async (least) => {
+    const found = await promising(least, () => 3000)
+    expect(found).toMatchObject({ probes: 40, recall: 0.9, auto: { recall: least, found: 0.9, rows: 0.75 } })
+    expect(found.tried.every(({ probes }) => probes! <= 90)).toBe(true)
+  },
+)
+
+test('no promise is told that scans as many rows, or finds too little', async () => {
+  expect(await promising(0.9, () => 4000)).not.toHaveProperty('auto')
+  expect(await promising(1, () => 10)).not.toHaveProperty('auto')
+})
+
+test('steps of a tuned index end where they said', async () => {
+  const told: number[][] = []
+  const meter = new Meter({ onProgress: ({ done, total }) => told.push([done, total]) })
+  const answer = answering((effort) => (effort >= effortFor(0.77) || effort === 90 ? 1 : 0.5), [])
+  await tune(answer, { ...wish, effort: zones, wanted: 0.9 }, meter, async () => 1)
+  expect(told.every(([done, total]) => done! <= total!)).toBe(true)
+  expect(told.at(-1)![0]).toBe(told[0]![1])
 })

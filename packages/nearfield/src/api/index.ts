@@ -81,6 +81,8 @@ export interface Added {
 const CHUNK_QUERIES_MAX = 1024
 /** Multiplications a chunk of exact search may take: some tenths of a second. */
 const CHUNK_WORK_MAX = 4e9
+/** Queries whose scanned rows are counted one by one. */
+const ASKED_MAX = 64
 
 /** An index, ready to answer. Made by `buildIndex`, `createIndex` and `openIndex`. */
 export class Index implements AsyncDisposable {
@@ -263,6 +265,7 @@ export class Index implements AsyncDisposable {
   /**
    * The smallest `ef`, or of zones the fewest `probes`, that find the wanted share of true neighbours of
    * `queries`, measured against exact search over this index. Where none do, `reached` is false and the rest tells of the best.
+   * Of zones, `auto` tells what to promise with probes `auto` where that finds as much in fewer rows.
    */
   async tune(queries: Vectors, options: TuneOptions): Promise<Tuned> {
     checkOptions(options, 'tune')
@@ -276,7 +279,26 @@ export class Index implements AsyncDisposable {
       await this.#chunks(data, rows, options, report, [params], (_, [found]) => answers.push(found!))
       return answers
     }
-    return tune(answer, { k, rerank, wanted, effort: effortOf(this.#stats, k) }, meter)
+    const effort = effortOf(this.#stats, k)
+    const scanned = (effort: number) => this.#scanned(data, rows, { k, effort, exact: false, rerank }, meter)
+    return tune(answer, { k, rerank, wanted, effort }, meter, effort.name === 'probes' ? scanned : undefined)
+  }
+
+  /** Rows that a search scans by strips, on average over some of these queries, evenly spread. */
+  async #scanned(data: Float32Array, rows: number, params: SearchParams, meter: Meter): Promise<number> {
+    const { backend, handle } = this.#lease
+    return this.#lease.use(async () => {
+      const asked = Math.min(rows, ASKED_MAX)
+      let scanned = 0
+      for (let at = 0; at < asked; at++) {
+        meter.check()
+        const row = Math.floor((at * rows) / asked)
+        const query = data.slice(row * this.dim, (row + 1) * this.dim)
+        const told = JSON.parse(await backend.explain(handle, query, params)) as Account
+        scanned += told.scanned ?? 0
+      }
+      return scanned / asked
+    })
   }
 
   /** What a search for `query` does: how much it compares, where it walks, and how long it takes. */

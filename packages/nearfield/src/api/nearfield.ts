@@ -47,7 +47,7 @@ export type {
 export type { Phase, Progress, RunOptions } from './progress.ts'
 export type { GeneratedRows, RowsOptions, VectorsOptions } from './rows.ts'
 export type { Target } from './save.ts'
-export type { Tuned } from './tune.ts'
+export type { Tuned, TunedAuto } from './tune.ts'
 export type { Query, Tensor, Vectors } from './vectors.ts'
 
 export interface Nearfield {

@@ -267,7 +267,7 @@ function checkPromise(recall: unknown, probes: unknown): void {
 }
 
 /** A recall to keep, as the core takes it. */
-function effortFor(recall: number): number {
+export function effortFor(recall: number): number {
   return RECALL_EFFORT + Math.round(recall * RECALL_UNITS)
 }
 
