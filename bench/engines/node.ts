@@ -69,6 +69,14 @@ export const NODE_ENGINES: readonly EngineSpec[] = [
   {
     ...zones,
     ...ours,
+    name: 'nearfield zones pq4',
+    variant: { kind: 'zones', backend: 'native', codec: 'pq4' },
+    rowsMax: NO_LIMIT,
+    short: false,
+  },
+  {
+    ...zones,
+    ...ours,
     name: 'nearfield zones wasm-threads',
     variant: { kind: 'zones', backend: 'wasm-threads' },
     rowsMax: 500_000,

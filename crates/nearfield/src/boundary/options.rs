@@ -368,7 +368,8 @@ pub const SEARCH: &[OptionSpec] = &[
         default: Default::Share(RECALL_DEFAULT),
         kinds: Kinds::Zones,
         doc: told(
-            "With probes `auto`: the share of true neighbours to find, on average over queries that are to the rows what these are to each other.",
+            "With probes `auto`: the share of true neighbours to find, on average over queries that are to the rows what these are to each other. \
+             By inner product up to 0.03 less was found where less than 0.95 was asked for.",
         ),
     },
     OptionSpec {

@@ -183,7 +183,7 @@ export interface CoreSearchOptions {
    */
   readonly probes?: number | 'auto'
   /**
-   * With probes `auto`: the share of true neighbours to find, on average over queries that are to the rows what these are to each other.
+   * With probes `auto`: the share of true neighbours to find, on average over queries that are to the rows what these are to each other. By inner product up to 0.03 less was found where less than 0.95 was asked for.
    * A number, 0.5 … 0.999.
    * @default 0.95
    */
