@@ -126,3 +126,22 @@ test('steps of a tuned index end where they said', async () => {
   expect(told.every(([done, total]) => done! <= total!)).toBe(true)
   expect(told.at(-1)![0]).toBe(told[0]![1])
 })
+
+test('answers that are cut otherwise than the exact ones are compared query by query', async () => {
+  // Five queries, each with distances of its own; those of odd ones are found by an ef of 40 at least.
+  const answer: Answer = async ({ effort, exact }) => {
+    const cuts = exact ? [0, 2, 4, 5] : [0, 3, 5]
+    return cuts.slice(1).map((end, chunk) => {
+      const queries = Array.from({ length: end - cuts[chunk]! }, (_, at) => cuts[chunk]! + at)
+      const missed = (query: number) => (!exact && query % 2 === 1 && effort < 40 ? 1 : 0)
+      return {
+        slots: new Uint32Array(queries.length * K),
+        distances: Float32Array.from(queries.flatMap((query) => new Array(K).fill(query + missed(query)))),
+        counts: new Uint32Array(queries.length).fill(K),
+      }
+    })
+  }
+  const found = await tune(answer, { ...wish, wanted: 0.95 }, new Meter({}))
+  expect(found).toMatchObject({ ef: 40, recall: 1, reached: true })
+  expect(found.tried.find(({ ef }) => ef === 20)!.recall).toBe(0.6)
+})

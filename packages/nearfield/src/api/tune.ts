@@ -75,7 +75,7 @@ export interface Wish {
 /** Rows that a search by this effort scans, on average. */
 export type Scanned = (effort: number) => Promise<number>
 
-/** All queries answered, chunk by chunk, always cut alike. */
+/** All queries answered, chunk by chunk, which exact answers may cut smaller. */
 export type Answer = (params: SearchParams, report: Meter) => Promise<readonly RawHits[]>
 
 export function checkRecall(recall: unknown): number {
@@ -88,7 +88,7 @@ export async function tune(answer: Answer, wish: Wish, meter: Meter, scanned?: S
   const { name, least, most } = wish.effort
   // Answers of one measurement are not this call's progress: its steps are the measurements.
   const quiet = meter.quiet()
-  const exact = await answer({ k, effort: 0, exact: true, rerank: true }, quiet)
+  const exact = joined(await answer({ k, effort: 0, exact: true, rerank: true }, quiet))
   const tried = new Map<number, number>()
   // The exact answers, the doublings, a bisection of the last and widest of them, and that of promises.
   const plain = 2 + Math.ceil(Math.log2(most / least)) + Math.ceil(Math.log2(most))
@@ -99,8 +99,8 @@ export async function tune(answer: Answer, wish: Wish, meter: Meter, scanned?: S
   const measure = async (effort: number): Promise<number> => {
     const total: Tally = { found: 0, wanted: 0 }
     const params = { k, effort, exact: false, rerank }
-    const answers = wish.effort.exact ? exact : await answer(params, quiet)
-    for (const [chunk, found] of answers.entries()) tally(total, found, exact[chunk]!, k, !rerank)
+    const found = wish.effort.exact ? exact : joined(await answer(params, quiet))
+    tally(total, found, exact, k, !rerank)
     await step()
     return total.wanted === 0 ? 1 : total.found / total.wanted
   }
@@ -130,6 +130,18 @@ export async function tune(answer: Answer, wish: Wish, meter: Meter, scanned?: S
     reached,
     ...(auto && { auto }),
     tried: ascending,
+  }
+}
+
+/** Chunks as one: a query has its place however they were cut. */
+function joined(chunks: readonly RawHits[]): RawHits {
+  const [first] = chunks
+  if (first && chunks.length === 1) return first
+  const all = (name: keyof RawHits) => chunks.flatMap((chunk) => [...chunk[name]])
+  return {
+    slots: Uint32Array.from(all('slots')),
+    distances: Float32Array.from(all('distances')),
+    counts: Uint32Array.from(all('counts')),
   }
 }
 
