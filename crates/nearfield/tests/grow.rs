@@ -352,3 +352,19 @@ fn a_bad_batch_is_refused_as_a_whole() {
     batch(&[7.0, 8.0], keys(&[2.0])).expect("its turn");
     assert_eq!(index.keys(), keys(&[7.0, 9.0, 1.0, 2.0]));
 }
+
+#[test]
+fn who_lost_links_is_searched_for() {
+    // Four links a node, in 96 directions: one row in nine would be missed by a short walk if nobody looked for those
+    // who lost links.
+    let (rows, dim) = (7000, 96);
+    let base = data::clustered(rows, dim, 1, 5);
+    let options =
+        format!(r#"{{"dim":{dim},"kind":"hnsw","codec":"sq8","M":4,"efConstruction":40}}"#);
+    let index = grown(&options, &base, dim, 250, Exec::Serial);
+    let missed = (0..)
+        .zip(base.chunks_exact(dim))
+        .filter(|&(slot, row)| !ask(&index, row, 1, 16).0.contains(&slot))
+        .count();
+    assert!(missed * 12 <= rows, "{missed} of {rows} rows are missed");
+}

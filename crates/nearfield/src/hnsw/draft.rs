@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! row r          slot's own row on level 0, then rows + levels[s] + l − 1 above
-//! links          a b c d ∅ ∅        settled first, then newcomers
+//! links          a b c d ∅ ∅        settled first, then newcomers; of a full row, those that wait last
 //! scores         of each link, so pruning computes no score of the node again; none in a draft whose links
 //!                are made at once, where memory is dear: links are in order there, nearest first
 //! count/settled  4 / 3
+//! waiting        0                  newcomers that took a place and were not compared; none in a draft without scores
 //! ```
-//! Invariant: the first `settled` links of a row passed the rule against each other.
+//! Invariants: the first `settled` links of a row passed the rule against each other; nobody waits in a row with room.
 
 use super::prune::Contender;
 use super::view::{FrozenArrays, GraphView, Links};
@@ -26,6 +27,7 @@ pub struct Layer {
     scores: Vec<f32>,
     count: Vec<u16>,
     settled: Vec<u16>,
+    waiting: Vec<u16>,
 }
 
 impl Layer {
@@ -36,6 +38,7 @@ impl Layer {
             scores: filled(if scored { rows * width } else { 0 }, 0.0),
             count: vec![0; rows],
             settled: vec![0; rows],
+            waiting: vec![0; if scored { rows } else { 0 }],
         }
     }
 
@@ -61,6 +64,7 @@ impl Layer {
         self.scores.resize(rows * self.width, 0.0);
         self.count.resize(rows, 0);
         self.settled.resize(rows, 0);
+        self.waiting.resize(rows, 0);
     }
 
     /// A layer of the same width without rows.
@@ -76,6 +80,17 @@ impl Layer {
         self.scores[to_at..to_at + self.width].copy_from_slice(&other.scores[places]);
         self.count[to] = other.count[from];
         self.settled[to] = other.settled[from];
+        self.waiting[to] = other.waiting[from];
+    }
+
+    /// How many of a row's first links are settled.
+    pub fn settled(&self, row: usize) -> usize {
+        usize::from(self.settled[row])
+    }
+
+    /// How many of a row's last links wait to be compared.
+    pub fn waiting(&self, row: usize) -> usize {
+        usize::from(self.waiting[row])
     }
 
     /// All places, [`NO_SLOT`] after a row's links: the array of a frozen graph.
@@ -110,6 +125,9 @@ impl Layer {
         }
         self.count[row] = contenders.len() as u16;
         self.settled[row] = contenders.iter().take_while(|c| c.settled).count() as u16;
+        if let Some(waiting) = self.waiting.get_mut(row) {
+            *waiting = 0;
+        }
     }
 
     /// Adds one link to a row with room; it counts as not settled.
@@ -297,12 +315,19 @@ impl Draft {
         }
     }
 
+    /// Has the last links of a full row of level 0 wait to be compared, until the row is replaced.
+    #[allow(clippy::cast_possible_truncation)] // no more than a width
+    pub fn let_wait(&mut self, slot: Slot, count: usize) {
+        self.ground.waiting[slot as usize] = count as u16;
+    }
+
     /// Takes all links away.
     pub fn clear(&mut self) {
         for layer in [&mut self.ground, &mut self.upper] {
             layer.links.fill(NO_SLOT);
             layer.count.fill(0);
             layer.settled.fill(0);
+            layer.waiting.fill(0);
         }
     }
 

@@ -83,7 +83,6 @@ impl GrowingGraph {
             if row.len() == width {
                 break;
             }
-            block.hold(pairs.0, at);
             let own = self.square(contender.candidate.score());
             let nearer = |score: f32| score < own;
             // Kept together before: they passed the rule.
@@ -93,7 +92,13 @@ impl GrowingGraph {
             let mut waiting = [0; 4];
             let mut count = 0;
             let mut shadowed = false;
+            // Most settled ones have nobody to be compared with.
+            let mut held = false;
             for &other in others {
+                if !held {
+                    block.hold(pairs.0, at);
+                    held = true;
+                }
                 waiting[count] = other;
                 count += 1;
                 if count == 4 {

@@ -40,6 +40,7 @@ impl GrowingGraph {
             target,
             gained,
             row,
+            waiting,
             lost,
         } = change;
         if row.is_none() && gained.is_empty() {
@@ -47,7 +48,12 @@ impl GrowingGraph {
         }
         self.keep_before(target, level);
         match row {
-            Some(row) => self.draft.set(target, level, &row),
+            Some(row) => {
+                self.draft.set(target, level, &row);
+                if waiting > 0 {
+                    self.draft.let_wait(target, waiting);
+                }
+            }
             None => {
                 for &link in &gained {
                     self.draft.push(target, level, link);

@@ -28,6 +28,9 @@ const CONTENDERS_MAX: usize = 64;
 const GRAIN: usize = 8;
 /// Neighbouring targets of links that share a list.
 const TARGETS_GRAIN: usize = 32;
+/// Newcomers that a full row of level 0 is compared with at once: until there are as many, each takes a shared place and
+/// waits. Comparing reads all that the row settled on, which lies all over memory.
+const WAITING_MAX: usize = 4;
 
 /// A round in the making.
 #[derive(Debug)]
@@ -53,8 +56,9 @@ pub(super) struct Change {
     pub(super) target: Slot,
     /// Newcomers it links to now.
     pub(super) gained: Vec<Contender>,
-    /// Where it is full: all it links to now, and whom no longer.
+    /// Where it is full: all it links to now, how many of the last wait to be compared, and whom no longer.
     pub(super) row: Option<Vec<Contender>>,
+    pub(super) waiting: usize,
     pub(super) lost: Vec<Slot>,
 }
 
@@ -261,17 +265,25 @@ impl GrowingGraph {
         if change.gained.is_empty() || links.len() + change.gained.len() < width {
             return;
         }
+        let (layer, place) = self.draft.place(target, level);
+        let (settled, waiting) = (layer.settled(place), layer.waiting(place));
+        // A row from a file is full and never settled.
+        let full = settled > 0 && links.len() == width;
         choice.met.clear();
         choice.met.extend(self.draft.contenders(target, level));
-        // The shared places of a full row were judged before; none is where it came from a file.
-        let settled = choice.met.iter().take_while(|link| link.settled).count();
-        let judged = if settled > 0 && links.len() == width {
-            settled
-        } else {
-            links.len()
-        };
+        if full && level == 0 && self.take_places((settled, waiting), &choice.met, change) {
+            return;
+        }
         choice.compared.clear();
-        choice.compared.extend_from_slice(&choice.met[..judged]);
+        if full {
+            // Those between were compared before.
+            let (settled, rest) = choice.met.split_at(settled);
+            choice.compared.extend_from_slice(settled);
+            let waiting = &rest[rest.len() - waiting..];
+            choice.compared.extend_from_slice(waiting);
+        } else {
+            choice.compared.extend_from_slice(&choice.met);
+        }
         for list in [&mut choice.met, &mut choice.compared] {
             list.extend_from_slice(&change.gained);
             list.sort_unstable();
@@ -285,8 +297,39 @@ impl GrowingGraph {
         let stays = |slot: Slot| row.iter().any(|link| link.candidate.slot() == slot);
         change.lost = links.iter().copied().filter(|&slot| !stays(slot)).collect();
         change.gained.retain(|link| stays(link.candidate.slot()));
-        let as_before = settled > 0 && change.lost.is_empty() && change.gained.is_empty();
+        let as_before = full && waiting == 0 && change.lost.is_empty() && change.gained.is_empty();
         change.row = (!as_before).then_some(row);
+    }
+
+    /// Gives newcomers places of a full row without comparing them with anybody, as long as few wait there and there
+    /// are places to give: shared ones, of those whom most link to. Whether it did. `met` is the row as it lies.
+    fn take_places(
+        &self,
+        (settled, mut waiting): (usize, usize),
+        met: &[Contender],
+        change: &mut Change,
+    ) -> bool {
+        if waiting + change.gained.len() >= WAITING_MAX {
+            return false;
+        }
+        let mut row = met.to_vec();
+        let mut lost = Vec::with_capacity(change.gained.len());
+        for _ in &change.gained {
+            let taken = (settled..row.len())
+                .filter(|&at| !self.is_child(change.target, row[at].candidate.slot()))
+                .max_by_key(|&at| {
+                    let candidate = row[at].candidate;
+                    (self.in_degree[candidate.slot() as usize], candidate)
+                });
+            let Some(at) = taken else { return false };
+            waiting -= usize::from(at + waiting >= row.len());
+            lost.push(row.remove(at).candidate.slot());
+        }
+        row.extend_from_slice(&change.gained);
+        change.waiting = waiting + change.gained.len();
+        change.row = Some(row);
+        change.lost = lost;
+        true
     }
 
     /// Whether a link is a way from the entry that nothing may cut.
