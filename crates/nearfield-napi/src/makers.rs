@@ -34,7 +34,7 @@ pub struct Step {
 
 #[allow(clippy::cast_precision_loss)] // row numbers are below 2³²
 pub(crate) fn step(progress: boundary::Progress) -> Step {
-    let phase = format!("{:?}", progress.phase).to_lowercase();
+    let phase = format!("{:?}", progress.phase).to_ascii_lowercase();
     Step {
         phase,
         done: progress.done as f64,

@@ -27,7 +27,7 @@ macro_rules! stepped {
 
             /// prepare, encode, link, repair or done.
             pub fn phase(&self) -> String {
-                format!("{:?}", self.last.phase).to_lowercase()
+                format!("{:?}", self.last.phase).to_ascii_lowercase()
             }
 
             /// Rows finished in this phase.

@@ -45,13 +45,22 @@ mod threaded {
 
     /// Runs `call` on this thread for one thread, on the pool for any other number.
     pub fn run<R: Send>(threads: u32, call: impl FnOnce(Exec<'static>) -> R + Send) -> R {
+        let (mut call, mut answer) = (Some(call), None);
+        hand_over(threads, &mut |exec| {
+            answer = call.take().map(|call| call(exec))
+        });
+        answer.expect("the call was made once")
+    }
+
+    /// The same for all calls, of which there are many kinds.
+    fn hand_over(threads: u32, call: &mut (dyn FnMut(Exec<'static>) + Send)) {
         if threads == 1 {
             return call(Exec::Serial);
         }
-        let answer = Mutex::new(None);
+        let end = Mutex::new(Ok(()));
         let job: Box<dyn FnOnce() + Send + '_> = Box::new(|| {
             let result = catch_unwind(AssertUnwindSafe(|| call(Exec::Global)));
-            *answer.lock().expect("only this job locks before DONE") = Some(result);
+            *end.lock().expect("only this job locks before DONE") = result;
         });
         // SAFETY: the job borrows from this frame. The frame stays until WORD leaves WAITING: with
         // DONE the job has returned, with DEAD `wait` does not return and nothing is freed.
@@ -63,12 +72,9 @@ mod threaded {
             finish();
         });
         wait();
-        let answer = answer
-            .into_inner()
-            .expect("the job does not panic while it holds the lock");
-        answer
-            .expect("DONE comes after the answer")
-            .unwrap_or_else(|panic| resume_unwind(panic))
+        end.into_inner()
+            .expect("the job does not panic while it holds the lock")
+            .unwrap_or_else(|panic| resume_unwind(panic));
     }
 
     fn finish() {

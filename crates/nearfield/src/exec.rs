@@ -3,7 +3,6 @@
 //! threads, so results never depend on it.
 
 use rayon::prelude::*;
-#[cfg(not(target_arch = "wasm32"))]
 use std::sync::Mutex;
 
 /// Where a call may spread its work.
@@ -58,17 +57,7 @@ impl Exec<'_> {
         size: usize,
         body: impl Fn(usize, &mut [T]) + Sync,
     ) {
-        match self {
-            Self::Serial => {
-                for (at, part) in out.chunks_mut(size).enumerate() {
-                    body(at, part);
-                }
-            }
-            Self::Pool(pool) => pool.install(|| spread(out, size, &body)),
-            #[cfg(not(target_arch = "wasm32"))]
-            Self::Placed(pool) => placed(pool, out, size, &body),
-            Self::Global => spread(out, size, &body),
-        }
+        spread(*self, out, size, &body);
     }
 
     /// As [`parts`](Self::parts), for memory that is written again and again by short calls: the calling thread
@@ -88,12 +77,47 @@ impl Exec<'_> {
     }
 }
 
-/// The parts over the pool this is called in. One copy for all bodies over a type: what rayon makes of
-/// each is large, and a part is work enough for a call through a pointer.
-fn spread<T: Send>(out: &mut [T], size: usize, body: &(dyn Fn(usize, &mut [T]) + Sync)) {
-    out.par_chunks_mut(size)
-        .enumerate()
-        .for_each(|(at, part)| body(at, part));
+/// Every thread takes neighbouring parts until none is left, many while many are. A part is work enough for a call
+/// through a pointer: so there is one copy for all bodies over a type, and of what rayon makes of it one alone.
+fn spread<T: Send>(
+    exec: Exec<'_>,
+    out: &mut [T],
+    size: usize,
+    body: &(dyn Fn(usize, &mut [T]) + Sync),
+) {
+    #[cfg(not(target_arch = "wasm32"))]
+    if let Exec::Placed(pool) = exec {
+        return placed(pool, out, size, body);
+    }
+    let share = TURNS * exec.threads();
+    let left = Mutex::new(Run {
+        first: 0,
+        items: out,
+    });
+    let work = || {
+        while let Some((first, parts)) = taken(&left, |run| run.next(size, share)) {
+            for (at, part) in parts.chunks_mut(size).enumerate() {
+                body(first + at, part);
+            }
+        }
+    };
+    each_thread(exec, &work);
+}
+
+/// Takes of a thread's, were all parts given out as the first are: fewer, and one slow part holds up the rest.
+const TURNS: usize = 8;
+
+/// Calls this on every thread, but for those that come to it when it is done.
+fn each_thread(exec: Exec<'_>, work: &(dyn Fn() + Sync)) {
+    match exec {
+        Exec::Serial => work(),
+        Exec::Pool(pool) => pool.install(|| each_thread(Exec::Global, work)),
+        _ => {
+            let threads = 0..rayon::current_num_threads();
+            let threads = threads.into_par_iter().with_max_len(1);
+            threads.for_each(|_| work());
+        }
+    }
 }
 
 /// As [`spread`], in as many runs of neighbouring parts as there are threads, each on a thread of its own.
@@ -106,7 +130,9 @@ fn placed<T: Send>(
 ) {
     let shares = runs(out, size, pool.current_num_threads());
     pool.broadcast(|thread| {
-        while let Some((at, part)) = taken(&shares[thread.index()], |run| run.next(size)) {
+        while let Some((at, part)) =
+            taken(&shares[thread.index()], |run| run.next(size, usize::MAX))
+        {
             body(at, part);
         }
     });
@@ -124,7 +150,7 @@ fn shared<T: Send>(
     let threads = pool.current_num_threads();
     let shares = &runs(out, size, threads);
     let work = |own: usize| {
-        while let Some((at, part)) = taken(&shares[own], |run| run.next(size)) {
+        while let Some((at, part)) = taken(&shares[own], |run| run.next(size, usize::MAX)) {
             body(at, part);
         }
         for other in (own + 1..threads).chain(0..own) {
@@ -142,23 +168,25 @@ fn shared<T: Send>(
 }
 
 /// Neighbouring parts, of which those at either end are taken away.
-#[cfg(not(target_arch = "wasm32"))]
 struct Run<'o, T> {
     /// Number of the first part that is left.
     first: usize,
     items: &'o mut [T],
 }
 
-#[cfg(not(target_arch = "wasm32"))]
 impl<'o, T> Run<'o, T> {
-    /// The first part that is left.
-    fn next(&mut self, size: usize) -> Option<(usize, &'o mut [T])> {
-        let part = self.items.split_off_mut(..size.min(self.items.len()))?;
-        self.first += 1;
-        (!part.is_empty()).then_some((self.first - 1, part))
+    /// The first part that is left, and those after it as far as they are one in `share` of all that are left.
+    fn next(&mut self, size: usize, share: usize) -> Option<(usize, &'o mut [T])> {
+        let left = self.items.len().div_ceil(size);
+        let parts = (left / share).max(1).min(left);
+        let end = (parts * size).min(self.items.len());
+        let taken = self.items.split_off_mut(..end)?;
+        self.first += parts;
+        (parts > 0).then_some((self.first - parts, taken))
     }
 
     /// The last.
+    #[cfg(not(target_arch = "wasm32"))]
     fn last(&mut self, size: usize) -> Option<(usize, &'o mut [T])> {
         let before = self.items.len().div_ceil(size).checked_sub(1)?;
         let part = self.items.split_off_mut(before * size..)?;
@@ -182,8 +210,7 @@ fn runs<T>(out: &mut [T], size: usize, threads: usize) -> Vec<Mutex<Run<'_, T>>>
     (1..=threads).map(run).collect()
 }
 
-/// A part taken away; nobody else waits while it is worked on.
-#[cfg(not(target_arch = "wasm32"))]
+/// What was taken away; nobody else waits while it is worked on.
 fn taken<'o, T, P>(run: &Mutex<Run<'o, T>>, take: impl Fn(&mut Run<'o, T>) -> P) -> P {
     take(&mut run.lock().expect("taking a part does not panic"))
 }
@@ -223,26 +250,35 @@ mod tests {
 
     /// Every part once, whoever takes it, with its number.
     #[test]
-    fn shared_parts_are_each_taken_once() {
+    fn parts_are_each_taken_once() {
         for threads in [1, 2, 5] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
             let pool = pool.build().unwrap();
             for (len, size) in [(0, 4), (1, 4), (8, 4), (9, 4), (1000, 7), (1001, 1)] {
-                let run = || {
-                    let mut out = vec![0; len];
-                    Exec::Pool(&pool).shares(&mut out, size, |at, part| {
-                        assert!(part.len() == size || (at + 1) * size > len);
-                        for times in part {
-                            *times += at + 1;
-                        }
-                    });
-                    out
+                let body = |at: usize, part: &mut [usize]| {
+                    assert!(part.len() == size || (at + 1) * size > len);
+                    for times in part {
+                        *times += at + 1;
+                    }
                 };
-                let expected: Vec<_> = (0..len).map(|at| at / size + 1).collect();
+                let run = |exec: Exec<'_>| {
+                    let (mut parts, mut shares) = (vec![0; len], vec![0; len]);
+                    exec.parts(&mut parts, size, body);
+                    exec.shares(&mut shares, size, body);
+                    (parts, shares)
+                };
+                let once: Vec<_> = (0..len).map(|at| at / size + 1).collect();
+                let expected = (once.clone(), once);
                 for _ in 0..50 {
-                    assert_eq!(run(), expected);
+                    assert_eq!(run(Exec::Pool(&pool)), expected);
                 }
-                assert_eq!(pool.install(run), expected, "from a thread of the pool");
+                let within = pool.install(|| [run(Exec::Global), run(Exec::Pool(&pool))]);
+                assert_eq!(
+                    within,
+                    [expected.clone(), expected.clone()],
+                    "from a thread of the pool"
+                );
+                assert_eq!(run(Exec::Serial), expected);
             }
         }
     }
