@@ -45,7 +45,7 @@ impl Generator {
         threads: u32,
     ) -> Result<usize, JsError> {
         let (inner, room) = (&self.inner, &mut self.rooms[room][from..][..bytes]);
-        pool::run(threads, move |exec| inner.fill(offset, room, exec)).map_err(thrown)
+        pool::share(threads, |exec| inner.fill(offset, room, exec)).map_err(thrown)
     }
 }
 
@@ -71,7 +71,7 @@ impl Dataset {
     /// Writes rows from `first` on.
     pub fn fill(&self, first: u64, into: &mut Floats, threads: u32) -> Result<(), JsError> {
         let (inner, into) = (&self.inner, &mut into.0);
-        pool::run(threads, move |exec| inner.fill(first, into, exec)).map_err(thrown)
+        pool::share(threads, |exec| inner.fill(first, into, exec)).map_err(thrown)
     }
 
     /// The nearest kept rows of `asked` queries, by exhaustion.

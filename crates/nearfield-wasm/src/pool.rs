@@ -10,6 +10,12 @@
 //! ```
 //!
 //! One call at a time: the caller is the only thread that JavaScript calls into.
+//!
+//! Short work is shared by the caller, which need not wait for others to wake up before it is begun:
+//!
+//! ```text
+//! caller: WORD = WAITING, spawn work 1, 2 …, do work 0, look at WORD for some µs, sleep ── as above
+//! ```
 
 use nearfield::exec::Exec;
 
@@ -19,16 +25,23 @@ pub fn run<R: Send>(_threads: u32, call: impl FnOnce(Exec<'static>) -> R + Send)
     call(Exec::Serial)
 }
 
+/// As [`run`], on this thread and all but one of the pool's.
+#[cfg(not(feature = "threads"))]
+pub fn share<R>(_threads: u32, call: impl FnOnce(Exec<'static>) -> R) -> R {
+    call(Exec::Serial)
+}
+
 #[cfg(feature = "threads")]
-pub use threaded::run;
+pub use threaded::{run, share};
 
 #[cfg(feature = "threads")]
 mod threaded {
     use super::Exec;
     use core::arch::wasm32;
+    use nearfield::exec::Crew;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
     use std::sync::Mutex;
-    use std::sync::atomic::{AtomicI32, Ordering};
+    use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
     use wasm_bindgen::prelude::*;
 
     const WAITING: i32 = 0;
@@ -65,8 +78,7 @@ mod threaded {
         // SAFETY: the job borrows from this frame. The frame stays until WORD leaves WAITING: with
         // DONE the job has returned, with DEAD `wait` does not return and nothing is freed.
         let job: Box<dyn FnOnce() + Send + 'static> = unsafe { std::mem::transmute(job) };
-        WORD.compare_exchange(DONE, WAITING, Ordering::AcqRel, Ordering::Acquire)
-            .unwrap_or_else(|_| wasm32::unreachable());
+        begin();
         rayon::spawn(move || {
             job();
             finish();
@@ -75,6 +87,70 @@ mod threaded {
         end.into_inner()
             .expect("the job does not panic while it holds the lock")
             .unwrap_or_else(|panic| resume_unwind(panic));
+    }
+
+    /// As [`run`], on this thread and all but one of the pool's.
+    pub fn share<R>(threads: u32, call: impl FnOnce(Exec<'static>) -> R) -> R {
+        call(match threads {
+            1 => Exec::Serial,
+            _ => Exec::Crew(&Caller),
+        })
+    }
+
+    /// The calling thread in the place of one of the pool's.
+    #[derive(Debug)]
+    struct Caller;
+
+    impl Crew for Caller {
+        fn threads(&self) -> usize {
+            rayon::current_num_threads()
+        }
+
+        fn all(&self, work: &(dyn Fn(usize) + Sync)) {
+            let threads = self.threads();
+            if threads == 1 {
+                return work(0);
+            }
+            let (left, end) = (AtomicUsize::new(threads - 1), Mutex::new(Ok(())));
+            let part = |own: usize| {
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(own))) {
+                    *end.lock().expect("nobody panics while it holds the lock") = Err(panic);
+                }
+            };
+            let job: &(dyn Fn(usize) + Sync) = &|own| {
+                part(own);
+                if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    finish();
+                }
+            };
+            // SAFETY: jobs borrow from this frame, which stays until WORD leaves WAITING: with DONE all of them
+            // have counted themselves off, after which none touches it; with DEAD `wait` does not return.
+            let job: &'static (dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(job) };
+            begin();
+            for own in 1..threads {
+                rayon::spawn(move || job(own));
+            }
+            part(0);
+            // The others are about done too; to be woken would take longer.
+            for _ in 0..LOOKS {
+                if WORD.load(Ordering::Acquire) != WAITING {
+                    break;
+                }
+                std::hint::spin_loop();
+            }
+            wait();
+            let end = end.into_inner();
+            let end = end.expect("nobody panicked while it held the lock");
+            end.unwrap_or_else(|panic| resume_unwind(panic));
+        }
+    }
+
+    /// Looks at [`WORD`] before sleeping: as long as a block takes another thread.
+    const LOOKS: usize = 20_000;
+
+    fn begin() {
+        WORD.compare_exchange(DONE, WAITING, Ordering::AcqRel, Ordering::Acquire)
+            .unwrap_or_else(|_| wasm32::unreachable());
     }
 
     fn finish() {

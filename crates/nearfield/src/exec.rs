@@ -18,6 +18,17 @@ pub enum Exec<'p> {
     Placed(&'p rayon::ThreadPool),
     /// Rayon's global pool; the host has started it.
     Global,
+    /// What a host does itself.
+    Crew(&'p dyn Crew),
+}
+
+/// The calling thread and others that a host hands short work to.
+pub trait Crew: std::fmt::Debug + Sync {
+    /// How many with the calling one.
+    fn threads(&self) -> usize;
+
+    /// Calls `work` with every number below that of threads, with 0 on the calling one, and waits for all.
+    fn all(&self, work: &(dyn Fn(usize) + Sync));
 }
 
 impl Exec<'_> {
@@ -29,6 +40,7 @@ impl Exec<'_> {
             #[cfg(not(target_arch = "wasm32"))]
             Self::Placed(pool) => pool.current_num_threads(),
             Self::Global => rayon::current_num_threads(),
+            Self::Crew(crew) => crew.threads(),
         }
     }
 
@@ -71,7 +83,8 @@ impl Exec<'_> {
     ) {
         match self {
             #[cfg(not(target_arch = "wasm32"))]
-            Self::Pool(pool) => shared(pool, out, size, &body),
+            Self::Pool(pool) => shared(&Caller(pool), out, size, &body),
+            Self::Crew(crew) => shared(*crew, out, size, &body),
             _ => self.parts(out, size, body),
         }
     }
@@ -112,6 +125,7 @@ fn each_thread(exec: Exec<'_>, work: &(dyn Fn() + Sync)) {
     match exec {
         Exec::Serial => work(),
         Exec::Pool(pool) => pool.install(|| each_thread(Exec::Global, work)),
+        Exec::Crew(crew) => crew.all(&|_| work()),
         _ => {
             let threads = 0..rayon::current_num_threads();
             let threads = threads.into_par_iter().with_max_len(1);
@@ -138,18 +152,17 @@ fn placed<T: Send>(
     });
 }
 
-/// As [`placed`], the first run on the calling thread; who has done its own takes parts of the others' from
-/// their ends.
-#[cfg(not(target_arch = "wasm32"))]
+/// As [`spread`], in as many runs of neighbouring parts as there are threads, the first on the calling one; who has
+/// done its own takes parts of the others' from their ends.
 fn shared<T: Send>(
-    pool: &rayon::ThreadPool,
+    crew: &dyn Crew,
     out: &mut [T],
     size: usize,
     body: &(dyn Fn(usize, &mut [T]) + Sync),
 ) {
-    let threads = pool.current_num_threads();
+    let threads = crew.threads();
     let shares = &runs(out, size, threads);
-    let work = |own: usize| {
+    crew.all(&|own| {
         while let Some((at, part)) = taken(&shares[own], |run| run.next(size, usize::MAX)) {
             body(at, part);
         }
@@ -158,13 +171,28 @@ fn shared<T: Send>(
                 body(at, part);
             }
         }
-    };
-    pool.in_place_scope(|scope| {
-        for own in 1..threads {
-            scope.spawn(move |_| work(own));
-        }
-        work(0);
     });
+}
+
+/// The calling thread in the place of one of a pool's.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug)]
+struct Caller<'p>(&'p rayon::ThreadPool);
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Crew for Caller<'_> {
+    fn threads(&self) -> usize {
+        self.0.current_num_threads()
+    }
+
+    fn all(&self, work: &(dyn Fn(usize) + Sync)) {
+        self.0.in_place_scope(|scope| {
+            for own in 1..self.threads() {
+                scope.spawn(move |_| work(own));
+            }
+            work(0);
+        });
+    }
 }
 
 /// Neighbouring parts, of which those at either end are taken away.
@@ -186,7 +214,6 @@ impl<'o, T> Run<'o, T> {
     }
 
     /// The last.
-    #[cfg(not(target_arch = "wasm32"))]
     fn last(&mut self, size: usize) -> Option<(usize, &'o mut [T])> {
         let before = self.items.len().div_ceil(size).checked_sub(1)?;
         let part = self.items.split_off_mut(before * size..)?;
@@ -195,7 +222,6 @@ impl<'o, T> Run<'o, T> {
 }
 
 /// All parts in as many runs as there are threads.
-#[cfg(not(target_arch = "wasm32"))]
 fn runs<T>(out: &mut [T], size: usize, threads: usize) -> Vec<Mutex<Run<'_, T>>> {
     let (parts, mut rest, mut first) = (out.len().div_ceil(size), out, 0);
     let run = |thread: usize| {
@@ -279,6 +305,7 @@ mod tests {
                     "from a thread of the pool"
                 );
                 assert_eq!(run(Exec::Serial), expected);
+                assert_eq!(run(Exec::Crew(&Caller(&pool))), expected);
             }
         }
     }

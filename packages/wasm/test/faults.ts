@@ -14,6 +14,10 @@ export async function testFaults(): Promise<void> {
         backend.injectFault('pool-panic'),
         /^Error: BACKEND: internal error: .*in the pool/,
       )
+      await assert.rejects(
+        backend.injectFault('share-panic'),
+        /^Error: BACKEND: internal error: .*in a share/,
+      )
     }
     // Alive: the core still answers with its own errors.
     await assert.rejects(backend.openBegin(1, '{"nonsense":1}'), /^Error: OPTION: /)
@@ -21,7 +25,7 @@ export async function testFaults(): Promise<void> {
     await assert.rejects(backend.openBegin(1, '{}'), /^Error: CLOSED: /)
   }
   for (const variant of variants) {
-    for (const kind of variant === 'single' ? ['trap'] : ['trap', 'pool-trap']) {
+    for (const kind of variant === 'single' ? ['trap'] : ['trap', 'pool-trap', 'share-trap']) {
       const backend = await load(variant, 2)
       await assert.rejects(backend.injectFault(kind), /^Error: BACKEND: the WebAssembly module stopped: /)
       await assert.rejects(backend.openBegin(1, '{}'), /^Error: BACKEND: the WebAssembly module stopped: /)

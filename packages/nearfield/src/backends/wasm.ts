@@ -589,7 +589,7 @@ export class WasmBackend implements Backend {
     await this.#pool?.end()
   }
 
-  /** `panic`, `pool-panic`, `trap` or `pool-trap`, for tests. */
+  /** `panic` or `trap`, either also after `pool-` or `share-`, for tests. */
   async injectFault(kind: string): Promise<void> {
     this.#guard(() => this.#glue.inject_fault(kind))
   }
