@@ -360,6 +360,9 @@ fn square_sums(squares: __m512, row: &[f32]) -> __m512 {
     let squares = whole
         .iter()
         .fold(squares, |squares, part| add(squares, part));
+    if rest.is_empty() {
+        return squares;
+    }
     add(squares, rest)
 }
 
@@ -373,8 +376,11 @@ fn scale(out: &mut [f32], sum: f32) {
             let scaled = _mm512_mul_ps(read(part), by);
             write(part, scaled);
         }
-        let scaled = _mm512_mul_ps(read(rest), by);
-        write(rest, scaled);
+        // A store of no lanes holds up the loads after it, as others by a mask do.
+        if !rest.is_empty() {
+            let scaled = _mm512_mul_ps(read(rest), by);
+            write(rest, scaled);
+        }
     } else if let Some(first) = out.first_mut() {
         *first = 1.0;
     }
