@@ -4,6 +4,8 @@
 
 use rayon::prelude::*;
 use std::sync::Mutex;
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Where a call may spread its work.
 #[derive(Clone, Copy, Debug)]
@@ -174,6 +176,10 @@ fn shared<T: Send>(
     });
 }
 
+/// Looks at whether others are done before sleeping: some microseconds.
+#[cfg(not(target_arch = "wasm32"))]
+const LOOKS: usize = 200;
+
 /// The calling thread in the place of one of a pool's.
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug)]
@@ -186,11 +192,22 @@ impl Crew for Caller<'_> {
     }
 
     fn all(&self, work: &(dyn Fn(usize) + Sync)) {
+        let left = &AtomicUsize::new(self.threads() - 1);
         self.0.in_place_scope(|scope| {
             for own in 1..self.threads() {
-                scope.spawn(move |_| work(own));
+                scope.spawn(move |_| {
+                    work(own);
+                    left.fetch_sub(1, Ordering::Release);
+                });
             }
             work(0);
+            // The others are about done too; to be woken would take longer.
+            for _ in 0..LOOKS {
+                if left.load(Ordering::Acquire) == 0 {
+                    break;
+                }
+                std::hint::spin_loop();
+            }
         });
     }
 }
