@@ -137,12 +137,21 @@ export async function tune(answer: Answer, wish: Wish, meter: Meter, scanned?: S
 function joined(chunks: readonly RawHits[]): RawHits {
   const [first] = chunks
   if (first && chunks.length === 1) return first
-  const all = (name: keyof RawHits) => chunks.flatMap((chunk) => [...chunk[name]])
-  return {
-    slots: Uint32Array.from(all('slots')),
-    distances: Float32Array.from(all('distances')),
-    counts: Uint32Array.from(all('counts')),
+  const length = (name: keyof RawHits) => chunks.reduce((sum, chunk) => sum + chunk[name].length, 0)
+  const all: RawHits = {
+    slots: new Uint32Array(length('slots')),
+    distances: new Float32Array(length('distances')),
+    counts: new Uint32Array(length('counts')),
   }
+  let [hits, queries] = [0, 0]
+  for (const { slots, distances, counts } of chunks) {
+    all.slots.set(slots, hits)
+    all.distances.set(distances, hits)
+    all.counts.set(counts, queries)
+    hits += slots.length
+    queries += counts.length
+  }
+  return all
 }
 
 /** The least promise that finds as much, by bisection, if it scans fewer rows than these probes. */
