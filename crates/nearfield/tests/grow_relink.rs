@@ -87,7 +87,6 @@ fn one_batch_makes_the_bytes_of_a_build() {
 
 #[test]
 fn a_large_batch_makes_the_graph_of_all_rows() {
-    // As a build's, but for where the codes' centre was taken from.
     let all = data::clustered(9100, DIM, 3, 12);
     let (base, queries) = all.split_at(9000 * DIM);
     let (old, more) = base.split_at(5000 * DIM);
@@ -98,6 +97,9 @@ fn a_large_batch_makes_the_graph_of_all_rows() {
         .expect("threads");
     for codec in ["f32", "sq8", "sq4"] {
         let options = format!(r#"{{"dim":{DIM},"kind":"hnsw","codec":"{codec}"}}"#);
+        let large = grown(&options, &[old, more], Exec::Serial);
+        let same = file(&large) == file(&built(&options, &base[..8500 * DIM]));
+        assert!(same, "{codec}: not as a build's");
         // The last batch goes in by rounds, on the graph that was linked anew.
         let batches = [old, more, rest];
         let index = grown(&options, &batches, Exec::Serial);

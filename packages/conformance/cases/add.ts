@@ -1,7 +1,7 @@
 /** Rows that come later: batches, refusals that change nothing, searches and saving meanwhile. */
 import { equal, near, ok, refuses, sameBytes, sameList } from '../assert.ts'
 import type { Case, Env } from '../suite.ts'
-import { clustered, METRICS, nearest, row } from './data.ts'
+import { clustered, METRICS, nearest, randomSource, row } from './data.ts'
 
 type Made = Awaited<ReturnType<Env['nearfield']['createIndex']>>
 
@@ -291,6 +291,37 @@ const strings: Case = {
   },
 }
 
+const codecs: Case = {
+  name: 'as rows are added auto takes four bits, and a byte where rows are too near to each other',
+  async run(env) {
+    const dim = 64
+    const data = clustered(1800, dim, 57)
+    const next = randomSource(58)
+    const crowd = Float32Array.from(
+      { length: 300 * dim },
+      (_, i) => data[i % dim]! + (next() / 2 ** 32) * 0.05,
+    )
+    await using index = await create(env, { dim, kind: 'hnsw' })
+    const codec = (wanted: string, why: RegExp) => {
+      const { codec, chosen } = index.stats()
+      equal(codec, wanted, String(chosen))
+      ok(why.test(String(chosen)), `chosen: ${chosen}`)
+    }
+    await index.add(data.subarray(0, 600 * dim))
+    equal(index.stats().codec, 'f32', 'of few rows')
+    await addAll(index, data.subarray(600 * dim), 600)
+    codec('sq4', /sq4: codes of sq4 find [01]\.\d+ of sampled rows' neighbours/)
+    await index.add(crowd)
+    codec('sq8', /sq8: some rows are too near to many others for codes of sq4$/)
+    await index.check()
+    for (const [rows, from] of [[data, 0] as const, [crowd, 1800] as const]) {
+      const found = await index.searchBatch(rows, { k: 1, ef: 100 })
+      for (let i = 0; i * dim < rows.length; i++)
+        near(found.distances[i]!, 0, 1e-5, `row ${from + i} by itself`)
+    }
+  },
+}
+
 export const addCases: readonly Case[] = [
   empty,
   batches,
@@ -298,6 +329,7 @@ export const addCases: readonly Case[] = [
   onTop,
   mapped,
   sameForThreads,
+  codecs,
   refusals,
   aborts,
   meanwhile,

@@ -1,9 +1,12 @@
 //! A batch on its way into an index, in steps.
 //!
 //! ```text
-//! new ─► Prepare ─► Append ─► Encode ─► Plan ─┬─► Link … ─► Repair … ─► Done ─► finish: shown
-//!        own rows   thaws     reads     writes├─► Relink … ────────────┤   reads, then writes
-//!                                             └─► Part … ──────────────┘
+//! new ─► Prepare ─► Append ─► Encode … ─► Plan ─┬─► Link … ─► Repair … ─┬─► Done ─► finish: shown
+//!        own rows   thaws     reads       writes│     └─► Recode … ─►┘  │   reads, then writes
+//!                                               ├─► Relink … ───────────┤
+//!                                               └─► Part … ─────────────┘
+//! Encode … another codec, where codes of one fail their trial
+//! Recode   of all rows, where codes cannot tell some apart
 //! ```
 //!
 //! Invariants: searches go on meanwhile and see nothing of the batch before `finish`; long parts of a
@@ -13,12 +16,11 @@
 use super::builder::{parted, prepare_rows, rows_of};
 use super::query::{Form, Index};
 use super::{Phase, Progress};
-use crate::codec::Encoder;
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::hnsw::BuildPhase;
 use crate::ids::KeyColumn;
-use crate::index::grow::{Growing, Relink};
+use crate::index::grow::{Coder, Growing, Judged, Relink};
 use crate::index::keys::Keys;
 use crate::matrix::Matrix;
 use crate::zones::{ZonesAdder, ZonesPhase};
@@ -51,8 +53,8 @@ enum Stage {
     Append(Box<Matrix>, Keys),
     /// Appended; codes come next.
     Appended,
-    /// The rows from this slot on are being coded.
-    Encode(Box<Encoder>, usize),
+    /// The batch, or all rows, are being coded.
+    Encode(Box<Coder>),
     /// Appended and coded; links or zones come next.
     Coded,
     /// The batch is being added to zones.
@@ -61,6 +63,8 @@ enum Stage {
     Relink(Box<Relink>),
     Link,
     Repair,
+    /// All rows are being coded anew; everyone is searched for then.
+    Recode(Box<Coder>),
     Done,
     /// A step failed.
     Failed,
@@ -132,30 +136,14 @@ impl Adder {
                 (Stage::Appended, Phase::Encode, 0, rows)
             }
             Stage::Appended => {
-                if let Some((encoder, from)) = self.look(|growing| growing.encoder(exec))?? {
-                    (
-                        Stage::Encode(Box::new(encoder), from),
-                        Phase::Encode,
-                        0,
-                        rows,
-                    )
+                if let Some(coder) = self.look(|growing| growing.coder(exec))?? {
+                    (Stage::Encode(Box::new(coder)), Phase::Encode, 0, rows)
                 } else {
                     self.change(|growing| growing.plan(None))??;
                     (Stage::Coded, Phase::Encode, rows, rows)
                 }
             }
-            Stage::Encode(mut encoder, from) => {
-                let (done, total) = self.look(|growing| {
-                    let rows = growing.rows_from(from);
-                    (encoder.step(rows, exec), rows.len())
-                })?;
-                if done < total {
-                    return Ok((Stage::Encode(encoder, from), Phase::Encode, done, total));
-                }
-                let encoded = self.look(|growing| growing.try_codes(*encoder, exec))?;
-                self.change(|growing| growing.plan(Some(encoded)))??;
-                (Stage::Coded, Phase::Encode, done, total)
-            }
+            Stage::Encode(coder) => self.encode(coder, exec)?,
             Stage::Coded => match self.look(|growing| growing.parting(exec))?? {
                 Some(zones) => (Stage::Part(Box::new(zones)), Phase::Part, 0, rows),
                 None => (self.linking(exec)?, Phase::Link, 0, rows),
@@ -172,12 +160,35 @@ impl Adder {
             Stage::Relink(relink) => self.relink(relink, exec)?,
             Stage::Link => self.link(exec)?,
             Stage::Repair => self.repair(exec)?,
+            Stage::Recode(coder) => self.recode(coder, exec)?,
             Stage::Done => (Stage::Done, Phase::Done, rows, rows),
             Stage::Failed => {
                 let message = "this batch was given up after an earlier error";
                 return Err(Error::new(Code::Closed, message));
             }
         })
+    }
+
+    /// A step of coding, and what comes of codes that are made.
+    fn encode(
+        &self,
+        mut coder: Box<Coder>,
+        exec: Exec<'_>,
+    ) -> Result<(Stage, Phase, usize, usize)> {
+        let (done, total) = self.look(|growing| growing.code(&mut coder, exec))?;
+        // Who codes again has reported all rows before.
+        let shown = if coder.is_another() { total } else { done };
+        if done < total {
+            return Ok((Stage::Encode(coder), Phase::Encode, shown, total));
+        }
+        let stage = match self.look(|growing| growing.judge(*coder, exec))?? {
+            Judged::Next(coder) => Stage::Encode(Box::new(coder)),
+            Judged::Done(encoded) => {
+                self.change(|growing| growing.plan(Some(encoded)))??;
+                Stage::Coded
+            }
+        };
+        Ok((stage, Phase::Encode, total, total))
     }
 
     /// How the batch is linked.
@@ -210,8 +221,8 @@ impl Adder {
     /// One round.
     fn link(&mut self, exec: Exec<'_>) -> Result<(Stage, Phase, usize, usize)> {
         let Some(mut round) = self.look(|growing| growing.propose(exec))?? else {
-            self.change(Growing::begin_sweep)?;
-            return Ok((Stage::Repair, Phase::Repair, 0, self.rows as usize));
+            let rows = self.rows as usize;
+            return Ok((self.sweeping(exec)?, Phase::Repair, 0, rows));
         };
         self.change(|growing| growing.place(&round))?;
         self.look(|growing| growing.weigh(&mut round, exec))?;
@@ -228,8 +239,44 @@ impl Adder {
         let Some(missed) = self.look(|growing| growing.sweep(exec))?? else {
             return Ok((Stage::Done, Phase::Done, rows, rows));
         };
-        let (done, total) = self.change(|growing| growing.mend(missed))?;
-        Ok((Stage::Repair, Phase::Repair, done, total))
+        let ((done, total), crowded) =
+            self.change(|growing| (growing.mend(missed), growing.crowded()))?;
+        let stage = if crowded {
+            self.sweeping(exec)?
+        } else {
+            Stage::Repair
+        };
+        Ok((stage, Phase::Repair, done, total))
+    }
+
+    /// Searching, by other codes or by none where those there are cannot tell some rows apart.
+    fn sweeping(&self, exec: Exec<'_>) -> Result<Stage> {
+        if self.look(Growing::crowded)? {
+            if let Some(coder) = self.look(|growing| growing.finer_coder(exec))?? {
+                return Ok(Stage::Recode(Box::new(coder)));
+            }
+            self.change(|growing| growing.exchange_codes(None))?;
+        }
+        self.change(Growing::begin_sweep)?;
+        Ok(Stage::Repair)
+    }
+
+    /// A step of coding all rows anew, while searching.
+    fn recode(
+        &self,
+        mut coder: Box<Coder>,
+        exec: Exec<'_>,
+    ) -> Result<(Stage, Phase, usize, usize)> {
+        let rows = self.rows as usize;
+        let (done, total) = self.look(|growing| growing.code(&mut coder, exec))?;
+        if done < total {
+            return Ok((Stage::Recode(coder), Phase::Repair, 0, rows));
+        }
+        self.change(|growing| {
+            growing.exchange_codes(Some(*coder));
+            growing.begin_sweep();
+        })?;
+        Ok((Stage::Repair, Phase::Repair, 0, rows))
     }
 
     /// Reads the index beside searches.

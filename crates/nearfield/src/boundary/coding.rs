@@ -12,16 +12,12 @@ use crate::codec::{Codec, Codes, Encoder, Form};
 use crate::exec::Exec;
 use crate::index::codes::CodeSections;
 use crate::kernels::Kernels;
-use crate::matrix::{Rows, stride};
+use crate::matrix::Rows;
 use crate::metric::Metric;
-use crate::search::trial::Trial;
+use crate::search::trial::{self, Trial};
 
 /// What codes must find of sampled rows' neighbours for codec `auto` to walk by them.
 pub(super) const AGREEMENT_MIN: f64 = 0.995;
-/// Numbers a row must have for `auto` to try four bits for each: with fewer, a row of sq8 is one or two
-/// lines of memory already, and each number counts for more.
-const SQ4_DIM_MIN: usize = 64;
-
 /// The codes of one build.
 #[derive(Debug)]
 pub(super) struct Coding {
@@ -68,7 +64,7 @@ impl Coding {
 
     /// The codes to begin with: those that are asked for, or that `auto` has something to gain by.
     pub(super) fn first(&mut self, dim: usize) -> Option<Form> {
-        let gains = Form::Sq8.stride(dim) * 2 <= stride(dim) * size_of::<f32>();
+        let gains = Form::Sq8.gains(dim);
         if self.asked.is_none() && !gains {
             self.why = Some(format!("f32: codes of {dim} numbers are not half as long"));
         }
@@ -102,11 +98,7 @@ impl Coding {
                 Form::Sq8 => Codec::F32,
                 Form::Sq4 => Codec::Sq8,
             };
-            self.why = Some(format!(
-                "{}: codes of {} find {found:.3} of sampled rows' neighbours, {AGREEMENT_MIN} are enough",
-                kept.name(),
-                form.codec().name(),
-            ));
+            self.why = Some(trial::verdict(kept, form, found, AGREEMENT_MIN));
             if !good {
                 return None;
             }
@@ -125,8 +117,7 @@ impl Coding {
             return None;
         }
         self.links = Some(codes);
-        let gains = rows.dim() >= SQ4_DIM_MIN
-            && Form::Sq4.stride(rows.dim()) < Form::Sq8.stride(rows.dim());
+        let gains = Form::Sq4.gains(rows.dim());
         let wanted = self.asked.map_or(gains, |codec| codec == Codec::Sq4);
         wanted.then_some(Form::Sq4)
     }
@@ -167,12 +158,11 @@ impl Coding {
         if self.asked.is_some() || self.links.is_none() {
             return false;
         }
-        self.why = Some(if self.walks.take().is_some() {
-            "sq8: some rows are too near to many others for codes of sq4".into()
-        } else {
+        if self.walks.take().is_none() {
             self.links = None;
-            "f32: some rows are too near to many others for codes".into()
-        });
+        }
+        let left = self.links.as_ref().map(|codes| codes.form);
+        self.why = Some(trial::crowd_verdict(left));
         true
     }
 

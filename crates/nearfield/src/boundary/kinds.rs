@@ -121,6 +121,7 @@ impl Choice {
             } else {
                 self.coding.asked()
             },
+            keeps_codec: false,
             zones: self.zones,
             agreement_min: AGREEMENT_MIN,
         }

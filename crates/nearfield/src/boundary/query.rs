@@ -180,6 +180,7 @@ impl Index {
             graph: None,
             flat_rows_max: 0,
             codec,
+            keeps_codec: true,
             zones: None,
             agreement_min: AGREEMENT_MIN,
         };

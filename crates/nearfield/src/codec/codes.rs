@@ -22,6 +22,7 @@
 use super::{Codec, sq4, sq8};
 use crate::ids::Slot;
 use crate::kernels::{Work, widest};
+use crate::matrix;
 use crate::metric::Metric;
 
 /// Bytes of a row's scale, bias and sum.
@@ -31,6 +32,10 @@ const QUERY_MAX: f32 = 63.0;
 const QUERY_ZERO: i32 = 64;
 /// Numbers looked at together, without a branch.
 const LANES: usize = 16;
+
+/// Numbers a row must have for `auto` to try four bits for each: with fewer, a row of sq8 is one or two
+/// lines of memory already, and each number counts for more.
+const SQ4_DIM_MIN: usize = 64;
 
 /// What a code takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +71,23 @@ impl Form {
         match self {
             Self::Sq8 => sq8::stride(dim),
             Self::Sq4 => sq4::stride(dim),
+        }
+    }
+
+    /// Whether rows of `dim` numbers are enough shorter for it, than as they are or in the next finer form, that
+    /// `auto` tries it.
+    pub const fn gains(self, dim: usize) -> bool {
+        match self {
+            Self::Sq8 => Self::Sq8.stride(dim) * 2 <= matrix::stride(dim) * size_of::<f32>(),
+            Self::Sq4 => dim >= SQ4_DIM_MIN && Self::Sq4.stride(dim) < Self::Sq8.stride(dim),
+        }
+    }
+
+    /// The next finer form; after the finest come the vectors.
+    pub const fn finer(self) -> Option<Self> {
+        match self {
+            Self::Sq8 => None,
+            Self::Sq4 => Some(Self::Sq8),
         }
     }
 

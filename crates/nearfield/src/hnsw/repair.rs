@@ -148,7 +148,7 @@ pub(super) struct Sought {
     /// What was found in its place, nearest first, with the scores searches go by; `None` if it was found.
     pub(super) instead: Option<Vec<Candidate>>,
     /// It was found among many that codes cannot tell it from.
-    crowded: bool,
+    pub(super) crowded: bool,
 }
 
 /// Searches for each of these slots.

@@ -4,7 +4,7 @@
 //! or one number much larger than all others. No bound on the data would tell; neighbours do.
 
 use super::{Candidate, Top};
-use crate::codec::{Codes, F32Scorer, Form, QueryCode, Scorer, Sq4Scorer, Sq8Scorer};
+use crate::codec::{Codec, Codes, F32Scorer, Form, QueryCode, Scorer, Sq4Scorer, Sq8Scorer};
 use crate::exec::Exec;
 use crate::ids::{Slot, spread};
 use crate::kernels::Kernels;
@@ -151,6 +151,23 @@ impl Trial {
         #[allow(clippy::cast_precision_loss)] // at most K
         let share = good.min(ask.near) as f64 / ask.near as f64;
         share
+    }
+}
+
+/// What is said of codes that were tried, and of the codec that is kept.
+pub fn verdict(kept: Codec, form: Form, found: f64, enough: f64) -> String {
+    let (kept, tried) = (kept.name(), form.codec().name());
+    format!(
+        "{kept}: codes of {tried} find {found:.3} of sampled rows' neighbours, {enough} are enough"
+    )
+}
+
+/// What is said where codes are given up that cannot tell some rows apart, and these are left; none, if none.
+pub fn crowd_verdict(left: Option<Form>) -> String {
+    let near = "some rows are too near to many others for codes";
+    match left {
+        Some(form) => format!("{}: {near} of sq4", form.codec().name()),
+        None => format!("{}: {near}", Codec::F32.name()),
     }
 }
 

@@ -25,7 +25,7 @@ export interface CommonOptions {
    */
   readonly metric?: Metric
   /**
-   * What walks and scans compare before the vectors judge: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again (`flat`, `hnsw`), `bits2` and `bits1` so many bits of rotated numbers, `pq4` and `pq8` so many bits for `codeNumbers` of them, of points that are trained (`flat`, `zones`). `auto` tries codes on a sample for a graph, takes bits for zones and `f32` for `flat`, and says what it chose.
+   * What walks and scans compare before the vectors judge: `f32` the vectors, `sq8` a byte a number, four times less to read, `sq4` four bits, half of that again (`flat`, `hnsw`), `bits2` and `bits1` so many bits of rotated numbers, `pq4` and `pq8` so many bits for `codeNumbers` of them, of points that are trained (`flat`, `zones`). `auto` tries codes on a sample for a graph, takes bits for zones and `f32` for `flat`, and says what it chose; as rows are added, it chooses anew whenever they have doubled.
    * @default 'auto'
    */
   readonly codec?: 'auto' | 'f32' | 'sq8' | 'sq4' | 'bits1' | 'bits2' | 'pq4' | 'pq8'

@@ -46,12 +46,20 @@ impl Sweep {
     }
 }
 
-/// Slots that a search missed, and what it found instead.
-pub type Missed = Vec<(Slot, Vec<Candidate>)>;
+/// What came of some searches.
+#[derive(Debug)]
+pub struct Missed {
+    /// Slots that were missed, and what was found instead.
+    missed: Vec<(Slot, Vec<Candidate>)>,
+    /// Some were found among many that codes cannot tell them from.
+    crowded: bool,
+}
 
 impl GrowingGraph {
-    /// Plans the sweep, once the rounds are done; `everyone` where all nodes are in doubt.
+    /// Plans the sweep, once the rounds are done; `everyone` where all nodes are in doubt. Crowds that were met
+    /// before are those of other codes.
     pub fn begin_sweep(&mut self, everyone: bool) {
+        self.crowded = false;
         let mut slots = std::mem::take(&mut self.doubtful);
         let whole = everyone || self.draft.rows() / 2 >= self.swept_rows;
         if whole {
@@ -100,6 +108,7 @@ impl GrowingGraph {
             self.poorly_linked(slots, exec)
         };
         let found = search_for(&self.draft, &doubted, &site)?;
+        let crowded = found.iter().any(|sought| sought.crowded);
         let missed = doubted.into_iter().zip(found);
         let missed = missed.filter_map(|(slot, sought)| {
             let by_vector = F32Scorer::of_row(stored.rows, slot, self.pair);
@@ -112,7 +121,10 @@ impl GrowingGraph {
             found.sort_unstable();
             Some((slot, found))
         });
-        Ok(Some(missed.collect()))
+        Ok(Some(Missed {
+            missed: missed.collect(),
+            crowded,
+        }))
     }
 
     /// Those of the slots to whom few of the nearest that they link to link back. The others are met by a walk that
@@ -142,7 +154,8 @@ impl GrowingGraph {
         let Some(mut sweep) = self.sweep.take() else {
             return (0, 0);
         };
-        for (slot, found) in missed {
+        self.crowded |= missed.crowded;
+        for (slot, found) in missed.missed {
             let given = &sweep.given;
             let from = found
                 .iter()

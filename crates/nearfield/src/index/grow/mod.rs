@@ -11,6 +11,7 @@
 //! the batch's. Vectors, codes and links are appended in place, so a batch costs what its rows cost,
 //! whatever the size of the index.
 
+mod codes;
 mod keys;
 mod relink;
 
@@ -23,7 +24,7 @@ use super::{Answer, Clock, How, Index, Kind, Params, Parts, Told};
 use crate::bytes::layout::Section;
 use crate::bytes::region::{AlignedBytes, Region};
 use crate::bytes::table::Layout;
-use crate::codec::{Codec, Codes, Encoder, Form, Stored};
+use crate::codec::{Codec, Form, Stored};
 use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::hnsw::{GrowingGraph, HnswParams, Missed, Round, Shown, Walkable};
@@ -31,14 +32,13 @@ use crate::ids::{KeyColumn, ROWS_MAX, Slot};
 use crate::kernels::{Isa, Kernels, kernels};
 use crate::matrix::{Matrix, Rows, stride};
 use crate::metric::ScorePair;
-use crate::search::trial::Trial;
 use crate::zones::{ZoneArrays, ZonesAdder, ZonesParams, ZonesReport};
+use codes::{CODED_ROWS_MIN, GrowingCodes, NewCodes};
+pub use codes::{Coder, Encoded, Judged};
 use keys::GrowingKeys;
 pub use relink::Relink;
 use std::sync::Arc;
 
-/// Rows that codes take their centre from at least; below, walks go by the vectors.
-const CODED_ROWS_MIN: usize = 1000;
 /// The largest `M` that links can be counted for.
 const M_MAX: u32 = (u16::MAX / 2) as u32;
 
@@ -51,44 +51,12 @@ pub struct Plan {
     pub flat_rows_max: u64,
     /// The codec that is asked for, of the codes beside strips where there are strips; `None` for the better one.
     pub codec: Option<Codec>,
+    /// What was asked for is not known: codes may be given up for finer ones, and are not exchanged for shorter ones.
+    pub keeps_codec: bool,
     /// How rows are parted, where they are.
     pub zones: Option<ZonesParams>,
     /// What codes must find of sampled rows' neighbours to be the better one.
     pub agreement_min: f64,
-}
-
-/// What is decided about codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Decided {
-    /// Nothing yet: there are too few rows.
-    Open,
-    /// To go on as it is.
-    Settled,
-}
-
-/// Codes with room for more.
-#[derive(Debug)]
-struct GrowingCodes {
-    form: Form,
-    bytes: AlignedBytes,
-    centre: Vec<f32>,
-}
-
-impl GrowingCodes {
-    fn view(&self) -> Codes<'_> {
-        Codes::new(self.form, self.bytes.as_ref(), &self.centre)
-    }
-}
-
-/// What becomes of the codes when a batch is shown.
-#[derive(Debug)]
-enum NewCodes {
-    /// They stay, and go on if there are any.
-    AsBefore,
-    /// These, of all rows, take their place.
-    Instead(GrowingCodes),
-    /// There are none any more.
-    GivenUp,
 }
 
 /// What a batch changes once it is shown.
@@ -97,7 +65,8 @@ struct Batch {
     rows: u32,
     keys: Keys,
     codes: NewCodes,
-    decided: Decided,
+    decided_rows: usize,
+    shortest: Option<Form>,
     note: Option<String>,
     /// The graph is made for this batch.
     makes_graph: bool,
@@ -114,7 +83,10 @@ pub struct Growing {
     plan: Plan,
     vectors: Matrix,
     codes: Option<GrowingCodes>,
-    decided: Decided,
+    /// Rows there were when it was decided about codes; 0 while there are too few.
+    decided_rows: usize,
+    /// The shortest form that `auto` may take; `None` where it is to go by the vectors.
+    shortest: Option<Form>,
     graph: Option<GrowingGraph>,
     zones: Option<Zones>,
     keys: GrowingKeys,
@@ -145,7 +117,8 @@ impl Growing {
             plan,
             vectors: Matrix::try_new(0, dim)?,
             codes: None,
-            decided: Decided::Open,
+            decided_rows: 0,
+            shortest: Some(Form::Sq4),
             graph,
             zones,
             keys: GrowingKeys::Undecided,
@@ -158,8 +131,8 @@ impl Growing {
         })
     }
 
-    /// Takes over a copy of an index. With codes, or 1,000 rows, it keeps its codec; else it may
-    /// still choose one.
+    /// Takes over a copy of an index. With codes, or 1,000 rows, it keeps its codec until rows have doubled, and
+    /// that of a file unless finer codes are needed; else it may still choose one.
     pub fn thaw(index: &Index, mut plan: Plan, exec: Exec<'_>) -> Result<Self> {
         let params = *index.params();
         if let (Some(zones), None) = (&index.zones, plan.zones) {
@@ -185,7 +158,10 @@ impl Growing {
             });
         }
         if params.rows as usize >= CODED_ROWS_MIN || index.codes.is_some() {
-            growing.decided = Decided::Settled;
+            growing.decided_rows = (params.rows as usize).max(1);
+            if growing.plan.keeps_codec {
+                growing.shortest = index.codes.as_ref().map(|codes| codes.form);
+            }
         }
         if let Some(graph) = &index.graph {
             growing.graph = Some(GrowingGraph::thaw(
@@ -403,7 +379,8 @@ impl Growing {
             rows: u32::try_from(rows.len()).expect("at most ROWS_MAX"),
             keys,
             codes: NewCodes::AsBefore,
-            decided: self.decided,
+            decided_rows: self.decided_rows,
+            shortest: self.shortest,
             note: None,
             makes_graph: self.graph.is_none()
                 && self.plan.graph.is_some()
@@ -425,94 +402,14 @@ impl Growing {
         makes && self.zones.is_some()
     }
 
-    /// Whether codes go on as they are.
-    fn is_settled(&self) -> bool {
-        self.decided == Decided::Settled && !self.replaces_strips()
-    }
-
-    /// Who codes the batch: the rows to be coded are those from the number on.
-    pub fn encoder(&self, exec: Exec<'_>) -> Result<Option<(Encoder, usize)>> {
-        let (rows, metric) = (self.vectors.rows(), self.params.metric);
-        let graph =
-            self.graph.is_some() || self.batch.as_ref().is_some_and(|batch| batch.makes_graph);
-        // Without links there are codes only where they were asked for, or are.
-        let unasked = self.plan.graph.is_some() || self.plan.codec.is_none();
-        if !graph && self.codes.is_none() && unasked {
-            return Ok(None);
-        }
-        if self.is_settled() {
-            let Some(codes) = &self.codes else {
-                return Ok(None);
-            };
-            let newcomers = rows.len() - self.shown_rows();
-            let encoder = Encoder::around(codes.form, &codes.centre, newcomers, metric)?;
-            return Ok(Some((encoder, self.shown_rows())));
-        }
-        let dim = self.params.dim as usize;
-        let gains = Form::Sq8.stride(dim) * 2 <= stride(dim) * size_of::<f32>();
-        // What rows are linked by stays what walks go by, so `auto` takes the finer form.
-        let wanted = match self.plan.codec {
-            None => (gains && rows.len() >= CODED_ROWS_MIN).then_some(Form::Sq8),
-            Some(codec) => codec.form(),
-        };
-        let Some(form) = wanted else {
-            return Ok(None);
-        };
-        Ok(Some((Encoder::new(form, rows, metric, exec)?, 0)))
-    }
-
-    /// The rows of an encoder that begins at `from`.
-    pub fn rows_from(&self, from: usize) -> Rows<'_> {
-        self.vectors.rows().tail(from)
-    }
-
-    /// Whether codes of all rows are good enough to walk by: a trial where nobody asked for them.
-    pub fn try_codes(&self, encoder: Encoder, exec: Exec<'_>) -> (Encoded, Option<String>) {
-        let (form, bytes, centre) = encoder.finish();
-        let codes = GrowingCodes {
-            form,
-            bytes,
-            centre,
-        };
-        if self.plan.codec.is_some() || self.is_settled() {
-            return (Encoded(Some(codes)), None);
-        }
-        let (rows, metric) = (self.vectors.rows(), self.params.metric);
-        let found =
-            Trial::new(rows, metric, self.kernels, exec).agreement(rows, codes.view(), exec);
-        let good = found >= self.plan.agreement_min;
-        let note = format!(
-            "{}: codes of {} find {found:.3} of sampled rows' neighbours, {} are enough",
-            if good { form.codec() } else { Codec::F32 }.name(),
-            form.codec().name(),
-            self.plan.agreement_min
-        );
-        (Encoded(good.then_some(codes)), Some(note))
-    }
-
     /// Takes the codes in, and makes the graph where the batch is to make it.
-    pub fn plan(&mut self, encoded: Option<(Encoded, Option<String>)>) -> Result<()> {
-        let settled = self.is_settled();
-        let total = self.vectors.len();
-        let Some(batch) = &mut self.batch else {
+    pub fn plan(&mut self, encoded: Option<Encoded>) -> Result<()> {
+        if let Some(encoded) = encoded {
+            self.take_codes(encoded)?;
+        }
+        let Some(batch) = &self.batch else {
             return Ok(());
         };
-        if let Some((Encoded(codes), note)) = encoded {
-            batch.note = note;
-            match (codes, settled) {
-                // The same centre: the codes go behind those there are.
-                (Some(more), true) => {
-                    if let Some(codes) = &mut self.codes {
-                        codes.bytes.try_append(more.bytes.as_ref())?;
-                    }
-                }
-                (Some(codes), false) => batch.codes = NewCodes::Instead(codes),
-                (None, _) => batch.codes = NewCodes::GivenUp,
-            }
-            if total >= CODED_ROWS_MIN {
-                batch.decided = Decided::Settled;
-            }
-        }
         if let (true, Some((m, ef))) = (batch.makes_graph, self.plan.graph) {
             let params = hnsw(&self.params, m, ef);
             let (metric, dim) = (self.params.metric, self.params.dim as usize);
@@ -603,30 +500,15 @@ impl Growing {
         self.graph.as_ref().map_or((0, 0), GrowingGraph::progress)
     }
 
-    /// Gives the codes up where the rounds met rows that they cannot tell apart, and plans the sweep.
+    /// Plans the sweep.
     pub fn begin_sweep(&mut self) {
-        let coded = self.stored().codes.is_some();
-        let Some(graph) = &self.graph else {
-            return;
-        };
-        let give_up = coded && self.plan.codec.is_none() && graph.crowded();
-        if give_up {
-            self.give_codes_up();
-        }
-        let Some(graph) = &mut self.graph else {
-            return;
-        };
         // Who was found by the vectors, or by other codes, may not be found by these.
-        let instead = |batch: &Batch| matches!(batch.codes, NewCodes::Instead(_));
-        graph.begin_sweep(give_up || self.batch.as_ref().is_some_and(instead));
-    }
-
-    /// Goes on without codes once the batch is shown: they cannot tell some rows apart.
-    fn give_codes_up(&mut self) {
-        if let Some(batch) = &mut self.batch {
-            batch.codes = NewCodes::GivenUp;
-            batch.decided = Decided::Settled;
-            batch.note = Some("f32: some rows are too near to many others for codes".into());
+        let everyone = self
+            .batch
+            .as_ref()
+            .is_some_and(|batch| !Self::leaves_codes(batch));
+        if let Some(graph) = &mut self.graph {
+            graph.begin_sweep(everyone);
         }
     }
 
@@ -663,7 +545,7 @@ impl Growing {
             NewCodes::Instead(codes) => self.codes = Some(codes),
             NewCodes::GivenUp => self.codes = None,
         }
-        self.decided = batch.decided;
+        (self.decided_rows, self.shortest) = (batch.decided_rows, batch.shortest);
         if batch.zones.is_some() {
             self.zones = batch.zones;
         }
@@ -715,7 +597,3 @@ const fn hnsw(params: &Params, m: u32, ef_construction: u32) -> HnswParams {
         seed: params.seed,
     }
 }
-
-/// Codes on their way into an index; empty where they are not good enough.
-#[derive(Debug)]
-pub struct Encoded(Option<GrowingCodes>);

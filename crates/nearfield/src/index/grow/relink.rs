@@ -3,18 +3,18 @@
 //! ```text
 //! rows and codes ─► (codes of a byte) ─► Link … ─► Repair … ─► Ready: thawed, shown with the batch
 //!                    where walks go by others        │
-//!                                  by the vectors ◄──┘ where codes cannot tell some rows apart
+//!          by codes of a byte, or by the vectors ◄───┘ where codes cannot tell some rows apart
 //! ```
 //! Rounds take several times as long a row as a build does, so from a share of the rows on a whole build is quicker,
 //! and the graph is a build's. Invariants: the graph that searches walk is not touched; all that becomes of the
 //! batch is in here until [`take_graph`](Growing::take_graph), so who gives it up drops it.
 
-use super::Growing;
+use super::codes::GrowingCodes;
+use super::{Batch, Growing};
 use crate::codec::{Codes, Encoder, Form, Stored};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::hnsw::{BuildPhase, GrowingGraph, HnswBuilder, StepReport};
-use crate::index::codes::CodeSections;
 use std::ops::RangeInclusive;
 
 /// Rows there are for each of a batch, at most: beyond them rounds are quicker.
@@ -28,11 +28,20 @@ const M_BUILT: RangeInclusive<usize> = 2..=128;
 pub struct Relink {
     stage: Stage,
     /// Codes to link by, where walks go by others.
-    links: Option<CodeSections>,
-    /// Codes cannot tell some rows apart and nobody asked for them: the index is to go on without.
-    gave_up: bool,
+    links: Option<GrowingCodes>,
+    walks: Walks,
     /// Rows that were repaired when linking began again.
     repaired: usize,
+}
+
+/// What walks are to go by. Where codes cannot tell some rows apart and nobody asked for them, they are given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Walks {
+    /// The batch's codes, if it has any.
+    Planned,
+    /// The codes that rows are linked by.
+    Links,
+    Vectors,
 }
 
 #[derive(Debug)]
@@ -51,13 +60,10 @@ impl Growing {
         let (Some(graph), Some(batch)) = (&self.graph, &self.batch) else {
             return Ok(None);
         };
-        if self.shown_rows() > ROWS_A_NEWCOMER * batch.rows as usize {
+        if !self.is_large(batch) || !M_BUILT.contains(&graph.params().m) {
             return Ok(None);
         }
         let (rows, metric) = (self.vectors.rows(), self.params.metric);
-        if rows.len() < HnswBuilder::AT_ONCE_MIN || !M_BUILT.contains(&graph.params().m) {
-            return Ok(None);
-        }
         let builder = Box::new(HnswBuilder::new(
             rows,
             metric,
@@ -80,9 +86,15 @@ impl Growing {
         Ok(Some(Relink {
             stage,
             links: None,
-            gave_up: false,
+            walks: Walks::Planned,
             repaired: 0,
         }))
+    }
+
+    /// Whether rows are so many of all that these are linked anew.
+    pub(super) fn is_large(&self, batch: &Batch) -> bool {
+        let share = self.shown_rows() <= ROWS_A_NEWCOMER * batch.rows as usize;
+        share && self.vectors.len() >= HnswBuilder::AT_ONCE_MIN
     }
 
     /// A step of it.
@@ -96,7 +108,7 @@ impl Growing {
                 let next = if encoder.step(self.vectors.rows(), exec) < rows {
                     Stage::Encode(encoder, builder)
                 } else {
-                    relink.links = Some(CodeSections::from(*encoder));
+                    relink.links = Some(GrowingCodes::from(*encoder));
                     Stage::Link(builder)
                 };
                 (next, BuildPhase::Link, 0)
@@ -107,7 +119,7 @@ impl Growing {
                     (Stage::Link(builder), BuildPhase::Link, report.done)
                 } else {
                     if builder.crowded() && self.gives_up(relink) {
-                        relink.gave_up = true;
+                        relink.walks = Walks::Vectors;
                         builder.repair_again();
                     }
                     (Stage::Repair(builder), BuildPhase::Repair, 0)
@@ -116,9 +128,10 @@ impl Growing {
             Stage::Repair(mut builder) => {
                 let report = builder.step(self.relinked_by(relink, false), exec)?;
                 if builder.crowded() && self.gives_up(relink) {
-                    relink.gave_up = true;
+                    let links = relink.links.is_some() && relink.walks == Walks::Planned;
+                    relink.walks = if links { Walks::Links } else { Walks::Vectors };
                     relink.repaired = relink.repaired.max(report.done);
-                    if builder.linked_by_codes() && relink.links.is_none() {
+                    if builder.linked_by_codes() && !links {
                         builder.link_again();
                         (Stage::Link(builder), BuildPhase::Repair, 0)
                     } else {
@@ -154,25 +167,27 @@ impl Growing {
         let Stage::Ready(graph) = relink.stage else {
             panic!("steps are left");
         };
-        if relink.gave_up {
-            self.give_codes_up();
+        match relink.walks {
+            Walks::Planned => {}
+            Walks::Links => self.go_on_with(relink.links),
+            Walks::Vectors => self.go_on_with(None),
         }
         if let Some(batch) = &mut self.batch {
             batch.graph = Some(graph);
         }
     }
 
-    /// Whether the batch may go on without codes.
+    /// Whether the batch may go on by finer codes, or without.
     fn gives_up(&self, relink: &Relink) -> bool {
-        !relink.gave_up && self.plan.codec.is_none() && self.stored().codes.is_some()
+        relink.walks != Walks::Vectors && self.plan.codec.is_none() && self.stored().codes.is_some()
     }
 
     /// What a build sees: the codes to link by, or those that walks go by.
     fn relinked_by<'a>(&'a self, relink: &'a Relink, links: bool) -> Stored<'a> {
         let stored = self.stored();
         let codes: Option<Codes<'a>> = match &relink.links {
-            _ if relink.gave_up => None,
-            Some(links_by) if links => Some(links_by.view()),
+            _ if relink.walks == Walks::Vectors => None,
+            Some(by) if links || relink.walks == Walks::Links => Some(by.view()),
             _ => stored.codes,
         };
         Stored { codes, ..stored }
