@@ -27,7 +27,7 @@ use crate::metric::{Metric, ScorePair};
 use crate::search::{Buffers, Candidate, Scratch, ScratchPool};
 use std::collections::HashSet;
 
-/// The beam of a sweep's searches. Every wider search finds what this one does.
+/// The beam of a sweep's searches. Every wider search finds what this one does. Has room for a crowd.
 const SWEEP_EF: usize = 32;
 
 /// Rows a step of the sweep searches for.
@@ -126,7 +126,7 @@ impl Repair {
         }
         let end = self.slots.len().min(self.done + SWEEP_ROWS);
         let slots = &self.slots[self.done..end];
-        for (&slot, sought) in slots.iter().zip(search_for(draft, slots, site)?) {
+        for (&slot, sought) in slots.iter().zip(search_for(draft, slots, SWEEP_EF, site)?) {
             self.crowded |= sought.crowded;
             if let Some(found) = sought.instead {
                 self.again.push(slot);
@@ -151,8 +151,13 @@ pub(super) struct Sought {
     pub(super) crowded: bool,
 }
 
-/// Searches for each of these slots.
-pub(super) fn search_for(draft: &Draft, slots: &[Slot], site: &Site<'_>) -> Result<Vec<Sought>> {
+/// Searches for each of these slots with a beam of `ef`.
+pub(super) fn search_for(
+    draft: &Draft,
+    slots: &[Slot],
+    ef: usize,
+    site: &Site<'_>,
+) -> Result<Vec<Sought>> {
     let mut out: Vec<Result<Sought>> = vec![Ok(Sought::default()); slots.len()];
     site.exec.fill(
         &mut out,
@@ -162,7 +167,7 @@ pub(super) fn search_for(draft: &Draft, slots: &[Slot], site: &Site<'_>) -> Resu
             *out = lease
                 .as_mut()
                 .map_err(|error| error.clone())
-                .map(|scratch| seek(draft, slots[at], site, scratch));
+                .map(|scratch| seek(draft, (slots[at], ef), site, scratch));
         },
     );
     out.into_iter().collect()
@@ -207,8 +212,13 @@ fn reach_all<S: Scorer>(
     tree
 }
 
-/// Searches for a slot with a beam of [`SWEEP_EF`].
-fn seek(draft: &Draft, slot: Slot, site: &Site<'_>, scratch: &mut Scratch) -> Sought {
+/// Searches for a slot with a beam of `ef`.
+fn seek(
+    draft: &Draft,
+    (slot, ef): (Slot, usize),
+    site: &Site<'_>,
+    scratch: &mut Scratch,
+) -> Sought {
     let Scratch { code, buffers, .. } = scratch;
     let entry = site.order[0];
     let Stored { rows, codes } = site.stored;
@@ -217,10 +227,14 @@ fn seek(draft: &Draft, slot: Slot, site: &Site<'_>, scratch: &mut Scratch) -> So
         code.set(site.metric, rows.row(slot), codes);
         // By codes to the end: their scores are the same on every processor, and so are the links.
         by_code!(codes, code, site.kernels, |coded| {
-            let found = finds(draft, entry, slot, &coded, buffers);
+            let found = finds(draft, entry, (slot, ef), &coded, buffers);
             if found {
                 let own = coded.score(slot);
                 if within_reach(draft, slot, &coded, own) {
+                    // A shorter pool has no room for a crowd; a longer one finds what it does.
+                    if ef < SWEEP_EF {
+                        finds(draft, entry, (slot, SWEEP_EF), &coded, buffers);
+                    }
                     walk::beam_within(draft, &coded, own, buffers);
                     // The slot itself is one of them.
                     crowded = buffers.pool.within(own) > CROWD_MIN;
@@ -230,7 +244,7 @@ fn seek(draft: &Draft, slot: Slot, site: &Site<'_>, scratch: &mut Scratch) -> So
         })
     } else {
         let exact = F32Scorer::of_row(rows, slot, site.pair);
-        finds(draft, entry, slot, &exact, buffers)
+        finds(draft, entry, (slot, ef), &exact, buffers)
     };
     Sought {
         instead: (!found).then(|| buffers.pool.entries().to_vec()),
@@ -251,13 +265,13 @@ fn within_reach<S: Scorer>(draft: &Draft, slot: Slot, scorer: &S, own: f32) -> b
 fn finds<S: Scorer>(
     draft: &Draft,
     entry: Slot,
-    slot: Slot,
+    (slot, ef): (Slot, usize),
     scorer: &S,
     buffers: &mut Buffers,
 ) -> bool {
     let start = Candidate::new(scorer.score(entry), entry);
     let starts = walk::land(draft, scorer, start, draft.level(entry), buffers);
-    walk::beam_until(draft, scorer, starts.as_slice(), 0, SWEEP_EF, slot, buffers)
+    walk::beam_until(draft, scorer, starts.as_slice(), 0, ef, slot, buffers)
 }
 
 /// A breadth-first tree: the parent of every reached slot, the entry its own; and the links that

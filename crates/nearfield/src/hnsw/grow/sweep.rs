@@ -17,6 +17,9 @@ use crate::metric::Metric;
 use crate::search::Candidate;
 use std::collections::HashSet;
 
+/// The beam of these searches: half of a build's. Who is in doubt gets a link sooner, for batches that come later take
+/// others from it, and until rows have doubled nobody else is searched for.
+const SWEEP_EF: usize = 16;
 /// Rows a step of the sweep searches for.
 const SWEEP_ROWS: usize = 2000;
 /// Neighbouring slots that share a list.
@@ -107,7 +110,7 @@ impl GrowingGraph {
         } else {
             self.poorly_linked(slots, exec)
         };
-        let found = search_for(&self.draft, &doubted, &site)?;
+        let found = search_for(&self.draft, &doubted, SWEEP_EF, &site)?;
         let crowded = found.iter().any(|sought| sought.crowded);
         let missed = doubted.into_iter().zip(found);
         let missed = missed.filter_map(|(slot, sought)| {
