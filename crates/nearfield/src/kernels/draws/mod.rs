@@ -43,7 +43,7 @@ pub struct Lanes(pub [[u64; 8]; 4]);
 pub enum Store {
     /// Through the caches, from which they can soon be read again.
     Cached,
-    /// Past them, where the instruction set can and memory begins at a multiple of 16 bytes: a line
+    /// Past them, where the instruction set can and memory begins at a multiple of eight bytes: a line
     /// that is overwritten whole is then not read first. Elsewhere as [`Cached`](Self::Cached).
     Streamed,
 }
@@ -125,7 +125,7 @@ trait Words: Copy {
     /// As [`store`](Self::store), past the caches where the set can.
     ///
     /// # Safety
-    /// As [`store`](Self::store), and `at` is a multiple of 16 bytes.
+    /// As [`store`](Self::store), and `at` is a multiple of a register's bytes.
     unsafe fn stream(self, at: *mut u64);
     /// Word by word, modulo 2⁶⁴.
     unsafe fn plus(self, other: Self) -> Self;
@@ -140,18 +140,22 @@ trait Words: Copy {
     unsafe fn rotl<const BITS: i32, const REST: i32>(self) -> Self;
     /// Orders streamed stores before what follows.
     unsafe fn fence();
-    /// Whether [`joined`](Self::joined) and [`store_first`](Self::store_first) are there.
-    const JOINS: bool = false;
-    /// The words of `self` from number `from` on, then those of `after` before it.
-    unsafe fn joined(self, _after: Self, _from: usize) -> Self {
-        unreachable!("see `JOINS`")
+    /// Whether a register is a line and what follows is there.
+    const STAGGERS: bool = false;
+    /// The words of `self` from number `by` on, then those before it.
+    unsafe fn rotated(self, _by: usize) -> Self {
+        unreachable!("see `STAGGERS`")
+    }
+    /// The first `count` words of `other`, then those of `self`.
+    unsafe fn after_first(self, _other: Self, _count: usize) -> Self {
+        unreachable!("see `STAGGERS`")
     }
     /// Writes the first `count` words, one to eight, to `at`, which needs no alignment.
     ///
     /// # Safety
     /// So many can be written there.
     unsafe fn store_first(self, _at: *mut u64, _count: usize) {
-        unreachable!("see `JOINS`")
+        unreachable!("see `STAGGERS`")
     }
 }
 
@@ -212,18 +216,89 @@ unsafe fn lines<V: Words, const N: usize>(lanes: &mut Lanes, out: &mut [u8], sto
         "{} bytes are no whole lines",
         out.len()
     );
-    let streamed = store == Store::Streamed && out.as_ptr().addr().is_multiple_of(16);
-    // SAFETY: the caller has the instructions. Register `j` of a line lies within its 64 bytes, and
-    // begins at a multiple of 16 where lines do and a register has two words or more.
+    let begun = out.as_ptr().addr() % LINE_BYTES;
+    let streamed = store == Store::Streamed;
+    // SAFETY: the caller has the instructions. Past the caches go only lines that begin at a multiple of 64.
     unsafe {
         let mut state = load::<V, N>(lanes);
-        let begun = out.as_ptr().addr() % LINE_BYTES;
-        if V::JOINS && N == 1 && begun > 0 && begun.is_multiple_of(8) {
-            lines_astride(&mut state, out, streamed);
-        } else if streamed {
+        if begun == 0 {
+            whole_lines(&mut state, out, streamed);
+        } else if V::STAGGERS && begun.is_multiple_of(8) && !out.is_empty() {
+            staggered(&mut state, out, streamed);
+        } else {
+            whole_lines(&mut state, out, false);
+        }
+        keep(state, lanes);
+    }
+}
+
+/// Lines into memory that begins `8 − head` words after a cache line does, as what allocators give: the first `head`
+/// lanes go a step ahead, so that the others' words and their next ones are a cache line and no store touches two.
+///
+/// ```text
+/// words    5 6 7 | 0 1 2 3 4 5 6 7 | 0 …      head 3: lanes 3 … 7 draw line n, lanes 0 … 2 line n + 1
+///          line 0  line 1            line 2
+/// ```
+///
+/// # Safety
+/// As [`load`], where `V` staggers. `out` is whole lines, at least one, and begins at a multiple of eight bytes which
+/// is none of 64.
+#[inline(always)]
+unsafe fn staggered<V: Words, const N: usize>(
+    state: &mut State<V, N>,
+    out: &mut [u8],
+    streamed: bool,
+) {
+    let head = (LINE_BYTES - out.as_ptr().addr() % LINE_BYTES) / 8;
+    let (first, rest) = out.split_at_mut(head * 8);
+    let (whole, last) = rest.split_at_mut(rest.len() - rest.len() % LINE_BYTES);
+    // SAFETY: the caller has the instructions; the middle begins where a cache line does.
+    unsafe {
+        first_words(state, first, head);
+        whole_lines(state, whole, streamed);
+        first_words(state, last, 8 - head);
+    }
+}
+
+/// The next words of the first `count` lanes, which go behind the others; `out` has room for them.
+///
+/// # Safety
+/// As [`staggered`].
+#[inline(always)]
+unsafe fn first_words<V: Words, const N: usize>(
+    state: &mut State<V, N>,
+    out: &mut [u8],
+    count: usize,
+) {
+    debug_assert_eq!(out.len(), count * 8);
+    // SAFETY: the caller has the instructions, and as many words as are stored can be.
+    unsafe {
+        let mut ahead = *state;
+        let line = next(&mut ahead)[0];
+        line.store_first(out.as_mut_ptr().cast(), count);
+        for (words, ahead) in state.iter_mut().zip(ahead) {
+            words[0] = words[0].after_first(ahead[0], count).rotated(count);
+        }
+    }
+}
+
+/// The next word of every lane, line by line.
+///
+/// # Safety
+/// As [`load`]; where they are `streamed`, `out` begins at a multiple of 64 bytes.
+#[inline(always)]
+unsafe fn whole_lines<V: Words, const N: usize>(
+    state: &mut State<V, N>,
+    out: &mut [u8],
+    streamed: bool,
+) {
+    // SAFETY: the caller has the instructions. Register `j` of a line lies within its 64 bytes, and begins at a
+    // multiple of its own where the line does.
+    unsafe {
+        if streamed {
             for line in out.chunks_exact_mut(LINE_BYTES) {
                 let at: *mut u64 = line.as_mut_ptr().cast();
-                for (j, word) in next(&mut state).into_iter().enumerate() {
+                for (j, word) in next(state).into_iter().enumerate() {
                     word.stream(at.add(j * (8 / N)));
                 }
             }
@@ -231,50 +306,10 @@ unsafe fn lines<V: Words, const N: usize>(lanes: &mut Lanes, out: &mut [u8], sto
         } else {
             for line in out.chunks_exact_mut(LINE_BYTES) {
                 let at: *mut u64 = line.as_mut_ptr().cast();
-                for (j, word) in next(&mut state).into_iter().enumerate() {
+                for (j, word) in next(state).into_iter().enumerate() {
                     word.store(at.add(j * (8 / N)));
                 }
             }
-        }
-        keep(state, lanes);
-    }
-}
-
-/// Lines into memory that begins `8 − head` words after a cache line does: two halves of neighbours are joined, so
-/// that no store but the first and the last touches two cache lines. What allocators give begins so.
-///
-/// # Safety
-/// As [`load`], where one register is a line and `JOINS`. `out` is whole lines and begins at a multiple of eight bytes.
-#[inline(always)]
-unsafe fn lines_astride<V: Words, const N: usize>(
-    state: &mut State<V, N>,
-    out: &mut [u8],
-    streamed: bool,
-) {
-    let head = (LINE_BYTES - out.as_ptr().addr() % LINE_BYTES) / 8;
-    let mut rest = out.chunks_exact_mut(LINE_BYTES);
-    let Some(first) = rest.next() else { return };
-    let mut at: *mut u64 = first.as_mut_ptr().cast();
-    // SAFETY: the caller has the instructions. All of a line but its first `head` words, and those of the next,
-    // are the 64 bytes from a multiple of 64 on; the last line's `8 − head` words end where `out` does.
-    unsafe {
-        let mut before = next(state)[0];
-        before.store_first(at, head);
-        at = at.add(head);
-        for _ in rest {
-            let line = next(state)[0];
-            let whole = before.joined(line, head);
-            if streamed {
-                whole.stream(at);
-            } else {
-                whole.store(at);
-            }
-            at = at.add(8);
-            before = line;
-        }
-        before.joined(before, head).store_first(at, 8 - head);
-        if streamed {
-            V::fence();
         }
     }
 }

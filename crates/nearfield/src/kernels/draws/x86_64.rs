@@ -5,11 +5,10 @@ use super::{
 };
 use std::arch::is_x86_feature_detected as detected;
 use std::arch::x86_64::{
-    __m256i, __m512i, _mm_sfence, _mm_stream_si128, _mm256_add_epi64, _mm256_castsi256_si128,
-    _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_or_si256, _mm256_slli_epi64,
-    _mm256_srli_epi64, _mm256_storeu_si256, _mm256_stream_si256, _mm256_xor_si256,
-    _mm512_add_epi64, _mm512_castsi512_si256, _mm512_extracti64x4_epi64, _mm512_loadu_si512,
-    _mm512_mask_storeu_epi64, _mm512_permutex2var_epi64, _mm512_rol_epi64, _mm512_set1_epi64,
+    __m256i, __m512i, _mm_sfence, _mm256_add_epi64, _mm256_loadu_si256, _mm256_or_si256,
+    _mm256_slli_epi64, _mm256_srli_epi64, _mm256_storeu_si256, _mm256_stream_si256,
+    _mm256_xor_si256, _mm512_add_epi64, _mm512_loadu_si512, _mm512_mask_mov_epi64,
+    _mm512_mask_storeu_epi64, _mm512_permutexvar_epi64, _mm512_rol_epi64, _mm512_set1_epi64,
     _mm512_setr_epi64, _mm512_sllv_epi64, _mm512_storeu_si512, _mm512_stream_si512,
     _mm512_ternarylogic_epi64, _mm512_xor_si512,
 };
@@ -59,15 +58,8 @@ impl Words for Avx2 {
 
     #[inline(always)]
     unsafe fn stream(self, at: *mut u64) {
-        // SAFETY: see the impl. Sixteen bytes need a multiple of 16, thirty-two one of 32.
-        unsafe {
-            if at.addr().is_multiple_of(32) {
-                _mm256_stream_si256(at.cast(), self.0);
-            } else {
-                _mm_stream_si128(at.cast(), _mm256_castsi256_si128(self.0));
-                _mm_stream_si128(at.add(2).cast(), _mm256_extracti128_si256::<1>(self.0));
-            }
-        }
+        // SAFETY: see the impl, and a multiple of 32 is given.
+        unsafe { _mm256_stream_si256(at.cast(), self.0) }
     }
 
     #[inline(always)]
@@ -125,15 +117,8 @@ impl Words for Avx512 {
 
     #[inline(always)]
     unsafe fn stream(self, at: *mut u64) {
-        // SAFETY: see the impl. Sixty-four bytes need a multiple of 64; the halves see to theirs.
-        unsafe {
-            if at.addr().is_multiple_of(64) {
-                _mm512_stream_si512(at.cast(), self.0);
-            } else {
-                Avx2(_mm512_castsi512_si256(self.0)).stream(at);
-                Avx2(_mm512_extracti64x4_epi64::<1>(self.0)).stream(at.add(4));
-            }
-        }
+        // SAFETY: see the impl, and a multiple of 64 is given.
+        unsafe { _mm512_stream_si512(at.cast(), self.0) }
     }
 
     #[inline(always)]
@@ -177,22 +162,33 @@ impl Words for Avx512 {
         unsafe { _mm_sfence() }
     }
 
-    const JOINS: bool = true;
+    const STAGGERS: bool = true;
 
     #[inline(always)]
-    unsafe fn joined(self, after: Self, from: usize) -> Self {
-        // SAFETY: see the impl.
+    unsafe fn rotated(self, by: usize) -> Self {
+        // SAFETY: see the impl. Of an index the last three bits count.
         unsafe {
-            let first = _mm512_set1_epi64(from.cast_signed() as i64);
+            let first = _mm512_set1_epi64(by.cast_signed() as i64);
             let places = _mm512_add_epi64(first, _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
-            Self(_mm512_permutex2var_epi64(self.0, places, after.0))
+            Self(_mm512_permutexvar_epi64(places, self.0))
         }
     }
 
     #[inline(always)]
-    unsafe fn store_first(self, at: *mut u64, count: usize) {
-        let mask = u8::MAX >> (8 - count);
-        // SAFETY: see the impl; the mask leaves out what the caller does not give.
-        unsafe { _mm512_mask_storeu_epi64(at.cast(), mask, self.0) }
+    unsafe fn after_first(self, other: Self, count: usize) -> Self {
+        // SAFETY: see the impl.
+        unsafe { Self(_mm512_mask_mov_epi64(self.0, first(count), other.0)) }
     }
+
+    #[inline(always)]
+    unsafe fn store_first(self, at: *mut u64, count: usize) {
+        // SAFETY: see the impl; the mask leaves out what the caller does not give.
+        unsafe { _mm512_mask_storeu_epi64(at.cast(), first(count), self.0) }
+    }
+}
+
+/// The first words of a line, one to eight.
+#[inline(always)]
+const fn first(count: usize) -> u8 {
+    u8::MAX >> (8 - count)
 }
