@@ -50,14 +50,14 @@ fn results(table: &Kernels, query: &[f32], rows: [&[f32]; 4]) -> Vec<f32> {
         (table.dot_f32)(query, rows[0]),
     ];
     let four = [
-        (table.l2sq_f32_x4)(query, rows, Ahead::NONE),
-        (table.dot_f32_x4)(query, rows, Ahead::NONE),
+        (table.l2sq_f32_x4)(query, &rows, &Ahead::NONE),
+        (table.dot_f32_x4)(query, &rows, &Ahead::NONE),
     ];
     [&single[..], &four[0], &four[1]].concat()
 }
 
 fn dots(table: &Kernels, query: &[u8], rows: [&[i8]; 4]) -> [i32; 5] {
-    let [a, b, c, d] = (table.dot_u7i8_x4)(query, rows, Ahead::NONE);
+    let [a, b, c, d] = (table.dot_u7i8_x4)(query, &rows, &Ahead::NONE);
     [(table.dot_u7i8)(query, rows[0]), a, b, c, d]
 }
 
@@ -104,7 +104,7 @@ fn replay_codes(scalar: &Kernels, table: &Kernels) -> Result<u32, JsError> {
 }
 
 fn nibble_dots(table: &Kernels, query: &[u8], rows: [&[u8]; 4]) -> [i32; 5] {
-    let [a, b, c, d] = (table.dot_u7u4_x4)(query, rows, Ahead::NONE);
+    let [a, b, c, d] = (table.dot_u7u4_x4)(query, &rows, &Ahead::NONE);
     [(table.dot_u7u4)(query, rows[0]), a, b, c, d]
 }
 

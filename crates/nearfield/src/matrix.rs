@@ -274,6 +274,13 @@ impl<'a> Rows<'a> {
         assert!(at < self.count, "slot {slot} of {} rows", self.count);
         &self.floats[at * self.stride..][..self.stride]
     }
+
+    /// Where a row lies, or would: for hints alone.
+    #[inline]
+    pub fn address(&self, slot: Slot) -> usize {
+        let bytes = (slot as usize).wrapping_mul(self.stride * size_of::<f32>());
+        self.floats.as_ptr().addr().wrapping_add(bytes)
+    }
 }
 
 #[cfg(test)]

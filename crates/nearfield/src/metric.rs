@@ -102,12 +102,12 @@ impl ScorePair {
     /// The scores of four rows, the same bits as four calls of [`one`](Self::one) and much faster.
     #[inline]
     pub fn four(&self, query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
-        self.four_ahead(query, rows, Ahead::NONE)
+        self.four_ahead(query, &rows, &Ahead::NONE)
     }
 
     /// As [`four`](Self::four), asking for rows ahead as it goes.
     #[inline]
-    pub fn four_ahead(&self, query: &[f32], rows: [&[f32]; 4], ahead: Ahead) -> [f32; 4] {
+    pub fn four_ahead(&self, query: &[f32], rows: &[&[f32]; 4], ahead: &Ahead) -> [f32; 4] {
         (self.four)(query, rows, ahead).map(|sum| self.ordered(sum))
     }
 

@@ -187,6 +187,7 @@ pub struct Codes<'a> {
     bytes: &'a [u8],
     centre: &'a [f32],
     stride: usize,
+    rows: usize,
 }
 
 impl<'a> Codes<'a> {
@@ -206,6 +207,7 @@ impl<'a> Codes<'a> {
             bytes,
             centre,
             stride,
+            rows: bytes.len() / stride,
         }
     }
 
@@ -216,15 +218,31 @@ impl<'a> Codes<'a> {
     #[inline]
     pub fn row(&self, slot: Slot) -> &'a [u8] {
         let at = slot as usize;
-        // Checked before multiplying: on a 32-bit target the product of a wild slot would wrap.
-        assert!(at < self.len(), "no slot {slot}");
+        // On a 32-bit target the product of a wild slot would wrap; elsewhere the slice is check enough.
+        assert!(
+            size_of::<usize>() > size_of::<Slot>() || at < self.rows,
+            "no slot {slot}"
+        );
         &self.bytes[at * self.stride..][..self.stride]
+    }
+
+    /// Where a row lies, or would: for hints alone.
+    #[inline]
+    pub(super) fn address(&self, slot: Slot) -> usize {
+        let bytes = (slot as usize).wrapping_mul(self.stride);
+        self.bytes.as_ptr().addr().wrapping_add(bytes)
+    }
+
+    /// Bytes of a row.
+    #[inline]
+    pub(super) const fn stride(&self) -> usize {
+        self.stride
     }
 
     /// How many rows there are.
     #[inline]
     pub const fn len(&self) -> usize {
-        self.bytes.len() / self.stride
+        self.rows
     }
 
     /// Whether there is no row.

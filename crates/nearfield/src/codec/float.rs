@@ -4,7 +4,7 @@
 
 use super::Scorer;
 use crate::ids::Slot;
-use crate::kernels::{Ahead, prefetch_row};
+use crate::kernels::{Ahead, prefetch_bytes};
 use crate::matrix::Rows;
 use crate::metric::ScorePair;
 
@@ -55,13 +55,14 @@ impl Scorer for F32Scorer<'_> {
     #[inline]
     fn score4_ahead(&self, slots: [Slot; 4], ahead: [Slot; 4]) -> [f32; 4] {
         let rows = slots.map(|slot| self.rows.row(slot));
-        let ahead = || ahead.map(|slot| self.rows.row(slot));
-        let ahead = Ahead::of(size_of_val(self.query), ahead);
-        self.pair.four_ahead(self.query, rows, ahead)
+        let bytes = size_of_val(self.query);
+        let addresses = || ahead.map(|slot| self.rows.address(slot));
+        let ahead = Ahead::of(bytes, bytes, addresses);
+        self.pair.four_ahead(self.query, &rows, &ahead)
     }
 
     #[inline]
     fn prefetch(&self, slot: Slot) {
-        prefetch_row(self.rows.row(slot));
+        prefetch_bytes(self.rows.address(slot), size_of_val(self.query));
     }
 }

@@ -139,7 +139,7 @@ impl PairBlock {
             Basis::Codes(codes) => codes,
         };
         let rows = others.map(|other| sq8::wide(codes, self.slots[other]));
-        let dots = (kernels.dot_u7i8_x4)(&self.narrow, rows, Ahead::NONE);
+        let dots = (kernels.dot_u7i8_x4)(&self.narrow, &rows, &Ahead::NONE);
         std::array::from_fn(|at| pair_score(self.terms(), self.terms[others[at]], dots[at]))
     }
 

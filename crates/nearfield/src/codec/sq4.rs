@@ -18,7 +18,7 @@
 use super::Scorer;
 use super::codes::{Codes, Form, QueryCode, TERMS_BYTES, Terms, largest, whole};
 use crate::ids::Slot;
-use crate::kernels::{Ahead, CODE_BLOCK, Kernels, NibblePair, NibbleQuad, prefetch_row};
+use crate::kernels::{Ahead, CODE_BLOCK, Kernels, NibblePair, NibbleQuad, prefetch_bytes};
 use crate::metric::Metric;
 
 /// The largest code of a row.
@@ -174,10 +174,10 @@ impl<'a> Sq4Scorer<'a> {
     }
 
     #[inline]
-    fn four(&self, slots: [Slot; 4], ahead: Ahead) -> [f32; 4] {
+    fn four(&self, slots: [Slot; 4], ahead: &Ahead) -> [f32; 4] {
         let rows = slots.map(|slot| self.codes.row(slot));
         let codes = rows.map(|row| self.codes_of(row));
-        let dots = (self.four)(&self.query.codes, codes, ahead);
+        let dots = (self.four)(&self.query.codes, &codes, ahead);
         std::array::from_fn(|at| {
             Terms::read(rows[at]).score(self.query.factor, 2 * dots[at] - self.less)
         })
@@ -194,17 +194,18 @@ impl Scorer for Sq4Scorer<'_> {
 
     #[inline]
     fn score4(&self, slots: [Slot; 4]) -> [f32; 4] {
-        self.four(slots, Ahead::NONE)
+        self.four(slots, &Ahead::NONE)
     }
 
     #[inline]
     fn score4_ahead(&self, slots: [Slot; 4], ahead: [Slot; 4]) -> [f32; 4] {
-        let rows = || ahead.map(|slot| self.codes.row(slot));
-        self.four(slots, Ahead::of(self.query.codes.len() / 2, rows))
+        let rows = || ahead.map(|slot| self.codes.address(slot));
+        let ahead = Ahead::of(self.query.codes.len() / 2, self.codes.stride(), rows);
+        self.four(slots, &ahead)
     }
 
     #[inline]
     fn prefetch(&self, slot: Slot) {
-        prefetch_row(self.codes.row(slot));
+        prefetch_bytes(self.codes.address(slot), self.codes.stride());
     }
 }

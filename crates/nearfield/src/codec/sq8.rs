@@ -11,7 +11,7 @@
 use super::Scorer;
 use super::codes::{Codes, Form, QueryCode, TERMS_BYTES, Terms, largest, rounded};
 use crate::ids::Slot;
-use crate::kernels::{Ahead, CODE_BLOCK, CodePair, CodeQuad, Kernels, prefetch_row};
+use crate::kernels::{Ahead, CODE_BLOCK, CodePair, CodeQuad, Kernels, prefetch_bytes};
 use crate::metric::Metric;
 
 /// The largest code of a row.
@@ -101,10 +101,10 @@ impl<'a> Sq8Scorer<'a> {
     }
 
     #[inline]
-    fn four(&self, slots: [Slot; 4], ahead: Ahead) -> [f32; 4] {
+    fn four(&self, slots: [Slot; 4], ahead: &Ahead) -> [f32; 4] {
         let rows = slots.map(|slot| self.codes.row(slot));
         let codes = rows.map(|row| self.codes_of(row));
-        let dots = (self.four)(&self.query.codes, codes, ahead);
+        let dots = (self.four)(&self.query.codes, &codes, ahead);
         std::array::from_fn(|at| Terms::read(rows[at]).score(self.query.factor, dots[at]))
     }
 }
@@ -119,17 +119,18 @@ impl Scorer for Sq8Scorer<'_> {
 
     #[inline]
     fn score4(&self, slots: [Slot; 4]) -> [f32; 4] {
-        self.four(slots, Ahead::NONE)
+        self.four(slots, &Ahead::NONE)
     }
 
     #[inline]
     fn score4_ahead(&self, slots: [Slot; 4], ahead: [Slot; 4]) -> [f32; 4] {
-        let rows = || ahead.map(|slot| self.codes.row(slot));
-        self.four(slots, Ahead::of(self.query.codes.len(), rows))
+        let rows = || ahead.map(|slot| self.codes.address(slot));
+        let ahead = Ahead::of(self.query.codes.len(), self.codes.stride(), rows);
+        self.four(slots, &ahead)
     }
 
     #[inline]
     fn prefetch(&self, slot: Slot) {
-        prefetch_row(self.codes.row(slot));
+        prefetch_bytes(self.codes.address(slot), self.codes.stride());
     }
 }

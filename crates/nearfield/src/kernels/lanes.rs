@@ -70,8 +70,8 @@ impl Term for Dot {
 #[inline(always)]
 pub(super) unsafe fn sums<L: Lanes, T: Term, const N: usize>(
     query: &[f32],
-    rows: [&[f32]; N],
-    ahead: Ahead,
+    rows: &[&[f32]; N],
+    ahead: &Ahead,
 ) -> [f32; N] {
     let len = query.len();
     for row in rows {
@@ -172,23 +172,23 @@ macro_rules! table {
         #[target_feature(enable = $features)]
         fn l2sq(query: &[f32], row: &[f32]) -> f32 {
             // SAFETY: this function's features are those of the lanes.
-            unsafe { lanes::sums::<$lanes, lanes::L2sq, 1>(query, [row], Ahead::NONE)[0] }
+            unsafe { lanes::sums::<$lanes, lanes::L2sq, 1>(query, &[row], &Ahead::NONE)[0] }
         }
 
         #[target_feature(enable = $features)]
         fn dot(query: &[f32], row: &[f32]) -> f32 {
             // SAFETY: as above.
-            unsafe { lanes::sums::<$lanes, lanes::Dot, 1>(query, [row], Ahead::NONE)[0] }
+            unsafe { lanes::sums::<$lanes, lanes::Dot, 1>(query, &[row], &Ahead::NONE)[0] }
         }
 
         #[target_feature(enable = $features)]
-        fn l2sq_x4(query: &[f32], rows: [&[f32]; 4], ahead: Ahead) -> [f32; 4] {
+        fn l2sq_x4(query: &[f32], rows: &[&[f32]; 4], ahead: &Ahead) -> [f32; 4] {
             // SAFETY: as above.
             unsafe { lanes::sums::<$lanes, lanes::L2sq, 4>(query, rows, ahead) }
         }
 
         #[target_feature(enable = $features)]
-        fn dot_x4(query: &[f32], rows: [&[f32]; 4], ahead: Ahead) -> [f32; 4] {
+        fn dot_x4(query: &[f32], rows: &[&[f32]; 4], ahead: &Ahead) -> [f32; 4] {
             // SAFETY: as above.
             unsafe { lanes::sums::<$lanes, lanes::Dot, 4>(query, rows, ahead) }
         }

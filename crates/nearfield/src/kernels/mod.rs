@@ -88,7 +88,7 @@ mod x86_64;
 #[cfg(target_arch = "aarch64")]
 use aarch64::tables;
 pub use nearest::{pair_score, place_and_score};
-pub use prefetch::{Ahead, PREFETCHES, prefetch_address, prefetch_row};
+pub use prefetch::{Ahead, PREFETCHES, prefetch_address, prefetch_bytes, prefetch_row};
 #[cfg(target_arch = "wasm32")]
 use wasm32::tables;
 #[cfg(test)]
@@ -110,13 +110,13 @@ fn tables() -> std::iter::Empty<&'static Kernels> {
 pub type Pair = fn(&[f32], &[f32]) -> f32;
 /// A kernel over one query and four rows, all of the same length (asserted); same bits as [`Pair`]. It asks for
 /// the lines of rows ahead as it goes.
-pub type Quad = fn(&[f32], [&[f32]; 4], Ahead) -> [f32; 4];
+pub type Quad = fn(&[f32], &[&[f32]; 4], &Ahead) -> [f32; 4];
 /// A kernel over a query of 7-bit codes (0 … 127) and a row of signed ones; both slices have the
 /// same length, a multiple of [`CODE_BLOCK`] (asserted). Two products then always fit the 16 bits
 /// that the fastest instructions of most sets add them in.
 pub type CodePair = fn(&[u8], &[i8]) -> i32;
 /// A kernel over one query and four rows of codes; the same sums as [`CodePair`].
-pub type CodeQuad = fn(&[u8], [&[i8]; 4], Ahead) -> [i32; 4];
+pub type CodeQuad = fn(&[u8], &[&[i8]; 4], &Ahead) -> [i32; 4];
 
 /// A kernel over [`TILE_ROWS`] rows of 7-bit codes, one after the other, and a panel of
 /// [`TILE_COLUMNS`] rows of signed ones, side by side by [`TILE_STEP`]: the product of the two, row
@@ -188,7 +188,7 @@ pub const TILE_STEP: usize = 4;
 /// length is a multiple of [`CODE_BLOCK`], the query's twice that (asserted).
 pub type NibblePair = fn(&[u8], &[u8]) -> i32;
 /// A kernel over one query and four rows of four-bit codes; the same sums as [`NibblePair`].
-pub type NibbleQuad = fn(&[u8], [&[u8]; 4], Ahead) -> [i32; 4];
+pub type NibbleQuad = fn(&[u8], &[&[u8]; 4], &Ahead) -> [i32; 4];
 
 /// A kernel over [`TILE_ROWS`] rows of floats, one after the other, and a panel of [`TILE_COLUMNS`] rows,
 /// side by side, all of one length (asserted): the product of the two, row after row. Products and sums

@@ -57,8 +57,8 @@ pub(super) trait Nibbles: Copy {
 #[inline(always)]
 pub(super) unsafe fn dots<P: Nibbles, const N: usize>(
     query: &[u8],
-    rows: [&[u8]; N],
-    ahead: Ahead,
+    rows: &[&[u8]; N],
+    ahead: &Ahead,
 ) -> [i32; N] {
     let len = query.len() / 2;
     assert!(
@@ -104,11 +104,11 @@ macro_rules! nibble_entries {
         #[target_feature(enable = $features)]
         fn dot_nibbles(query: &[u8], row: &[u8]) -> i32 {
             // SAFETY: this function's features are those of the sums.
-            unsafe { nibbles::dots::<$nibbles, 1>(query, [row], Ahead::NONE)[0] }
+            unsafe { nibbles::dots::<$nibbles, 1>(query, &[row], &Ahead::NONE)[0] }
         }
 
         #[target_feature(enable = $features)]
-        fn dot_nibbles_x4(query: &[u8], rows: [&[u8]; 4], ahead: Ahead) -> [i32; 4] {
+        fn dot_nibbles_x4(query: &[u8], rows: &[&[u8]; 4], ahead: &Ahead) -> [i32; 4] {
             // SAFETY: as above.
             unsafe { nibbles::dots::<$nibbles, 4>(query, rows, ahead) }
         }

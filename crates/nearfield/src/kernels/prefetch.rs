@@ -1,5 +1,8 @@
 //! A hint for memory that will be read soon. No result depends on it.
 
+/// What a hint is about: a cache line.
+const LINE_BYTES: usize = 64;
+
 /// Whether memory can be asked for at all: where it cannot, it is no use to look ahead.
 pub const PREFETCHES: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
 
@@ -8,8 +11,16 @@ pub const PREFETCHES: bool = cfg!(any(target_arch = "x86_64", target_arch = "aar
 /// there is no such instruction (WebAssembly).
 #[inline]
 pub fn prefetch_row<T>(row: &[T]) {
-    for line in row.chunks(64 / size_of::<T>()) {
-        prefetch_line(line.as_ptr());
+    prefetch_bytes(row.as_ptr().addr(), size_of_val(row));
+}
+
+/// As [`prefetch_row`], of so many bytes from an address on, whatever is there.
+#[inline]
+pub fn prefetch_bytes(address: usize, bytes: usize) {
+    if PREFETCHES {
+        for at in (0..bytes).step_by(LINE_BYTES) {
+            prefetch_address(address.wrapping_add(at));
+        }
     }
 }
 
@@ -34,40 +45,41 @@ impl Ahead {
         rows: None,
     };
 
-    /// Of these rows, of which kernels read the first `read` bytes. What they do not read, and short rows, is
-    /// asked for at once.
+    /// Of four rows of so many `bytes`, of which kernels read the first `read`, by where they lie. What kernels do
+    /// not read, and short rows, is asked for at once.
     #[inline]
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-    pub fn of<'a, T: 'a>(read: usize, rows: impl FnOnce() -> [&'a [T]; 4]) -> Self {
-        let rows = rows();
-        let spread = size_of_val(rows[0]) >= SPREAD_BYTES_MIN;
+    pub fn of(read: usize, bytes: usize, addresses: impl FnOnce() -> [usize; 4]) -> Self {
+        let rows = addresses();
+        let spread = bytes >= SPREAD_BYTES_MIN;
+        let from = if spread { read } else { 0 };
         for row in rows {
-            prefetch_row(&row[if spread { read / size_of::<T>() } else { 0 }..]);
+            prefetch_bytes(row.wrapping_add(from), bytes - from);
         }
         Self {
-            rows: spread.then(|| rows.map(|row| row.as_ptr().addr())),
+            rows: spread.then_some(rows),
         }
     }
 
     /// Nothing can be asked for, so nobody looks where the rows are.
     #[inline]
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    pub fn of<'a, T: 'a>(_read: usize, _rows: impl FnOnce() -> [&'a [T]; 4]) -> Self {
+    pub fn of(_read: usize, _bytes: usize, _addresses: impl FnOnce() -> [usize; 4]) -> Self {
         Self::NONE
     }
 
     /// Asks for the line of each row that starts at this byte.
     #[inline(always)]
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-    pub(super) fn line(self, at: usize) {
+    pub(super) fn line(&self, at: usize) {
         for row in self.rows.iter().flatten() {
-            prefetch_address(row + at);
+            prefetch_address(row.wrapping_add(at));
         }
     }
 
     #[inline(always)]
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    pub(super) fn line(self, _at: usize) {}
+    pub(super) fn line(&self, _at: usize) {}
 }
 
 /// Asks for the cache line of an address, which may be any: of memory that others hold locked, say.

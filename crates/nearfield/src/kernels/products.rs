@@ -41,8 +41,8 @@ pub(super) trait Products: Copy {
 #[inline(always)]
 pub(super) unsafe fn dots<P: Products, const N: usize>(
     query: &[u8],
-    rows: [&[i8]; N],
-    ahead: Ahead,
+    rows: &[&[i8]; N],
+    ahead: &Ahead,
 ) -> [i32; N] {
     let len = query.len();
     assert!(
@@ -79,11 +79,11 @@ macro_rules! code_entries {
         #[target_feature(enable = $features)]
         fn dot_codes(query: &[u8], row: &[i8]) -> i32 {
             // SAFETY: this function's features are those of the products.
-            unsafe { products::dots::<$products, 1>(query, [row], Ahead::NONE)[0] }
+            unsafe { products::dots::<$products, 1>(query, &[row], &Ahead::NONE)[0] }
         }
 
         #[target_feature(enable = $features)]
-        fn dot_codes_x4(query: &[u8], rows: [&[i8]; 4], ahead: Ahead) -> [i32; 4] {
+        fn dot_codes_x4(query: &[u8], rows: &[&[i8]; 4], ahead: &Ahead) -> [i32; 4] {
             // SAFETY: as above.
             unsafe { products::dots::<$products, 4>(query, rows, ahead) }
         }

@@ -50,8 +50,10 @@ impl Sum {
             Self::L2sq => table.l2sq_f32_x4,
             Self::Dot => table.dot_f32_x4,
         };
-        let sums = four(query, rows, Ahead::NONE);
-        let asking = four(query, rows, Ahead::of(size_of_val(query), || rows));
+        let sums = four(query, &rows, &Ahead::NONE);
+        let places = || rows.map(|row| row.as_ptr().addr());
+        let ahead = Ahead::of(size_of_val(query), size_of_val(query), places);
+        let asking = four(query, &rows, &ahead);
         assert_eq!(sums.map(f32::to_bits), asking.map(f32::to_bits));
         sums
     }

@@ -23,7 +23,9 @@ fn assert_exact(table: &Kernels, query: &[u8], rows: [&[i8]; 4], what: &str) {
         let (mut turned, mut wanted) = (rows, expected);
         turned.rotate_left(turn);
         wanted.rotate_left(turn);
-        let four = (table.dot_u7i8_x4)(query, turned, Ahead::of(CODE_BLOCK, || turned));
+        let places = || turned.map(|row| row.as_ptr().addr());
+        let ahead = Ahead::of(CODE_BLOCK, query.len(), places);
+        let four = (table.dot_u7i8_x4)(query, &turned, &ahead);
         let ones = turned.map(|row| (table.dot_u7i8)(query, row));
         assert_eq!((four, ones), (wanted, wanted), "{:?} {what}", table.isa);
     }
@@ -222,7 +224,7 @@ fn lengths_that_differ_or_are_no_blocks_are_refused() {
             let mut rows: [&[i8]; 4] = [&long; 4];
             rows[at] = &short;
             assert!(
-                refused(&|| (table.dot_u7i8_x4)(&[1; 128], rows, Ahead::NONE)[0]),
+                refused(&|| (table.dot_u7i8_x4)(&[1; 128], &rows, &Ahead::NONE)[0]),
                 "{name:?} row {at}"
             );
         }

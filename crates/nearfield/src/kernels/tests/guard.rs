@@ -94,7 +94,7 @@ fn nothing_outside_codes_is_read() {
                     .map(|pages| pages.place(data.next().unwrap(), at_end));
                 let query: &[u8] = bytemuck::cast_slice(query);
                 let rows = rows.map(bytemuck::cast_slice::<f32, i8>);
-                let four = (table.dot_u7i8_x4)(query, rows, Ahead::NONE);
+                let four = (table.dot_u7i8_x4)(query, &rows, &Ahead::NONE);
                 assert_eq!(
                     rows.map(|row| (table.dot_u7i8)(query, row)),
                     four,
@@ -120,7 +120,7 @@ fn nothing_outside_codes_of_four_bits_is_read() {
                     .map(|pages| pages.place(data.next().unwrap(), at_end));
                 let query: &[u8] = bytemuck::cast_slice(query);
                 let rows = rows.map(bytemuck::cast_slice::<f32, u8>);
-                let four = (table.dot_u7u4_x4)(query, rows, Ahead::NONE);
+                let four = (table.dot_u7u4_x4)(query, &rows, &Ahead::NONE);
                 assert_eq!(
                     rows.map(|row| (table.dot_u7u4)(query, row)),
                     four,

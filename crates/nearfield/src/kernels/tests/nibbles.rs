@@ -24,8 +24,9 @@ fn assert_exact(table: &Kernels, query: &[u8], rows: [&[u8]; 4], what: &str) {
         turned.rotate_left(turn);
         wanted.rotate_left(turn);
         let ones = turned.map(|row| (table.dot_u7u4)(query, row));
-        for ahead in [Ahead::NONE, Ahead::of(CODE_BLOCK, || turned)] {
-            let four = (table.dot_u7u4_x4)(query, turned, ahead);
+        let places = || turned.map(|row| row.as_ptr().addr());
+        for ahead in [Ahead::NONE, Ahead::of(CODE_BLOCK, query.len() / 2, places)] {
+            let four = (table.dot_u7u4_x4)(query, &turned, &ahead);
             assert_eq!((four, ones), (wanted, wanted), "{:?} {what}", table.isa);
         }
     }
@@ -93,7 +94,7 @@ fn lengths_that_do_not_fit_are_refused() {
             let mut rows: [&[u8]; 4] = [&long; 4];
             rows[at] = &short;
             assert!(
-                refused(&|| (table.dot_u7u4_x4)(&[1; 256], rows, Ahead::NONE)[0]),
+                refused(&|| (table.dot_u7u4_x4)(&[1; 256], &rows, &Ahead::NONE)[0]),
                 "{name:?} row {at}"
             );
         }

@@ -19,7 +19,7 @@ pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     isa: Isa::RelaxedSimd,
     // SAFETY: this file is compiled only into a module that needs relaxed SIMD to load.
     dot_u7i8: |query, row| unsafe {
-        products::dots::<CodesRelaxed, 1>(query, [row], Ahead::NONE)[0]
+        products::dots::<CodesRelaxed, 1>(query, &[row], &Ahead::NONE)[0]
     },
     // SAFETY: as above.
     dot_u7i8_x4: |query, rows, ahead| unsafe {

@@ -19,16 +19,16 @@ pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     isa: Isa::Simd128,
     // SAFETY: this file is compiled only where the module has simd128.
     l2sq_f32: |query, row| unsafe {
-        lanes::sums::<Simd128, lanes::L2sq, 1>(query, [row], Ahead::NONE)[0]
+        lanes::sums::<Simd128, lanes::L2sq, 1>(query, &[row], &Ahead::NONE)[0]
     },
     // SAFETY: as above.
     dot_f32: |query, row| unsafe {
-        lanes::sums::<Simd128, lanes::Dot, 1>(query, [row], Ahead::NONE)[0]
+        lanes::sums::<Simd128, lanes::Dot, 1>(query, &[row], &Ahead::NONE)[0]
     },
     l2sq_f32_x4: two_by_two::<lanes::L2sq>,
     dot_f32_x4: two_by_two::<lanes::Dot>,
     // SAFETY: as above.
-    dot_u7i8: |query, row| unsafe { products::dots::<Codes128, 1>(query, [row], Ahead::NONE)[0] },
+    dot_u7i8: |query, row| unsafe { products::dots::<Codes128, 1>(query, &[row], &Ahead::NONE)[0] },
     // SAFETY: as above.
     dot_u7i8_x4: |query, rows, ahead| unsafe { products::dots::<Codes128, 4>(query, rows, ahead) },
     // SAFETY: as above.
@@ -45,12 +45,16 @@ pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     tables_u6: queries::TABLES,
 };
 
-fn two_by_two<T: lanes::Term>(query: &[f32], [a, b, c, d]: [&[f32]; 4], ahead: Ahead) -> [f32; 4] {
+fn two_by_two<T: lanes::Term>(
+    query: &[f32],
+    &[a, b, c, d]: &[&[f32]; 4],
+    ahead: &Ahead,
+) -> [f32; 4] {
     // SAFETY: this file is compiled only where the module has simd128.
     let ([a, b], [c, d]) = unsafe {
         (
-            lanes::sums::<Simd128, T, 2>(query, [a, b], ahead),
-            lanes::sums::<Simd128, T, 2>(query, [c, d], ahead),
+            lanes::sums::<Simd128, T, 2>(query, &[a, b], ahead),
+            lanes::sums::<Simd128, T, 2>(query, &[c, d], ahead),
         )
     };
     [a, b, c, d]

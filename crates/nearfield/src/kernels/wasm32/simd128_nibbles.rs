@@ -10,10 +10,10 @@ use std::arch::wasm32::{
 
 pub(super) fn dot_nibbles(query: &[u8], row: &[u8]) -> i32 {
     // SAFETY: this file is compiled only where the module has simd128.
-    unsafe { nibbles::dots::<Nibbles128, 1>(query, [row], Ahead::NONE)[0] }
+    unsafe { nibbles::dots::<Nibbles128, 1>(query, &[row], &Ahead::NONE)[0] }
 }
 
-pub(super) fn dot_nibbles_x4(query: &[u8], rows: [&[u8]; 4], ahead: Ahead) -> [i32; 4] {
+pub(super) fn dot_nibbles_x4(query: &[u8], rows: &[&[u8]; 4], ahead: &Ahead) -> [i32; 4] {
     // SAFETY: as above.
     unsafe { nibbles::dots::<Nibbles128, 4>(query, rows, ahead) }
 }
