@@ -115,17 +115,19 @@ impl Pool {
 /// than the fewer ones of a binary search, which leaves only a long list's blocks to be found.
 #[inline]
 fn place(entries: &[Candidate], candidate: Candidate) -> usize {
-    let before = |entries: &[Candidate]| entries.iter().filter(|&&entry| entry < candidate).count();
-    let (blocks, _) = entries.as_chunks::<PLACE_BLOCK>();
+    let (blocks, rest) = entries.as_chunks::<PLACE_BLOCK>();
+    let is_before = |&&entry: &&Candidate| entry < candidate;
     let passed = |block: &[Candidate; PLACE_BLOCK]| block[PLACE_BLOCK - 1] < candidate;
-    let blocks = if blocks.len() <= PLACE_BLOCKS_MAX {
+    let count = if blocks.len() <= PLACE_BLOCKS_MAX {
         blocks.iter().filter(|block| passed(block)).count()
     } else {
         blocks.partition_point(passed)
     };
-    let from = blocks * PLACE_BLOCK;
-    let rest = &entries[from..];
-    from + before(&rest[..rest.len().min(PLACE_BLOCK)])
+    let within = match blocks.get(count) {
+        Some(block) => block.iter().filter(is_before).count(),
+        None => rest.iter().filter(is_before).count(),
+    };
+    count * PLACE_BLOCK + within
 }
 
 /// Moves the bits from `at` on to make room for a zero there; the last is lost.
@@ -209,7 +211,7 @@ mod tests {
                 1..8 => (300, 600),
                 _ => (70, 300),
             };
-            let capacity = (value(1, trial, 0) % most) as usize;
+            let capacity = usize::try_from(value(1, trial, 0) % most).unwrap();
             pool.reset(capacity);
             let mut model = Model::default();
             for at in 0..steps {
