@@ -24,7 +24,7 @@
 use super::Codec;
 use super::trained::{self, Batch};
 use crate::kernels::{
-    Kernels, STRIP_ENTRIES, STRIP_TERMS_BYTES, StripScan, StripScans, TABLE_BYTES,
+    Kernels, STRIP_ENTRIES, STRIP_TERMS_BYTES, StripScan, StripScans, StripsTeller, TABLE_BYTES,
 };
 use crate::metric::Metric;
 
@@ -171,6 +171,14 @@ impl Bits {
         match self {
             Self::Pq8(_) => kernels.scan_u8u8,
             Self::One | Self::Two | Self::Pq4(_) => kernels.scan_u6u4,
+        }
+    }
+
+    /// The one that tells what of several is near, where there is one.
+    pub const fn teller(self, kernels: &Kernels) -> Option<StripsTeller> {
+        match self {
+            Self::Pq8(_) => None,
+            Self::One | Self::Two | Self::Pq4(_) => kernels.teller(),
         }
     }
 

@@ -82,6 +82,13 @@ impl<'a> Strips<'a> {
         self.bytes[strips.start * stride..strips.end * stride].chunks_exact(stride)
     }
 
+    /// As [`range`](Self::range), so many at once.
+    #[inline]
+    pub fn some(&self, strips: std::ops::Range<usize>, count: usize) -> std::slice::Chunks<'a, u8> {
+        let stride = self.bits.strip_bytes(self.dim);
+        self.bytes[strips.start * stride..strips.end * stride].chunks(count * stride)
+    }
+
     /// Takes an entry out of its strip.
     ///
     /// # Panics

@@ -164,6 +164,8 @@ macro_rules! table {
             },
             #[cfg(target_arch = "x86_64")]
             scan_u6u4_x4: None,
+            #[cfg(target_arch = "x86_64")]
+            tell_u6u4: None,
             scan_u8u8: crate::kernels::wide_lookups::scan,
             turn_f32: TURN,
             tables_u6: TABLES,

@@ -235,6 +235,25 @@ pub type StripScans = fn(
     &mut [[f32; STRIP_ENTRIES]; SCAN_QUERIES],
 ) -> [u32; SCAN_QUERIES];
 
+/// Strips that are told of by one call at most.
+pub const TELL_STRIPS: usize = 8;
+/// Entries of these.
+pub const TOLD_MAX: usize = TELL_STRIPS * STRIP_ENTRIES;
+
+/// As [`StripScan`], over strips one after the other, at most [`TELL_STRIPS`], and the slots of their entries (asserted):
+/// of each entry below the bound that has a slot, in their order, the score above the slot, as an integer that orders
+/// as (score, slot) do.
+pub type StripsTeller =
+    for<'a> fn(&[u8], &[u8], &[[u32; STRIP_ENTRIES]], ScanTerms, &'a mut ToldRoom) -> &'a [u64];
+
+/// Room for all that one call tells: nothing is written there for zeros.
+pub type ToldRoom = [std::mem::MaybeUninit<u64>; TOLD_MAX];
+
+/// Such room.
+pub const fn told_room() -> ToldRoom {
+    [const { std::mem::MaybeUninit::uninit() }; TOLD_MAX]
+}
+
 /// As [`StripScan`], of codes of eight bits: a position has [`WIDE_TABLE_BYTES`] of tables, of any bytes, and
 /// [`STRIP_ENTRIES`] of codes, entry `i` in byte `i`.
 pub type WideScan = StripScan;
@@ -374,6 +393,9 @@ pub struct Kernels {
     /// The same for several queries; `None` where one after the other is as fast.
     #[cfg(target_arch = "x86_64")]
     pub scan_u6u4_x4: Option<StripScans>,
+    /// What a scan of some strips tells; `None` where one entry after the other is as fast.
+    #[cfg(target_arch = "x86_64")]
+    pub tell_u6u4: Option<StripsTeller>,
     /// The scores of a strip: eight bits of a table looked up by eight bits of a code.
     pub scan_u8u8: WideScan,
     /// A vector rotated.
@@ -391,6 +413,16 @@ impl Kernels {
         #[cfg(not(target_arch = "x86_64"))]
         let scan = None;
         scan
+    }
+
+    /// Strips of four bits told of together, where that is faster than one entry after the other.
+    pub const fn teller(&self) -> Option<StripsTeller> {
+        #[cfg(target_arch = "x86_64")]
+        let tell = self.tell_u6u4;
+        // Elsewhere nothing is compiled for it.
+        #[cfg(not(target_arch = "x86_64"))]
+        let tell = None;
+        tell
     }
 }
 

@@ -44,6 +44,12 @@ impl Candidate {
         Self((score as u64) << 32 | slot as u64)
     }
 
+    /// Of the integer itself.
+    #[inline]
+    pub const fn of_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// The slot.
     #[inline]
     #[allow(clippy::cast_possible_truncation)] // the low half is the slot
@@ -117,6 +123,8 @@ mod tests {
             let candidate = Candidate::new(score, slot);
             assert_eq!(candidate.score().to_bits(), score.to_bits());
             assert_eq!(candidate.slot(), slot);
+            let bits = u64::from(candidate.ordered_score()) << 32 | u64::from(slot);
+            assert_eq!(Candidate::of_bits(bits), candidate);
             for (other_at, &(s, n)) in all.iter().enumerate() {
                 assert_eq!(candidate.cmp(&Candidate::new(s, n)), at.cmp(&other_at));
             }

@@ -45,6 +45,16 @@ impl<'a> Top<'a> {
         }
     }
 
+    /// Looks at these integers of candidates, which may be beyond the bound.
+    #[inline]
+    pub fn push_bits(&mut self, bits: &[u64]) {
+        let all = bits.iter().map(|&bits| Candidate::of_bits(bits));
+        self.kept.extend(all);
+        if self.kept.len() >= self.k.saturating_mul(2) {
+            self.halve();
+        }
+    }
+
     fn halve(&mut self) {
         if self.k == 0 {
             self.kept.clear();
@@ -105,6 +115,15 @@ mod tests {
                 }
                 Top::resume(k, &mut kept, bound).finish();
                 assert_eq!(kept, expected, "{k}, every {step}");
+
+                let order = (0..1000).map(|n| all[n * step % 1000]);
+                let bits: Vec<_> = order
+                    .map(|c| u64::from(c.ordered_score()) << 32 | u64::from(c.slot()))
+                    .collect();
+                let mut top = Top::new(k, &mut kept);
+                bits.chunks(37).for_each(|bits| top.push_bits(bits));
+                top.finish();
+                assert_eq!(kept, expected, "{k}, every {step}, some at once");
             }
         }
     }

@@ -14,7 +14,10 @@ use crate::codec::bits::{Bits, Tables};
 use crate::codec::{Codes, F32Scorer, QueryCode, Sq8Scorer, Stored};
 use crate::exec::Exec;
 use crate::ids::{NO_SLOT, Slot};
-use crate::kernels::{Kernels, SCAN_QUERIES, STRIP_ENTRIES, ScanTerms, StripScans, prefetch_row};
+use crate::kernels::{
+    Kernels, SCAN_QUERIES, STRIP_ENTRIES, ScanTerms, StripScans, TELL_STRIPS, prefetch_row,
+    told_room,
+};
 use crate::matrix::Rows;
 use crate::metric::Metric;
 use crate::search::{Candidate, Once, Top, exact, narrow, rescore};
@@ -506,10 +509,20 @@ pub(super) fn scan_strips(
     kernels: &'static Kernels,
     top: &mut Top<'_>,
 ) {
-    let scan = view.strips.bits().scan(kernels);
-    let mut scores = [0.0; STRIP_ENTRIES];
+    let bits = view.strips.bits();
     let slots = &view.slots[strips.start * STRIP_ENTRIES..strips.end * STRIP_ENTRIES];
-    let groups = slots.chunks_exact(STRIP_ENTRIES);
+    let groups = slots.as_chunks().0;
+    if let Some(tell) = bits.teller(kernels) {
+        let mut room = told_room();
+        let some = view.strips.some(strips, TELL_STRIPS);
+        for (strips, slots) in some.zip(groups.chunks(TELL_STRIPS)) {
+            top.push_bits(tell(tables, strips, slots, terms, &mut room));
+            terms.bound = top.limit();
+        }
+        return;
+    }
+    let scan = bits.scan(kernels);
+    let mut scores = [0.0; STRIP_ENTRIES];
     for (strip, slots) in view.strips.range(strips).zip(groups) {
         let below = scan(tables, strip, terms, &mut scores);
         tell(below, &scores, slots, (&mut terms, top));
@@ -526,7 +539,7 @@ pub(super) fn scan_strips_together(
 ) {
     let mut scores = [[0.0; STRIP_ENTRIES]; SCAN_QUERIES];
     let slots = &view.slots[strips.start * STRIP_ENTRIES..strips.end * STRIP_ENTRIES];
-    let groups = slots.chunks_exact(STRIP_ENTRIES);
+    let groups = slots.as_chunks().0;
     for (strip, slots) in view.strips.range(strips).zip(groups) {
         let below = scan(tables, strip, terms, &mut scores);
         for (query, top) in tops.iter_mut().enumerate() {
@@ -545,12 +558,9 @@ pub(super) fn scan_strips_together(
 fn tell(
     mut below: u32,
     scores: &[f32; STRIP_ENTRIES],
-    slots: &[Slot],
+    slots: &[Slot; STRIP_ENTRIES],
     (terms, top): (&mut ScanTerms, &mut Top<'_>),
 ) {
-    if below == 0 {
-        return;
-    }
     while below != 0 {
         let place = below.trailing_zeros() as usize;
         below &= below - 1;

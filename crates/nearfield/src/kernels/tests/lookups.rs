@@ -3,10 +3,10 @@
 
 use super::values::Random;
 use super::{replay, same};
-use crate::ids::DIM_MAX;
+use crate::ids::{DIM_MAX, NO_SLOT};
 use crate::kernels::{
     Kernels, SCAN_QUERIES, STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, TABLE_MAX,
-    WIDE_TABLE_BYTES,
+    TELL_STRIPS, TOLD_MAX, WIDE_TABLE_BYTES, told_room,
 };
 
 const TERMS: ScanTerms = ScanTerms {
@@ -257,6 +257,95 @@ fn what_does_not_fit_is_refused() {
                 let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
                 assert_eq!(called.is_ok(), fits, "{:?} query {other}, {len}", table.isa);
             }
+        }
+    });
+}
+
+/// An integer whose order is that of (score, slot).
+fn packed(score: f32, slot: u32) -> u64 {
+    let bits = score.to_bits();
+    let ordered = if score.is_sign_negative() {
+        !bits
+    } else {
+        bits + (1 << 31)
+    };
+    u64::from(ordered) << 32 | u64::from(slot)
+}
+
+/// What a scan of several strips tells: every entry below the bound that has a slot, in order, and no other.
+#[test]
+fn tellers_tell_what_is_below_the_bound_and_has_a_slot() {
+    replay(|table| {
+        let Some(tell) = table.teller() else {
+            return;
+        };
+        let mut random = Random(23);
+        for count in 0..=TELL_STRIPS {
+            for positions in [0, 2, 6, 16, 34, 64] {
+                let tables = tables(&mut random, positions);
+                let strips: Vec<_> = (0..count)
+                    .map(|_| {
+                        let codes = bytes(&mut random, tables.len(), 256);
+                        strip(&codes, &random.ordinary(2 * STRIP_ENTRIES))
+                    })
+                    .collect();
+                let slots: Vec<[u32; STRIP_ENTRIES]> = (0..count)
+                    .map(|_| {
+                        std::array::from_fn(|_| match random.any_bits(1)[0].to_bits() {
+                            slot if slot % 5 == 0 => NO_SLOT,
+                            slot => slot,
+                        })
+                    })
+                    .collect();
+                let all = strips.concat();
+                for bound in [f32::NEG_INFINITY, -0.5, 0.0, 0.5, f32::INFINITY] {
+                    let terms = ScanTerms { bound, ..TERMS };
+                    let mut room = told_room();
+                    let told = tell(&tables, &all, &slots, terms, &mut room);
+                    let mut wanted = Vec::new();
+                    for (strip, slots) in strips.iter().zip(&slots) {
+                        let (scores, below) = expected(&tables, strip, terms);
+                        for (entry, &slot) in slots.iter().enumerate() {
+                            if below >> entry & 1 == 1 && slot != NO_SLOT {
+                                wanted.push(packed(scores[entry], slot));
+                            }
+                        }
+                    }
+                    assert_eq!(told, wanted, "{count} of {positions} below {bound}");
+                }
+            }
+        }
+    });
+}
+
+/// Every entry told fills the room there is, and nothing beyond; a strip more, or slots of fewer, are refused.
+#[test]
+fn tellers_fill_their_room_and_refuse_what_does_not_fit() {
+    replay(|table| {
+        let Some(tell) = table.teller() else {
+            return;
+        };
+        let terms = ScanTerms {
+            bound: f32::INFINITY,
+            ..TERMS
+        };
+        let (tables, stride) = (vec![1; 64], 64 + STRIP_TERMS_BYTES);
+        let call = |strips: usize, bytes: usize, groups: usize| {
+            let slots: Vec<[u32; STRIP_ENTRIES]> = vec![[7; STRIP_ENTRIES]; groups];
+            let strips = vec![0; strips * stride + bytes];
+            let call = || tell(&tables, &strips, &slots, terms, &mut told_room()).len();
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).ok()
+        };
+        assert_eq!(call(TELL_STRIPS, 0, TELL_STRIPS), Some(TOLD_MAX));
+        for (strips, bytes, groups) in [
+            (TELL_STRIPS + 1, 0, TELL_STRIPS + 1),
+            (2, 0, 1),
+            (1, 0, 2),
+            (1, 1, 1),
+            (0, 32, 0),
+        ] {
+            let told = call(strips, bytes, groups);
+            assert_eq!(told, None, "{strips} and {bytes} of {groups}");
         }
     });
 }

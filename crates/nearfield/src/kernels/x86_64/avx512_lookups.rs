@@ -9,32 +9,32 @@
 use crate::kernels::lookups::check;
 use crate::kernels::{STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, TABLE_MAX};
 use std::arch::x86_64::{
-    __m512i, _CMP_LT_OQ, _mm512_add_epi8, _mm512_add_epi16, _mm512_add_epi32, _mm512_add_ps,
-    _mm512_and_si512, _mm512_castsi512_si256, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps,
-    _mm512_cvtepu16_epi32, _mm512_extracti64x4_epi64, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_maskz_loadu_epi64, _mm512_mul_ps, _mm512_set1_epi8, _mm512_set1_ps,
+    __m512, __m512i, _CMP_LT_OQ, _mm512_add_epi8, _mm512_add_epi16, _mm512_add_epi32,
+    _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_si256, _mm512_cmp_ps_mask,
+    _mm512_cvtepi32_ps, _mm512_cvtepu16_epi32, _mm512_extracti64x4_epi64, _mm512_loadu_ps,
+    _mm512_loadu_si512, _mm512_maskz_loadu_epi64, _mm512_mul_ps, _mm512_set1_epi8, _mm512_set1_ps,
     _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_shuffle_i64x2, _mm512_slli_epi16,
     _mm512_srli_epi16, _mm512_storeu_ps, _mm512_sub_epi16, _mm512_unpackhi_epi16,
     _mm512_unpacklo_epi16,
 };
 
 /// Positions a step takes.
-const STEP_POSITIONS: usize = 4;
-const STEP: usize = STEP_POSITIONS * TABLE_BYTES;
+pub(super) const STEP_POSITIONS: usize = 4;
+pub(super) const STEP: usize = STEP_POSITIONS * TABLE_BYTES;
 /// Steps added in bytes: four lookups are at most 4 · 63 = 252.
-const SPAN_STEPS: usize = 4;
-const SPAN: usize = SPAN_STEPS * STEP;
+pub(super) const SPAN_STEPS: usize = 4;
+pub(super) const SPAN: usize = SPAN_STEPS * STEP;
 /// Bytes of tables whose sums fit 16 bits once quarters are added: 1,024 · 63 = 64,512.
 const WIDE: usize = 1024 * TABLE_BYTES;
 /// The first half of a register: the two positions that whole steps may leave.
-const HALF: u8 = 0b1111;
+pub(super) const HALF: u8 = 0b1111;
 const _: () = assert!(SPAN_STEPS * TABLE_MAX as usize <= u8::MAX as usize);
 const _: () = assert!(WIDE / TABLE_BYTES * TABLE_MAX as usize <= u16::MAX as usize);
 const _: () = assert!(STRIP_ENTRIES == 32 && WIDE.is_multiple_of(SPAN));
 
 /// Sums of bytes: entries 0 … 15, and 16 … 31, a position in each quarter.
 #[derive(Clone, Copy)]
-struct Bytes(__m512i, __m512i);
+pub(super) struct Bytes(pub(super) __m512i, pub(super) __m512i);
 
 impl Bytes {
     /// These and the lookups of four positions.
@@ -42,7 +42,7 @@ impl Bytes {
     /// # Safety
     /// The machine has AVX-512 F and BW.
     #[inline(always)]
-    unsafe fn plus(self, table: __m512i, codes: __m512i) -> Self {
+    pub(super) unsafe fn plus(self, table: __m512i, codes: __m512i) -> Self {
         // SAFETY: the caller has the instructions.
         unsafe {
             let four = _mm512_set1_epi8(15);
@@ -187,23 +187,55 @@ pub(super) unsafe fn score(
     terms: ScanTerms,
     scores: &mut [f32; STRIP_ENTRIES],
 ) -> u32 {
-    // SAFETY: the caller has the instructions. Sixteen factors are read at four bytes an entry of
-    // `STRIP_TERMS_BYTES`, sixteen scores written at 0 and 16 of 32.
+    // SAFETY: the caller has the instructions. Sixteen scores are written at 0 and 16 of 32.
     unsafe {
-        let [base, low, step, bound] =
-            [terms.base, terms.low, terms.step, terms.bound].map(|term| _mm512_set1_ps(term));
-        let mut below = 0;
-        for (half, sums) in sums.into_iter().enumerate() {
-            let place = 16 * half;
-            let factors = factors.as_ptr().add(4 * place);
+        let all = scored(sums, factors, terms);
+        for (half, scored) in all.into_iter().enumerate() {
+            _mm512_storeu_ps(scores.as_mut_ptr().add(16 * half), scored);
+        }
+        let [low, high] = below(all, terms.bound);
+        u32::from(low) | u32::from(high) << 16
+    }
+}
+
+/// From sums of sixteen entries each to their scores.
+///
+/// # Safety
+/// The machine has AVX-512 F.
+#[inline(always)]
+pub(super) unsafe fn scored(
+    sums: [__m512i; 2],
+    factors: &[u8; STRIP_TERMS_BYTES],
+    terms: ScanTerms,
+) -> [__m512; 2] {
+    // SAFETY: the caller has the instructions. Sixteen factors are read at four bytes an entry of
+    // `STRIP_TERMS_BYTES`.
+    unsafe {
+        let [base, low, step] =
+            [terms.base, terms.low, terms.step].map(|term| _mm512_set1_ps(term));
+        let half = |half: usize| {
+            let factors = factors.as_ptr().add(4 * 16 * half);
             let add = _mm512_loadu_ps(factors.cast());
             let scale = _mm512_loadu_ps(factors.add(4 * STRIP_ENTRIES).cast());
-            let product = _mm512_add_ps(low, _mm512_mul_ps(step, _mm512_cvtepi32_ps(sums)));
-            let score = _mm512_add_ps(_mm512_add_ps(base, add), _mm512_mul_ps(scale, product));
-            _mm512_storeu_ps(scores.as_mut_ptr().add(place), score);
-            let mask = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(score, bound);
-            below |= u32::from(mask) << place;
-        }
-        below
+            let product = _mm512_add_ps(low, _mm512_mul_ps(step, _mm512_cvtepi32_ps(sums[half])));
+            _mm512_add_ps(_mm512_add_ps(base, add), _mm512_mul_ps(scale, product))
+        };
+        [half(0), half(1)]
+    }
+}
+
+/// A bit for each score below the bound.
+///
+/// # Safety
+/// The machine has AVX-512 F.
+#[inline(always)]
+pub(super) unsafe fn below(scores: [__m512; 2], bound: f32) -> [u16; 2] {
+    // SAFETY: the caller has the instructions.
+    unsafe {
+        let bound = _mm512_set1_ps(bound);
+        [
+            _mm512_cmp_ps_mask::<_CMP_LT_OQ>(scores[0], bound),
+            _mm512_cmp_ps_mask::<_CMP_LT_OQ>(scores[1], bound),
+        ]
     }
 }

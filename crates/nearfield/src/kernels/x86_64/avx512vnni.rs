@@ -31,12 +31,20 @@ nibble_entries!(NibblesVnni, "avx512f,avx512vnni");
 /// The same where the machine has VBMI too.
 pub(in crate::kernels) static WITH_VBMI: Kernels = Kernels {
     // SAFETY: a table is handed out only after its instructions were detected.
+    scan_u6u4: |tables, strip, terms, scores| unsafe {
+        avx512vbmi_strips::scan_strip(tables, strip, terms, scores)
+    },
+    // SAFETY: as above.
     scan_u8u8: |tables, strip, terms, scores| unsafe {
         avx512vbmi_lookups::scan_strip(tables, strip, terms, scores)
     },
     // SAFETY: as above.
+    tell_u6u4: Some(|tables, strips, slots, terms, out| unsafe {
+        avx512vbmi_strips::tell_strips(tables, (strips, slots), terms, out)
+    }),
+    // SAFETY: as above.
     scan_u6u4_x4: Some(|tables, strip, terms, scores| unsafe {
-        avx512vbmi_strips::scan_strip(tables, strip, terms, scores)
+        avx512vbmi_strips::scan_strips(tables, strip, terms, scores)
     }),
     ..KERNELS
 };
