@@ -32,6 +32,9 @@ const SPAN_TIMES: usize = 2;
 const KEPT: [u64; 2] = [30, 5];
 /// Rows scanned for each number of a row that [`KEPT`] is of.
 const KEPT_AT: u64 = 64;
+/// From the first of these up to the second, numbers of a bit are kept for as if they were as many as the second: what
+/// is measured there hardly falls with them. Who scans all zones keeps as many as ever.
+const LIKE_DIMS: [u64; 2] = [256, 1600];
 /// As many rows scanned at least are kept for.
 const SCANNED_MIN: u64 = 2048;
 
@@ -121,16 +124,25 @@ impl Effort {
             probes
         };
         let scanned = (view.slots.len() / zones).saturating_mul(probes.min(zones)) as u64;
-        let kept = kept(view.strips.bits());
+        let (bits, dim) = (view.strips.bits(), view.strips.dim() as u64);
+        let kept = kept(bits).saturating_mul(k as u64);
         // What a code leaves unknown falls with the root of the dimension. The squares are more than a pointer
         // of 32 bits holds.
-        let kept = kept.saturating_mul(k as u64);
-        let square = kept
-            .saturating_mul(kept)
-            .saturating_mul(scanned.max(SCANNED_MIN));
-        let keep = (square / (KEPT_AT * view.strips.dim() as u64).max(1)).isqrt();
-        let keep = usize::try_from(keep).unwrap_or(usize::MAX);
-        let more = keep.saturating_mul(probes.min(zones)) / zones;
+        let of = |dim: u64| {
+            let square = kept
+                .saturating_mul(kept)
+                .saturating_mul(scanned.max(SCANNED_MIN));
+            let keep = (square / (KEPT_AT * dim).max(1)).isqrt();
+            usize::try_from(keep).unwrap_or(usize::MAX)
+        };
+        let all = of(dim);
+        let keep = if bits.coarse() && dim >= LIKE_DIMS[0] {
+            of(dim.max(LIKE_DIMS[1]))
+        } else {
+            all
+        };
+        let share = |rows: usize| rows.saturating_mul(probes.min(zones)) / zones;
+        let more = share(share(all.saturating_mul(2).saturating_sub(keep)));
         let judge = k.saturating_mul(2).saturating_add(4);
         Self {
             k,
