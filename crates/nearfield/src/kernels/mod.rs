@@ -12,7 +12,7 @@
 //! products          the one SIMD body over codes, on a trait of products added in pairs
 //! nibbles           the one over codes of four bits, two a byte
 //! lookups           the one over strips: 32 entries whose codes are looked up in tables
-//!                   (of AVX-512 VBMI, a body for several queries at once too)
+//!                   (of AVX-512 VBMI, bodies for several queries or strips at once too)
 //! wide_lookups      the same of codes of eight bits: plain Rust, and a body of AVX-512 VBMI's own
 //! floats            tiles of products of floats: one body on those lanes, and plain Rust
 //! queries           rotations, and tables of a query: plain Rust, and bodies of AVX-512's own
