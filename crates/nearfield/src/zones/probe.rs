@@ -34,7 +34,7 @@ const KEPT: [u64; 2] = [30, 5];
 const KEPT_AT: u64 = 64;
 /// From the first of these up to the second, numbers of a bit are kept for as if they were as many as the second: what
 /// is measured there hardly falls with them. Who scans all zones keeps as many as ever.
-const LIKE_DIMS: [u64; 2] = [256, 1600];
+const LIKE_DIMS: [u64; 2] = [256, 900];
 /// As many rows scanned at least are kept for.
 const SCANNED_MIN: u64 = 2048;
 
