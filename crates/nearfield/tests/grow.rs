@@ -1,8 +1,11 @@
 //! Indexes that grow by batches, against an oracle: recall and self-recall whatever the batches, the
 //! same bytes for any number of threads, batches that leave nothing behind, rows added to any index.
 
+mod growing;
+
+use growing::{built, file, opened};
 use nearfield::exec::Exec;
-use nearfield::{Adder, Builder, Code, Index, KeyColumn, Loader, Phase, SearchParams};
+use nearfield::{Adder, Code, Index, KeyColumn, Phase, SearchParams};
 use std::sync::Arc;
 use testkit::data;
 use testkit::oracle::{self, Measure};
@@ -27,26 +30,6 @@ fn grown(options: &str, rows: &[f32], dim: usize, batch: usize, exec: Exec<'_>) 
         add(&index, chunk, exec);
     }
     index
-}
-
-fn built(options: &str, rows: &[f32]) -> Index {
-    let mut builder = Builder::new(rows, options, None).expect("good");
-    while builder.step(Exec::Serial).expect("good").phase != Phase::Done {}
-    builder.finish().expect("done")
-}
-
-fn file(index: &Index) -> Vec<u8> {
-    let frozen = index.freeze().expect("memory");
-    let mut bytes = vec![0; usize::try_from(frozen.file_bytes()).expect("small")];
-    frozen.read_file(0, &mut bytes).expect("all of it");
-    assert_eq!(index.file_bytes(), frozen.file_bytes());
-    bytes
-}
-
-fn opened(bytes: &[u8]) -> Arc<Index> {
-    let mut loader = Loader::new(bytes.len() as u64, "").expect("small");
-    loader.write(bytes).expect("room");
-    Arc::new(loader.finish(Exec::Serial).expect("a good file"))
 }
 
 fn ask(index: &Index, query: &[f32], k: u32, ef: u32) -> (Vec<u32>, Vec<f32>) {

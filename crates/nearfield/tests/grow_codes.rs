@@ -2,8 +2,11 @@
 //! it goes from four bits to a byte to the vectors where rows ask for it; that nothing of it depends on threads, or
 //! is left of a batch that is dropped.
 
+mod growing;
+
+use growing::{built, file, opened};
 use nearfield::exec::Exec;
-use nearfield::{Adder, Builder, Index, Loader, Phase, SearchParams};
+use nearfield::{Adder, Index, Phase, SearchParams};
 use std::sync::Arc;
 use testkit::data;
 use testkit::oracle::{self, Measure};
@@ -24,25 +27,6 @@ fn grown(options: &str, batches: &[&[f32]], exec: Exec<'_>) -> Arc<Index> {
         add(&index, batch, exec);
     }
     index
-}
-
-fn built(options: &str, rows: &[f32]) -> Index {
-    let mut builder = Builder::new(rows, options, None).expect("good");
-    while builder.step(Exec::Serial).expect("good").phase != Phase::Done {}
-    builder.finish().expect("done")
-}
-
-fn file(index: &Index) -> Vec<u8> {
-    let frozen = index.freeze().expect("memory");
-    let mut bytes = vec![0; usize::try_from(frozen.file_bytes()).expect("small")];
-    frozen.read_file(0, &mut bytes).expect("all of it");
-    bytes
-}
-
-fn opened(bytes: &[u8]) -> Arc<Index> {
-    let mut loader = Loader::new(bytes.len() as u64, "").expect("small");
-    loader.write(bytes).expect("room");
-    Arc::new(loader.finish(Exec::Serial).expect("a good file"))
 }
 
 fn told(index: &Index, field: &str) -> String {

@@ -1,8 +1,11 @@
 //! Batches that are a large part of all rows, which are linked anew as a whole: against a build of the same rows,
 //! byte for byte, and as a batch that is seen whole or not at all.
 
+mod growing;
+
+use growing::{built, file};
 use nearfield::exec::Exec;
-use nearfield::{Adder, Builder, Index, Phase, SearchParams};
+use nearfield::{Adder, Index, Phase, SearchParams};
 use std::sync::Arc;
 use testkit::data;
 use testkit::oracle::{self, Measure};
@@ -31,19 +34,6 @@ fn grown(options: &str, batches: &[&[f32]], exec: Exec<'_>) -> Arc<Index> {
         add(&index, batch, exec);
     }
     index
-}
-
-fn built(options: &str, rows: &[f32]) -> Index {
-    let mut builder = Builder::new(rows, options, None).expect("good");
-    while builder.step(Exec::Serial).expect("good").phase != Phase::Done {}
-    builder.finish().expect("done")
-}
-
-fn file(index: &Index) -> Vec<u8> {
-    let frozen = index.freeze().expect("memory");
-    let mut bytes = vec![0; usize::try_from(frozen.file_bytes()).expect("small")];
-    frozen.read_file(0, &mut bytes).expect("all of it");
-    bytes
 }
 
 fn ask(index: &Index, query: &[f32], k: u32) -> (Vec<u32>, Vec<f32>) {
