@@ -118,11 +118,11 @@ fn padded(tail: &[f32]) -> [f32; 16] {
 }
 
 /// The entries and the table of one instruction set; those over codes of four bits come from
-/// [`nibble_entries`](super::nibbles::nibble_entries), the one over strips from
-/// [`lookup_entry`](super::lookups::lookup_entry), `PANEL` from [`panels`](super::panels), and `TURN` and `TABLES` from
-/// [`queries`](super::queries), or a file of the set's own. `#[target_feature]` code cannot be pointed to
-/// by a safe `fn`, so each entry has a thin safe door, sound because only detection leads to it. simd128 needs none of this: its module either has the
-/// instructions throughout or does not load.
+/// [`nibble_entries`](super::nibbles::nibble_entries), the one over strips from `lookup_entry` or a file of the set's own,
+/// as do on x86-64 `TOGETHER` and `TELLER`, `PANEL` from [`panels`](super::panels), and `TURN` and `TABLES` from
+/// [`queries`](super::queries), or a file of the set's own. `#[target_feature]` code cannot be pointed to by a safe `fn`, so
+/// each entry has a thin safe door, sound because only detection leads to it. simd128 needs none of this: its module
+/// either has the instructions throughout or does not load.
 #[cfg(not(target_arch = "wasm32"))]
 macro_rules! table {
     ($isa:expr, $lanes:ty, $products:ty, $columns:ty, $features:literal) => {
@@ -163,9 +163,9 @@ macro_rules! table {
                 scan_strip(tables, strip, terms, scores)
             },
             #[cfg(target_arch = "x86_64")]
-            scan_u6u4_x4: None,
+            scan_u6u4_x4: TOGETHER,
             #[cfg(target_arch = "x86_64")]
-            tell_u6u4: None,
+            tell_u6u4: TELLER,
             scan_u8u8: crate::kernels::wide_lookups::scan,
             turn_f32: TURN,
             tables_u6: TABLES,

@@ -1,22 +1,9 @@
-//! The one SIMD body over strips: 32 entries scored by looking their codes up in small tables. An
-//! instruction set says how a step of codes is looked up and added; the loop, the checks and what
-//! follows the sums are here, once.
-//!
-//! ```text
-//! tables   t₀ … t₁₅ | t₀ … t₁₅ | …      sixteen bytes a position, each 0 … 63
-//! strip    e₀e₁₆ e₁e₁₇ … e₁₅e₃₁ | …     sixteen bytes a position: entry i in the low four bits of
-//!                                        byte i, entry 16 + i in the high ones; then
-//!          add × 32 | scale × 32         what each entry adds and is multiplied by, f32
-//! score    (base + add) + scale · (low + step · Σ t[code])
-//! ```
-//! A table is a register, so looking sixteen or more codes up is one instruction (fast scan: André,
-//! Kermarrec & Le Scouarnec, 2015). Tables hold six bits: four lookups are then added before a sum
-//! outgrows a byte, and what six bits lose is far below what four-bit codes have lost already.
-//!
-//! Invariant: the sums are integers and the rest is five operations in `f32` that no set fuses: scores
-//! have the same bits everywhere.
+//! The one SIMD body over [`strips`](super::strips), of NEON and WebAssembly. An instruction set says how a step of codes
+//! is looked up and added; the loop is here, once. Sets of x86-64 have bodies of their own, in which sums, scores and
+//! comparisons stay in registers to the end.
 
-use super::{STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, TABLE_MAX};
+use super::strips::{below, parts, score};
+use super::{STRIP_ENTRIES, ScanTerms, TABLE_BYTES, TABLE_MAX};
 
 /// Steps added in bytes: four lookups are at most 4 · 63 = 252.
 const SPAN_STEPS: usize = 4;
@@ -70,10 +57,9 @@ pub(super) unsafe fn scan<L: Lookups>(
     scores: &mut [f32; STRIP_ENTRIES],
 ) -> u32 {
     const { assert!(L::STEP == TABLE_BYTES || L::STEP == 2 * TABLE_BYTES) }
-    check(tables, strip);
-    let (codes, factors) = strip.split_at(tables.len());
+    let (codes, factors) = parts(tables, strip);
     let (steps, mut sums) = (tables.len() / L::STEP, [0; STRIP_ENTRIES]);
-    // SAFETY: the caller has the instructions. `check` asserts that the tables are whole pairs of
+    // SAFETY: the caller has the instructions. `parts` asserts that the tables are whole pairs of
     // positions, so whole steps, and that the strip has as many bytes of codes: each load reads STEP
     // bytes at `step · STEP`, with `step < steps`, of slices of `steps · STEP`.
     unsafe {
@@ -104,63 +90,8 @@ pub(super) unsafe fn scan<L: Lookups>(
     }
 }
 
-/// Refuses what does not fit.
-#[inline(always)]
-pub(super) fn check(tables: &[u8], strip: &[u8]) {
-    let len = tables.len();
-    assert!(
-        len.is_multiple_of(2 * TABLE_BYTES),
-        "{len} bytes of tables are no whole pairs of positions"
-    );
-    assert_eq!(
-        strip.len(),
-        len + STRIP_TERMS_BYTES,
-        "the strip is of other tables"
-    );
-}
-
-/// From sums to scores. A sum is below 2²⁴ for every dimension there is, so it converts exactly.
-#[inline(always)]
-#[allow(clippy::cast_precision_loss)]
-pub(super) fn score(
-    sums: &[i32; STRIP_ENTRIES],
-    factors: &[u8],
-    terms: ScanTerms,
-    scores: &mut [f32; STRIP_ENTRIES],
-) {
-    let factors: &[u8; STRIP_TERMS_BYTES] = factors.try_into().expect("checked");
-    let words = factors.as_chunks::<4>().0;
-    for at in 0..STRIP_ENTRIES {
-        let add = f32::from_le_bytes(words[at]);
-        let scale = f32::from_le_bytes(words[STRIP_ENTRIES + at]);
-        scores[at] = (terms.base + add) + scale * (terms.low + terms.step * sums[at] as f32);
-    }
-}
-
-/// A bit for each score below the bound; none for what is no number.
-#[inline(always)]
-pub(super) fn below(scores: &[f32; STRIP_ENTRIES], bound: f32) -> u32 {
-    let mut below = 0;
-    for (at, &score) in scores.iter().enumerate() {
-        below |= u32::from(score < bound) << at;
-    }
-    below
-}
-
-/// From sums to scores, and a bit for each below the bound: of all plain scans, which need it once in a module.
-#[inline(never)]
-pub(super) fn finish(
-    sums: &[i32; STRIP_ENTRIES],
-    factors: &[u8],
-    terms: ScanTerms,
-    scores: &mut [f32; STRIP_ENTRIES],
-) -> u32 {
-    score(sums, factors, terms, scores);
-    below(scores, terms.bound)
-}
-
 /// The entry of one instruction set, which its [`table`](super::lanes::table) names.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(target_arch = "aarch64")]
 macro_rules! lookup_entry {
     ($lookups:ty, $features:literal) => {
         #[target_feature(enable = $features)]
@@ -175,5 +106,5 @@ macro_rules! lookup_entry {
         }
     };
 }
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(target_arch = "aarch64")]
 pub(super) use lookup_entry;

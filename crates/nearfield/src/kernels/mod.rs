@@ -11,8 +11,9 @@
 //! lanes             the one SIMD body over floats, on a trait of sixteen lanes
 //! products          the one SIMD body over codes, on a trait of products added in pairs
 //! nibbles           the one over codes of four bits, two a byte
-//! lookups           the one over strips: 32 entries whose codes are looked up in tables
-//!                   (of AVX-512 VBMI, bodies for several queries or strips at once too)
+//! strips            what scans of strips share: 32 entries whose codes are looked up in tables
+//! lookups           the one SIMD body over them, of NEON and WebAssembly
+//! x86_64/…_strips   bodies of x86-64's own, for several queries or strips at once too
 //! wide_lookups      the same of codes of eight bits: plain Rust, and a body of AVX-512 VBMI's own
 //! floats            tiles of products of floats: one body on those lanes, and plain Rust
 //! queries           rotations, and tables of a query: plain Rust, and bodies of AVX-512's own
@@ -44,14 +45,10 @@ mod floats;
     all(target_arch = "wasm32", target_feature = "simd128"),
 ))]
 mod lanes;
-#[cfg_attr(
-    not(any(
-        target_arch = "x86_64",
-        target_arch = "aarch64",
-        all(target_arch = "wasm32", target_feature = "simd128"),
-    )),
-    allow(dead_code, reason = "the scalar definition takes its checks alone")
-)]
+#[cfg(any(
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128"),
+))]
 mod lookups;
 mod nearest;
 #[cfg(any(
@@ -70,6 +67,7 @@ mod prefetch;
 mod products;
 mod queries;
 mod scalar;
+mod strips;
 #[cfg(test)]
 mod tests;
 #[cfg(any(

@@ -3,7 +3,7 @@
 
 use super::{
     CODE_BLOCK, Isa, Kernels, STRIP_ENTRIES, ScanTerms, TABLE_BYTES, TILE_COLUMNS, TILE_ROWS,
-    TILE_STEP, floats, lookups, nearest, panels, queries, wide_lookups,
+    TILE_STEP, floats, nearest, panels, queries, strips, wide_lookups,
 };
 
 pub static KERNELS: Kernels = Kernels {
@@ -93,8 +93,7 @@ fn scan_u6u4(
     terms: ScanTerms,
     scores: &mut [f32; STRIP_ENTRIES],
 ) -> u32 {
-    lookups::check(tables, strip);
-    let (codes, factors) = strip.split_at(tables.len());
+    let (codes, factors) = strips::parts(tables, strip);
     let tables = tables.as_chunks::<TABLE_BYTES>().0;
     let mut sums = [0; STRIP_ENTRIES];
     for (table, codes) in tables.iter().zip(codes.as_chunks::<TABLE_BYTES>().0) {
@@ -104,7 +103,7 @@ fn scan_u6u4(
             *high += i32::from(table[usize::from(code >> 4)]);
         }
     }
-    lookups::finish(&sums, factors, terms, scores)
+    strips::finish(&sums, factors, terms, scores)
 }
 
 #[inline]

@@ -5,9 +5,9 @@
 //! tables   t₀ … t₂₅₅ | t₀ … t₂₅₅ | …    a position each
 //! strip    e₀e₁ … e₃₁ | e₀e₁ … e₃₁ | …   a byte an entry and position, then add × 32 | scale × 32
 //! ```
-//! Invariant: as of [`lookups`], with sums of 32 bits.
+//! Invariant: as of [`strips`], with sums of 32 bits.
 
-use super::{STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, WIDE_TABLE_BYTES, lookups};
+use super::{STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, WIDE_TABLE_BYTES, strips};
 
 /// Entries whose sums stay in registers.
 const GROUP: usize = 8;
@@ -19,8 +19,7 @@ pub(super) fn scan(
     terms: ScanTerms,
     scores: &mut [f32; STRIP_ENTRIES],
 ) -> u32 {
-    check(tables, strip);
-    let (codes, factors) = strip.split_at(strip.len() - STRIP_TERMS_BYTES);
+    let (codes, factors) = parts(tables, strip);
     let tables = tables.as_chunks::<WIDE_TABLE_BYTES>().0;
     let codes = codes.as_chunks::<STRIP_ENTRIES>().0;
     let mut sums = [0; STRIP_ENTRIES];
@@ -32,12 +31,12 @@ pub(super) fn scan(
             }
         }
     }
-    lookups::finish(&sums, factors, terms, scores)
+    strips::finish(&sums, factors, terms, scores)
 }
 
-/// Refuses what does not fit.
+/// The codes and the factors of a strip. Refuses what does not fit.
 #[inline(always)]
-pub(super) fn check(tables: &[u8], strip: &[u8]) {
+pub(super) fn parts<'a>(tables: &[u8], strip: &'a [u8]) -> (&'a [u8], &'a [u8; STRIP_TERMS_BYTES]) {
     let positions = tables.len() / WIDE_TABLE_BYTES;
     assert_eq!(
         tables.len(),
@@ -49,4 +48,5 @@ pub(super) fn check(tables: &[u8], strip: &[u8]) {
         positions * STRIP_ENTRIES + STRIP_TERMS_BYTES,
         "the strip is of other tables"
     );
+    strip.split_last_chunk().expect("as long, as asserted")
 }

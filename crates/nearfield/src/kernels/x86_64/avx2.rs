@@ -1,10 +1,9 @@
 //! AVX2 with FMA: sixteen lanes in two 256-bit registers, fused; codes 32 a step.
 
-use super::avx2_lookups::LookupsAvx2;
 use super::avx2_nibbles::NibblesAvx2;
+use super::avx2_strips::{TELLER, TOGETHER, scan_strip};
 use crate::kernels::floats::FloatColumns;
 use crate::kernels::lanes::{self, Lanes, table};
-use crate::kernels::lookups::{self, lookup_entry};
 use crate::kernels::nibbles::{self, nibble_entries};
 use crate::kernels::panels::PANEL;
 use crate::kernels::products::{self, Products};
@@ -23,7 +22,6 @@ use std::arch::x86_64::{
 
 table!(Isa::Avx2, Avx2, CodesAvx2, ColumnsAvx2, "avx2,fma");
 nibble_entries!(NibblesAvx2, "avx2,fma");
-lookup_entry!(LookupsAvx2, "avx2,fma");
 
 /// Lanes 0 … 7 and 8 … 15.
 #[derive(Clone, Copy)]

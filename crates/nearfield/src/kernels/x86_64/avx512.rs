@@ -3,7 +3,7 @@
 
 use super::avx2::{CodesAvx2, ColumnsAvx2, fold_eight};
 use super::avx2_nibbles::NibblesAvx2;
-use super::avx512_lookups::scan_strip;
+use super::avx512_lookups::{TELLER, TOGETHER, scan_strip};
 use super::avx512_panels::PANEL;
 use super::avx512_queries::{TABLES, TURN};
 use crate::kernels::floats::FloatColumns;

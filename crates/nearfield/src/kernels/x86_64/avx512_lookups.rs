@@ -1,13 +1,15 @@
 //! Lookups with AVX-512 BW: four positions a step, one in each quarter of a register. A body of its own
-//! beside that of [`lookups`](crate::kernels::lookups): sums, scores and comparisons stay in registers to the end.
+//! beside that of `lookups`: sums, scores and comparisons stay in registers to the end.
 //!
 //! ```text
 //! bytes    four steps of lookups at most           16 bits   even and odd entries apart, a quarter a position
 //! sums     quarters added, 32 entries in order ─► f32 ─► scores ─► a bit for each below the bound
 //! ```
 
-use crate::kernels::lookups::check;
-use crate::kernels::{STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, TABLE_MAX};
+use crate::kernels::strips::parts;
+use crate::kernels::{
+    STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, StripScans, StripsTeller, TABLE_BYTES, TABLE_MAX,
+};
 use std::arch::x86_64::{
     __m512, __m512i, _CMP_LT_OQ, _mm512_add_epi8, _mm512_add_epi16, _mm512_add_epi32,
     _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_si256, _mm512_cmp_ps_mask,
@@ -18,6 +20,9 @@ use std::arch::x86_64::{
     _mm512_unpacklo_epi16,
 };
 
+/// One query after the other is what was measured.
+pub(super) const TOGETHER: Option<StripScans> = None;
+pub(super) const TELLER: Option<StripsTeller> = None;
 /// Positions a step takes.
 pub(super) const STEP_POSITIONS: usize = 4;
 pub(super) const STEP: usize = STEP_POSITIONS * TABLE_BYTES;
@@ -107,10 +112,8 @@ pub(super) fn scan_strip(
     terms: ScanTerms,
     scores: &mut [f32; STRIP_ENTRIES],
 ) -> u32 {
-    check(tables, strip);
-    let (codes, factors) = strip.split_at(tables.len());
-    let factors: &[u8; STRIP_TERMS_BYTES] = factors.try_into().expect("checked");
-    // SAFETY: this function's features are all that is used. `check` asserts that tables are whole pairs
+    let (codes, factors) = parts(tables, strip);
+    // SAFETY: this function's features are all that is used. `parts` asserts that tables are whole pairs
     // of positions and that the strip has as many bytes of codes: the loops read whole steps, of SPAN or
     // STEP bytes, that end by `end ≤ tables.len()`, and where half a step is left its first half alone.
     unsafe {

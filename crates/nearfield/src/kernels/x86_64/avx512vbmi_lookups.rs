@@ -2,8 +2,8 @@
 //! codes' highest bit look up a whole table.
 
 use super::avx512_lookups::{plus_wide, score};
-use crate::kernels::wide_lookups::check;
-use crate::kernels::{STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, WIDE_TABLE_BYTES};
+use crate::kernels::wide_lookups::parts;
+use crate::kernels::{STRIP_ENTRIES, ScanTerms, WIDE_TABLE_BYTES};
 use std::arch::x86_64::{
     _mm256_loadu_si256, _mm512_add_epi16, _mm512_castsi256_si512, _mm512_castsi512_si256,
     _mm512_cvtepu8_epi16, _mm512_loadu_si512, _mm512_mask_blend_epi8, _mm512_movepi8_mask,
@@ -25,9 +25,7 @@ pub(super) fn scan_strip(
     terms: ScanTerms,
     scores: &mut [f32; STRIP_ENTRIES],
 ) -> u32 {
-    check(tables, strip);
-    let (codes, factors) = strip.split_at(strip.len() - STRIP_TERMS_BYTES);
-    let factors: &[u8; STRIP_TERMS_BYTES] = factors.try_into().expect("checked");
+    let (codes, factors) = parts(tables, strip);
     let tables = tables.as_chunks::<WIDE_TABLE_BYTES>().0;
     let codes = codes.as_chunks::<STRIP_ENTRIES>().0;
     // SAFETY: this function's features are all that is used. Four times 64 bytes are read of a table of 256, and

@@ -14,11 +14,8 @@ use super::avx512_lookups::{
     Bytes, HALF, SPAN, SPAN_STEPS, STEP, STEP_POSITIONS, below, score, scored,
 };
 use crate::ids::NO_SLOT;
-use crate::kernels::lookups::check;
-use crate::kernels::{
-    SCAN_QUERIES, STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, TABLE_MAX, TELL_STRIPS,
-    ToldRoom,
-};
+use crate::kernels::strips::{parts, told_strips};
+use crate::kernels::{SCAN_QUERIES, STRIP_ENTRIES, ScanTerms, TABLE_BYTES, TABLE_MAX, ToldRoom};
 use std::arch::x86_64::{
     __m512, __m512i, _mm512_castps_si512, _mm512_dpbusd_epi32, _mm512_loadu_si512,
     _mm512_mask_cmpneq_epi32_mask, _mm512_maskz_compress_epi32, _mm512_maskz_loadu_epi64,
@@ -116,10 +113,8 @@ pub(super) fn scan_strip(
     terms: ScanTerms,
     scores: &mut [f32; STRIP_ENTRIES],
 ) -> u32 {
-    check(tables, strip);
-    let (codes, factors) = strip.split_at(tables.len());
-    let factors: &[u8; STRIP_TERMS_BYTES] = factors.try_into().expect("checked");
-    // SAFETY: this function's features are all that is used; `check` asserts the lengths.
+    let (codes, factors) = parts(tables, strip);
+    // SAFETY: this function's features are all that is used; `parts` asserts the lengths.
     unsafe { score(sums(tables, codes), factors, terms, scores) }
 }
 
@@ -171,19 +166,10 @@ pub(super) fn tell_strips<'a>(
     terms: ScanTerms,
     out: &'a mut ToldRoom,
 ) -> &'a [u64] {
-    let stride = tables.len() + STRIP_TERMS_BYTES;
-    assert!(
-        slots.len() <= TELL_STRIPS && strips.len() == slots.len() * stride,
-        "{} bytes of strips are not {} of {stride}",
-        strips.len(),
-        slots.len()
-    );
     let mut count = 0;
-    for (strip, slots) in strips.chunks_exact(stride).zip(slots) {
-        check(tables, strip);
-        let (codes, factors) = strip.split_at(tables.len());
-        let factors: &[u8; STRIP_TERMS_BYTES] = factors.try_into().expect("checked");
-        // SAFETY: this function's features are all that is used; `check` asserts the lengths. Sixteen slots are read
+    for (strip, slots) in told_strips(tables, strips, slots) {
+        let (codes, factors) = parts(tables, strip);
+        // SAFETY: this function's features are all that is used; `parts` asserts the lengths. Sixteen slots are read
         // at 0 and 16 of 32. Every half strip adds sixteen to `count` at most and writes sixteen places from there:
         // no more than TELL_STRIPS times both halves.
         unsafe {
@@ -232,13 +218,12 @@ pub(super) fn scan_strips(
     terms: &[ScanTerms; SCAN_QUERIES],
     scores: &mut [[f32; STRIP_ENTRIES]; SCAN_QUERIES],
 ) -> [u32; SCAN_QUERIES] {
-    for tables in tables {
-        check(tables, strip);
+    let (mut codes, mut factors) = parts(tables[0], strip);
+    for tables in &tables[1..] {
+        (codes, factors) = parts(tables, strip);
     }
-    let len = tables[0].len();
-    let (codes, factors) = strip.split_at(len);
-    let factors: &[u8; STRIP_TERMS_BYTES] = factors.try_into().expect("checked");
-    // SAFETY: this function's features are all that is used. `check` asserts that all tables are as long, whole
+    let len = codes.len();
+    // SAFETY: this function's features are all that is used. `parts` asserts that all tables are as long, whole
     // pairs of positions, and that the strip has as many bytes of codes: the loop reads whole steps that end by
     // `len`, and where half a step is left its first half alone. Places are read from arrays of a register each.
     unsafe {

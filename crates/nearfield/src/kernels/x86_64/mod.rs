@@ -1,8 +1,8 @@
 //! x86-64: AVX2 with FMA, AVX-512, and either with VNNI.
 
 pub(super) mod avx2;
-mod avx2_lookups;
 mod avx2_nibbles;
+mod avx2_strips;
 pub(super) mod avx512;
 mod avx512_lookups;
 mod avx512_panels;
@@ -18,7 +18,7 @@ use std::arch::is_x86_feature_detected as detected;
 /// The tables this processor can run, the best first. `std` asks the operating system too (whether
 /// it saves the wide registers) and remembers the answer.
 pub(super) fn tables() -> impl Iterator<Item = &'static Kernels> {
-    let avx2 = detected!("avx2") && detected!("fma");
+    let avx2 = detected!("avx2") && detected!("fma") && detected!("popcnt");
     let avxvnni = avx2 && detected!("avxvnni");
     // Strips need BW, which all have but the first two, of another kind.
     let avx512 = avx2 && detected!("avx512f") && detected!("avx512bw");
