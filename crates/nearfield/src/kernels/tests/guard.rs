@@ -2,7 +2,9 @@
 //! one byte outside ends the test process.
 
 use super::{Ahead, CODE_BLOCK, LEN_MAX, SUMS, replay, values::Random};
-use crate::kernels::{STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, told_room};
+use crate::kernels::{
+    SCAN_QUERIES, STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, told_room,
+};
 
 /// Readable pages between two forbidden ones.
 struct Guarded {
@@ -151,6 +153,15 @@ fn nothing_outside_strips_is_read() {
                 };
                 let mut scores = [f32::NAN; STRIP_ENTRIES];
                 (table.scan_u6u4)(tables, strip, terms, &mut scores);
+                if let Some(scan) = table.scan_together() {
+                    let mut scores = [scores; SCAN_QUERIES];
+                    scan(
+                        [tables; SCAN_QUERIES],
+                        strip,
+                        &[terms; SCAN_QUERIES],
+                        &mut scores,
+                    );
+                }
                 if let Some(tell) = table.teller() {
                     tell(
                         tables,
