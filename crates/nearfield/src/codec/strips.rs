@@ -19,6 +19,9 @@ use crate::kernels::{STRIP_ENTRIES, STRIP_TERMS_BYTES, TABLE_BYTES};
 pub struct Strips<'a> {
     bits: Bits,
     dim: usize,
+    /// Bytes a strip, and how many there are: dividing takes as long as half a strip.
+    stride: usize,
+    count: usize,
     bytes: &'a [u8],
 }
 
@@ -34,7 +37,13 @@ impl<'a> Strips<'a> {
             "{} bytes are no whole number of strips of {stride}",
             bytes.len(),
         );
-        Self { bits, dim, bytes }
+        Self {
+            bits,
+            dim,
+            stride,
+            count: bytes.len() / stride,
+            bytes,
+        }
     }
 
     /// What its codes are.
@@ -49,12 +58,12 @@ impl<'a> Strips<'a> {
 
     /// Bytes a strip.
     pub const fn stride(&self) -> usize {
-        self.bits.strip_bytes(self.dim)
+        self.stride
     }
 
     /// How many strips there are.
     pub const fn len(&self) -> usize {
-        self.bytes.len() / self.bits.strip_bytes(self.dim)
+        self.count
     }
 
     /// Whether there is none.
@@ -73,20 +82,18 @@ impl<'a> Strips<'a> {
     /// Where there are not so many.
     #[inline]
     pub fn range(&self, strips: std::ops::Range<usize>) -> std::slice::ChunksExact<'a, u8> {
-        let stride = self.bits.strip_bytes(self.dim);
-        assert!(
-            strips.start <= strips.end && strips.end <= self.len(),
-            "strips {strips:?} of {}",
-            self.len()
-        );
-        self.bytes[strips.start * stride..strips.end * stride].chunks_exact(stride)
+        self.together(strips).chunks_exact(self.stride)
     }
 
-    /// As [`range`](Self::range), so many at once.
+    /// As [`range`](Self::range), side by side as they lie.
     #[inline]
-    pub fn some(&self, strips: std::ops::Range<usize>, count: usize) -> std::slice::Chunks<'a, u8> {
-        let stride = self.bits.strip_bytes(self.dim);
-        self.bytes[strips.start * stride..strips.end * stride].chunks(count * stride)
+    pub fn together(&self, strips: std::ops::Range<usize>) -> &'a [u8] {
+        assert!(
+            strips.start <= strips.end && strips.end <= self.count,
+            "strips {strips:?} of {}",
+            self.count
+        );
+        &self.bytes[strips.start * self.stride..strips.end * self.stride]
     }
 
     /// Takes an entry out of its strip.
@@ -96,7 +103,7 @@ impl<'a> Strips<'a> {
     pub fn entry(&self, entry: usize, out: &mut Entry) {
         let place = entry % STRIP_ENTRIES;
         let at = entry / STRIP_ENTRIES;
-        let strip = self.range(at..at + 1).next().expect("one");
+        let strip = self.together(at..at + 1);
         let codes = strip[..self.bits.codes_bytes(self.dim)].iter();
         out.codes.clear();
         if let Bits::Pq8(_) = self.bits {
@@ -115,7 +122,7 @@ impl<'a> Strips<'a> {
     /// Where there is no such entry.
     pub fn terms(&self, entry: usize) -> (f32, f32) {
         let (at, place) = (entry / STRIP_ENTRIES, entry % STRIP_ENTRIES);
-        let strip = self.range(at..at + 1).next().expect("one");
+        let strip = self.together(at..at + 1);
         let terms = strip[self.bits.codes_bytes(self.dim)..].as_chunks::<4>().0;
         (
             f32::from_le_bytes(terms[place]),

@@ -495,7 +495,7 @@ pub(super) fn scan(
     for (at, zone) in zones.iter().enumerate() {
         if let Some(next) = zones.get(at + 1) {
             let first = view.range(next.slot()).start;
-            view.strips.range(first..first + 1).for_each(prefetch_row);
+            prefetch_row(view.strips.together(first..first + 1));
             prefetch_row(view.places(next.slot()));
         }
         if view.apart {
@@ -526,10 +526,12 @@ pub(super) fn scan_strips(
     let groups = slots.as_chunks().0;
     if let Some(tell) = bits.teller(kernels) {
         let mut room = told_room();
-        let some = view.strips.some(strips, TELL_STRIPS);
-        for (strips, slots) in some.zip(groups.chunks(TELL_STRIPS)) {
-            top.push_bits(tell(tables, strips, slots, terms, &mut room));
+        let mut first = strips.start;
+        for slots in groups.chunks(TELL_STRIPS) {
+            let some = view.strips.together(first..first + slots.len());
+            top.push_bits(tell(tables, some, slots, terms, &mut room));
             terms.bound = top.limit();
+            first += slots.len();
         }
         return;
     }
@@ -596,6 +598,7 @@ pub(super) fn terms(tables: &Tables, base: f32, top: &Top<'_>) -> ScanTerms {
 }
 
 /// The query's score to a routed zone's centroid, without what routing has added for how far its rows spread.
+#[inline]
 pub(super) fn base(view: &ZonesView<'_>, zone: Candidate, turned: &[f32]) -> f32 {
     let dim = view.centre.len();
     let (share, length) = (view.centroids.row(zone.slot())[dim], turned[dim]);
