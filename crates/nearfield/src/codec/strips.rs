@@ -86,6 +86,9 @@ impl<'a> Strips<'a> {
     }
 
     /// As [`range`](Self::range), side by side as they lie.
+    ///
+    /// # Panics
+    /// As it does.
     #[inline]
     pub fn together(&self, strips: std::ops::Range<usize>) -> &'a [u8] {
         assert!(

@@ -21,6 +21,7 @@
 //! tiles             the one body over tiles of codes, on a trait of a few of its columns
 //! panels            rows of codes side by side, as tiles take them: plain Rust, and a body of AVX-512's own
 //! nearest           sorted lists of a tile's scores: plain Rust, compiled for each set
+//! sift              the smallest of a list of integers, on x86-64: one body on a trait of whole registers
 //! widest            other plain Rust, compiled for each set
 //! prefetch          a hint for rows that will be scored soon
 //! draws             random bytes and random rows, in tables of their own
@@ -67,6 +68,8 @@ mod prefetch;
 mod products;
 mod queries;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod sift;
 mod strips;
 #[cfg(test)]
 mod tests;
@@ -252,6 +255,11 @@ pub const fn told_room() -> ToldRoom {
     [const { std::mem::MaybeUninit::uninit() }; TOLD_MAX]
 }
 
+/// A kernel over a list of integers: leaves the `k` smallest first, in their order, and tells what they do not exceed and
+/// all others do. `None`, and nothing moved, where it does not find such a number, as where integers are equal, or where
+/// there are not more than `k`.
+pub type Sift = fn(&mut [u64], usize) -> Option<u64>;
+
 /// As [`StripScan`], of codes of eight bits: a position has [`WIDE_TABLE_BYTES`] of tables, of any bytes, and
 /// [`STRIP_ENTRIES`] of codes, entry `i` in byte `i`.
 pub type WideScan = StripScan;
@@ -394,6 +402,9 @@ pub struct Kernels {
     /// What a scan of some strips tells; `None` where one entry after the other is as fast.
     #[cfg(target_arch = "x86_64")]
     pub tell_u6u4: Option<StripsTeller>,
+    /// The smallest of a list; `None` where choosing pivots is as fast.
+    #[cfg(target_arch = "x86_64")]
+    pub sift_u64: Option<Sift>,
     /// The scores of a strip: eight bits of a table looked up by eight bits of a code.
     pub scan_u8u8: WideScan,
     /// A vector rotated.

@@ -26,6 +26,8 @@ pub static KERNELS: Kernels = Kernels {
     scan_u6u4_x4: None,
     #[cfg(target_arch = "x86_64")]
     tell_u6u4: None,
+    #[cfg(target_arch = "x86_64")]
+    sift_u64: None,
     scan_u8u8: wide_lookups::scan,
     turn_f32: queries::TURN,
     tables_u6: queries::TABLES,

@@ -18,6 +18,8 @@ mod lookups;
 mod nearest;
 mod nibbles;
 mod queries;
+#[cfg(target_arch = "x86_64")]
+mod sift;
 mod values;
 
 use super::{

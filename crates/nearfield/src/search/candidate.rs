@@ -8,10 +8,14 @@
 //! and answer in this crate: one comparison instead of three, and NaN has a place (the last).
 
 use crate::ids::Slot;
+#[cfg(target_arch = "x86_64")]
+use bytemuck::TransparentWrapper;
 use std::fmt;
 
 /// A slot and how near it is; ordered by score, then slot.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(target_arch = "x86_64", derive(TransparentWrapper))]
+#[repr(transparent)]
 pub struct Candidate(u64);
 
 impl Candidate {

@@ -1,7 +1,15 @@
 //! The `k` nearest of a stream, in memory for `2 k` and time that does not grow with `k`: candidates
-//! beyond the bound are dropped at once, the rest are halved by selection whenever they are `2 k`.
+//! beyond the bound are dropped at once, the rest are halved whenever they are `2 k`, by selection or where a
+//! kernel is given by that.
 
 use super::Candidate;
+use crate::kernels::Kernels;
+#[cfg(target_arch = "x86_64")]
+use bytemuck::TransparentWrapper;
+
+/// Fewer are chosen by pivots as fast.
+#[cfg(target_arch = "x86_64")]
+const SIFTED_MIN: usize = 24;
 
 /// Collects into a caller's list.
 #[derive(Debug)]
@@ -9,6 +17,8 @@ pub struct Top<'a> {
     kept: &'a mut Vec<Candidate>,
     k: usize,
     bound: Candidate,
+    #[cfg(target_arch = "x86_64")]
+    sift: Option<crate::kernels::Sift>,
 }
 
 impl<'a> Top<'a> {
@@ -19,13 +29,33 @@ impl<'a> Top<'a> {
             kept,
             k,
             bound: Candidate::FARTHEST,
+            #[cfg(target_arch = "x86_64")]
+            sift: None,
         }
+    }
+
+    /// The same, by kernels that may have a quicker way to halve it.
+    #[inline]
+    #[must_use]
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut, unused_variables))]
+    pub fn by(mut self, kernels: &Kernels) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            self.sift = kernels.sift_u64;
+        }
+        self
     }
 
     /// Goes on where one of as many has stopped, its [`bound`](Self::bound) kept beside its list.
     #[inline]
     pub fn resume(k: usize, kept: &'a mut Vec<Candidate>, bound: Candidate) -> Self {
-        Self { kept, k, bound }
+        Self {
+            kept,
+            k,
+            bound,
+            #[cfg(target_arch = "x86_64")]
+            sift: None,
+        }
     }
 
     /// Everything from here on is too far.
@@ -59,10 +89,23 @@ impl<'a> Top<'a> {
         if self.k == 0 {
             self.kept.clear();
         } else if self.kept.len() > self.k {
+            #[cfg(target_arch = "x86_64")]
+            if let Some(bound) = self.sifted() {
+                self.bound = bound;
+                self.kept.truncate(self.k);
+                return;
+            }
             let (_, &mut last, _) = self.kept.select_nth_unstable(self.k - 1);
             self.bound = last;
             self.kept.truncate(self.k);
         }
+    }
+
+    /// What the nearest do not exceed, moved to the front, where a kernel finds it.
+    #[cfg(target_arch = "x86_64")]
+    fn sifted(&mut self) -> Option<Candidate> {
+        let sift = self.sift.filter(|_| self.k >= SIFTED_MIN)?;
+        sift(Candidate::peel_slice_mut(self.kept), self.k).map(Candidate::of_bits)
     }
 
     /// The score from which on everything is too far. One that is as far as the bound is not: its slot
@@ -91,6 +134,7 @@ impl<'a> Top<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::available;
     use crate::rng::value;
 
     /// Whoever drops what is not below the limit keeps the same, in whatever order candidates come and
@@ -132,7 +176,7 @@ mod tests {
     fn equals_sorting_everything() {
         let mut kept = Vec::new();
         for count in [0, 1, 2, 3, 10, 100, 1000u32] {
-            for k in [0, 1, 2, 3, 10, 99, 100, 5000] {
+            for k in [0, 1, 2, 3, 10, 30, 99, 100, 5000] {
                 let all: Vec<_> = (0..count)
                     .map(|n| {
                         let score = u8::try_from(value(3, k as u64, n.into()) % 50).unwrap();
@@ -144,10 +188,18 @@ mod tests {
                     top.push(candidate);
                 }
                 top.finish();
-                let mut expected = all;
+                let mut expected = all.clone();
                 expected.sort_unstable();
                 expected.truncate(k);
                 assert_eq!(kept, expected, "{k} of {count}");
+                for table in available() {
+                    let mut top = Top::new(k, &mut kept).by(table);
+                    for &candidate in &all {
+                        top.push(candidate);
+                    }
+                    top.finish();
+                    assert_eq!(kept, expected, "{k} of {count}, {:?}", table.isa);
+                }
             }
         }
     }

@@ -135,7 +135,9 @@ impl Group<'_> {
             let at = asker as usize;
             let query = scratch.queries.row(asker);
             std::mem::swap(&mut own.results, &mut scratch.askers[at].kept);
-            Top::resume(keep, &mut own.results, Candidate::FARTHEST).close();
+            Top::resume(keep, &mut own.results, Candidate::FARTHEST)
+                .by(kernels)
+                .close();
             if view.times() > 1 {
                 own.once.keep(&mut own.results);
             }
@@ -201,7 +203,7 @@ impl GroupScratch {
         let base = |zone: Candidate| probe::base(view, zone, &own.turned);
         let tables = own.tables.bytes();
         let place = &mut self.askers[asker as usize];
-        let mut top = Top::new(keep, &mut place.kept);
+        let mut top = Top::new(keep, &mut place.kept).by(group.kernels);
         let (mut rows, mut led) = (0, 0);
         while led < own.zones.len() && rows < 2 * keep {
             let zone = own.zones[led].slot();
@@ -264,7 +266,7 @@ impl GroupScratch {
                         scan_together(
                             view,
                             strips,
-                            (keep, scan),
+                            (keep, scan, group.kernels),
                             (four, bytes),
                             (&self.tables, &mut self.askers),
                         );
@@ -274,7 +276,7 @@ impl GroupScratch {
                 for visit in alone {
                     let asker = &mut self.askers[visit.asker as usize];
                     let tables = visit.tables(&self.tables, bytes);
-                    let mut top = Top::resume(keep, &mut asker.kept, asker.bound);
+                    let mut top = Top::resume(keep, &mut asker.kept, asker.bound).by(group.kernels);
                     let terms = visit.terms(asker.terms, &top);
                     let strips = strips.clone();
                     probe::scan_strips(view, strips, (tables, terms), group.kernels, &mut top);
@@ -289,7 +291,7 @@ impl GroupScratch {
 fn scan_together(
     view: &ZonesView<'_>,
     strips: Range<usize>,
-    (keep, scan): (usize, StripScans),
+    (keep, scan, kernels): (usize, StripScans, &Kernels),
     (visits, bytes): (&[Visit; SCAN_QUERIES], usize),
     (tables, askers): (&[u8], &mut [Asker]),
 ) {
@@ -300,7 +302,7 @@ fn scan_together(
     let own = askers.each_ref().map(|asker| asker.terms);
     let mut tops = askers.each_mut().map(|asker| {
         let bound = asker.bound;
-        Top::resume(keep, &mut asker.kept, bound)
+        Top::resume(keep, &mut asker.kept, bound).by(kernels)
     });
     let mut terms = std::array::from_fn(|at| visits[at].terms(own[at], &tops[at]));
     let tables = visits.map(|visit| visit.tables(tables, bytes));

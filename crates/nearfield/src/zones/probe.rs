@@ -455,7 +455,7 @@ fn nearest(
         bound: f32::INFINITY,
     };
     let scan = view.routes.bits().scan(kernels);
-    let mut top = Top::new(shortlist, zones);
+    let mut top = Top::new(shortlist, zones).by(kernels);
     let mut scores = [0.0; STRIP_ENTRIES];
     for (first, strip) in (0..)
         .step_by(STRIP_ENTRIES)
@@ -491,7 +491,7 @@ pub(super) fn scan(
         once,
         ..
     } = scratch;
-    let mut top = Top::new(keep, results);
+    let mut top = Top::new(keep, results).by(kernels);
     for (at, zone) in zones.iter().enumerate() {
         if let Some(next) = zones.get(at + 1) {
             let first = view.range(next.slot()).start;

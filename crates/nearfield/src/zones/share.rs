@@ -85,7 +85,7 @@ impl Share {
         (own, zones): (Range<usize>, &[Candidate]),
         (turned, tables): (&[f32], &Tables),
     ) {
-        let mut top = Top::new(keep, &mut self.kept);
+        let mut top = Top::new(keep, &mut self.kept).by(kernels);
         let mut passed = 0;
         for zone in zones {
             let all = view.range(zone.slot());

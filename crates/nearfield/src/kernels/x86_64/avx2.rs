@@ -1,6 +1,7 @@
 //! AVX2 with FMA: sixteen lanes in two 256-bit registers, fused; codes 32 a step.
 
 use super::avx2_nibbles::NibblesAvx2;
+use super::avx2_sift::SIFT;
 use super::avx2_strips::{TELLER, TOGETHER, scan_strip};
 use crate::kernels::floats::FloatColumns;
 use crate::kernels::lanes::{self, Lanes, table};

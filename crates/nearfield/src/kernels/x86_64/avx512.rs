@@ -6,6 +6,7 @@ use super::avx2_nibbles::NibblesAvx2;
 use super::avx512_lookups::{TELLER, TOGETHER, scan_strip};
 use super::avx512_panels::PANEL;
 use super::avx512_queries::{TABLES, TURN};
+use super::avx512_sift::SIFT;
 use crate::kernels::floats::FloatColumns;
 use crate::kernels::lanes::{self, Lanes, table};
 use crate::kernels::nibbles::{self, nibble_entries};

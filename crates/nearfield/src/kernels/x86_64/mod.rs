@@ -2,11 +2,13 @@
 
 pub(super) mod avx2;
 mod avx2_nibbles;
+mod avx2_sift;
 mod avx2_strips;
 pub(super) mod avx512;
 mod avx512_lookups;
 mod avx512_panels;
 mod avx512_queries;
+mod avx512_sift;
 mod avx512vbmi_lookups;
 mod avx512vbmi_strips;
 pub(super) mod avx512vnni;
