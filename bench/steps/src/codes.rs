@@ -32,7 +32,12 @@ pub fn build(
     let said = |error: nearfield::Error| error.to_string();
     let rows = data.rows.rows();
     let bits = bits_for(data.dim);
-    let params = ZonesParams { zones, bits, seed };
+    let params = ZonesParams {
+        zones,
+        bits,
+        seed,
+        soar: false,
+    };
     let mut builder = ZonesBuilder::new(rows, data.metric, kernels, params, exec).map_err(said)?;
     while builder.step(rows, exec).map_err(said)?.phase != ZonesPhase::Done {}
     Ok(builder.finish())

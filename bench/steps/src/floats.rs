@@ -126,7 +126,7 @@ impl How {
             .zip(out.as_chunks_mut::<4>().0)
         {
             let rows = std::array::from_fn(|row| &rows[row * stride..][..stride]);
-            for (dot, (score, _)) in (self.four)(query, rows, Ahead::NONE).into_iter().zip(out) {
+            for (dot, (score, _)) in (self.four)(query, &rows, &Ahead::NONE).into_iter().zip(out) {
                 *score -= 2.0 * dot;
             }
         }
