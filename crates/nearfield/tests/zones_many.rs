@@ -3,6 +3,7 @@
 
 use nearfield::boundary::{Adder, Builder, Index, Phase, SearchParams};
 use nearfield::exec::Exec;
+use nearfield::kernels::{Isa, available};
 use std::sync::Arc;
 use testkit::data;
 
@@ -76,6 +77,36 @@ fn agrees(index: &Index, queries: &[f32], params: SearchParams, what: &str) {
         for count in [1, 2, 7, own.len()] {
             let found = together(index, &queries[..count * DIM], params, exec);
             assert!(found == own[..count], "{what}, {params:?}, {count} queries");
+        }
+    }
+}
+
+/// Sets differ in how many queries share a strip and in how lists are halved, never in what is found.
+#[test]
+fn batches_are_answered_alike_by_every_set() {
+    let mut base = data::clustered(4300, DIM, 30, 8);
+    let queries = base.split_off(4000 * DIM);
+    for codec in ["bits1", "bits2"] {
+        let index = |isa: Isa| {
+            let more = format!(r#","codec":"{codec}","zones":40,"isa":"{}""#, isa.name());
+            build(&base, &options("zones", "l2", &more))
+        };
+        let mut fused = None;
+        for isa in available().into_iter().map(|table| table.isa) {
+            let index = index(isa);
+            for effort in [3, 12, 40] {
+                let params = SearchParams { effort, ..PARAMS };
+                agrees(&index, &queries, params, isa.name());
+            }
+            let params = SearchParams {
+                effort: 12,
+                ..PARAMS
+            };
+            let found = together(&index, &queries, params, Exec::Serial);
+            if isa.fused() {
+                let first = fused.get_or_insert_with(|| found.clone());
+                assert!(*first == found, "{codec}, {}", isa.name());
+            }
         }
     }
 }
