@@ -49,6 +49,11 @@ export class EngineProcess implements AsyncDisposable {
     this.#child.on('exit', (code, signal) => this.#fail(`the process ended (${signal ?? code})`))
   }
 
+  /** Its number; none where it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   async ask<T>(request: Request | { readonly do: string; readonly [name: string]: unknown }): Promise<T> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null)
       throw new Error(`${this.name} has ended: ${this.#lastLines()}`)

@@ -3,7 +3,8 @@
  * `npm run bench -- --suite generator [--rounds 3] [--record]`, some minutes.
  *
  *   bytes      one buffer filled over and over, by chunk and threads: Node, the core without a binding,
- *              memset, stores past the caches, dgen-py; in turns, the order turned round each round
+ *              memset, stores past the caches, dgen-py; in turns, the order turned round each round; on one
+ *              thread all on one processor
  *   vectors    rows of length 1 into new memory and into the same again, dgen-py's into new memory
  *   Chromium   the module's own memory, threads 1 and 2
  *
@@ -24,6 +25,7 @@ import { keep } from '../harness/keep.ts'
 import { ran } from '../harness/machine.ts'
 import type { Options } from '../harness/options.ts'
 import type { EngineProcess } from '../harness/process.ts'
+import { PROCESSORS, tieToQuickest, untie } from '../harness/processors.ts'
 import { type Claim, type Measured, printed, type Side } from './generator-report.ts'
 
 const MIB = 2 ** 20
@@ -32,6 +34,8 @@ const ROUNDS_MAX = 3
 /** Written for one figure, and at least this many chunks of it. */
 const BYTES = 2 ** 30
 const CHUNKS_MIN = 2
+/** Written to find the quickest processor. */
+const TRIAL_BYTES = 2 ** 27
 const VECTORS = [
   { rows: 1_000_000, dim: 128 },
   { rows: 1_000_000, dim: 1536 },
@@ -52,10 +56,18 @@ export async function generator(options: Options, command: string): Promise<void
     measured.push({ table, side, threads, column, ...rates })
   }
   for (const threads of all) {
+    untie([probe]) // what is started is tied as who starts it
     const peer = await startDgen()
     await using _ended = typeof peer === 'string' ? null : peer
+    const engines = typeof peer === 'string' ? [probe] : [probe, peer]
+    // Whoever is asked first does not run beside the others' start.
+    for (const engine of engines) await generated(engine, MIB, MIB, threads)
+    const place = async () => {
+      if (threads === 1) await tieToQuickest(engines, () => generated(probe, TRIAL_BYTES, MIB, 1))
+    }
     for (const mib of CHUNKS_MIB) {
       if (mib * MIB * 4 > freemem()) continue
+      await place()
       const bytes = Math.max(BYTES, CHUNKS_MIN * mib * MIB)
       const rates = await inTurns(rounds, bytes, sidesOfBytes(bytes, mib * MIB, threads, probe, peer))
       for (const [side, each] of rates) note('bytes', side, threads, `${mib} MiB`, each)
@@ -63,14 +75,16 @@ export async function generator(options: Options, command: string): Promise<void
     for (const shape of VECTORS) {
       const rows = Math.min(shape.rows, Math.floor((freemem() * 0.4) / (shape.dim * 4)))
       const column = `${rows.toLocaleString('en')} × ${shape.dim}`
+      await place()
       for (const [side, each] of await vectors(rounds, { ...shape, rows }, threads, peer))
         note('vectors', side, threads, column, each)
     }
   }
-  await inChromium(rounds, all, note)
+  await inChromium(rounds, all, probe, note)
   const results = {
     ...ran(command),
     simd: capabilitiesSimd,
+    tied: PROCESSORS.length > 0,
     rounds,
     measured,
     claims: printed(measured, capabilitiesSimd),
@@ -80,6 +94,8 @@ export async function generator(options: Options, command: string): Promise<void
 
 interface Results extends ReturnType<typeof ran> {
   readonly simd: string
+  /** Whether one thread's figures are all of one processor. */
+  readonly tied: boolean
   readonly rounds: number
   readonly measured: readonly Measured[]
   readonly claims: readonly Claim[]
@@ -89,6 +105,10 @@ interface Results extends ReturnType<typeof ran> {
 type Rates = Pick<Measured, 'rates' | 'left'>
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+
+/** Seconds for bytes by the core or by the peer. */
+const generated = async (engine: EngineProcess, bytes: number, chunk: number, threads: number) =>
+  (await engine.ask<Built>({ do: 'generate', bytes, chunk, threads })).seconds
 
 /** Every side in every round, the order turned round each time. */
 async function inTurns(
@@ -235,29 +255,40 @@ async function timed<T>(body: () => Promise<T>, note: (seconds: number) => void)
 
 type Note = (table: Measured['table'], side: Side, threads: number, column: string, rates: Rates) => void
 
-/** The page in turns with dgen-py on one thread. */
-async function inChromium(rounds: number, all: readonly number[], note: Note): Promise<void> {
+/** The page in turns with dgen-py on one thread, tied to the processor of the page of one thread. */
+async function inChromium(
+  rounds: number,
+  all: readonly number[],
+  probe: EngineProcess,
+  note: Note,
+): Promise<void> {
   const [column, chunk] = [`${PAGE_CHUNK_MIB} MiB`, PAGE_CHUNK_MIB * MIB]
+  untie([probe])
   const peer = await startDgen()
   await using _ended = typeof peer === 'string' ? null : peer
+  const engines = typeof peer === 'string' ? [probe] : [probe, peer]
+  for (const engine of engines) await generated(engine, MIB, MIB, 1)
   const server = await serve({
     isolated: true,
     folders: { '/bench/': here('..'), '/nearfield/': here('../../packages/nearfield') },
   })
-  let browser: Awaited<ReturnType<typeof startBrowser>> | undefined
+  const browsers: Awaited<ReturnType<typeof startBrowser>>[] = []
   try {
-    browser = await startBrowser('chromium')
-    const tab = await browser.newPage()
-    await tab.goto(`${server.origin}/bench/page/generator.html`)
-    await tab.waitForFunction('globalThis.fillRate !== undefined')
-    const page = (threads: number) => () =>
-      tab.evaluate((...args) => globalThis.fillRate(...args), BYTES, chunk, threads)
-    const theirs = async (engine: EngineProcess) =>
-      (await engine.ask<Built>({ do: 'generate', bytes: BYTES, chunk, threads: 1 })).seconds
-    const sides: Taken[] = [
-      ...all.map((threads): Taken => ({ side: `page ${threads}`, run: page(threads) })),
-      { side: 'dgen-py', run: typeof peer === 'string' ? peer : () => theirs(peer) },
-    ]
+    const sides: Taken[] = []
+    for (const threads of all) {
+      if (threads === 1) await tieToQuickest(engines, () => generated(probe, TRIAL_BYTES, MIB, 1))
+      else untie([])
+      const browser = await startBrowser('chromium')
+      browsers.push(browser)
+      const tab = await browser.newPage()
+      await tab.goto(`${server.origin}/bench/page/generator.html`)
+      await tab.waitForFunction('globalThis.fillRate !== undefined')
+      const run = () => tab.evaluate((...args) => globalThis.fillRate(...args), BYTES, chunk, threads)
+      await run() // the module's loops are compiled for speed meanwhile
+      sides.push({ side: `page ${threads}`, run })
+    }
+    const theirs = typeof peer === 'string' ? peer : () => generated(peer, BYTES, chunk, 1)
+    sides.push({ side: 'dgen-py', run: theirs })
     for (const [side, rates] of await inTurns(rounds, BYTES, sides)) {
       const threads = side === 'dgen-py' ? 1 : Number(side.split(' ')[1])
       note('Chromium', side === 'dgen-py' ? side : 'page', threads, column, rates)
@@ -265,7 +296,7 @@ async function inChromium(rounds: number, all: readonly number[], note: Note): P
   } catch (error) {
     note('Chromium', 'page', 1, column, { rates: [], left: (error as Error).message })
   } finally {
-    await browser?.close()
+    for (const browser of browsers) await browser.close()
     await server.close()
   }
 }
