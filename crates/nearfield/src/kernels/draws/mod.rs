@@ -140,22 +140,23 @@ trait Words: Copy {
     unsafe fn rotl<const BITS: i32, const REST: i32>(self) -> Self;
     /// Orders streamed stores before what follows.
     unsafe fn fence();
-    /// Whether a register is a line and what follows is there.
-    const STAGGERS: bool = false;
+    /// For which stores lanes are staggered in memory that does not begin where a cache line does. Who has a
+    /// register a line has what follows.
+    const STAGGERS: &'static [Store] = &[];
     /// The words of `self` from number `by` on, then those before it.
     unsafe fn rotated(self, _by: usize) -> Self {
-        unreachable!("see `STAGGERS`")
+        unreachable!("a line is several registers")
     }
     /// The first `count` words of `other`, then those of `self`.
     unsafe fn after_first(self, _other: Self, _count: usize) -> Self {
-        unreachable!("see `STAGGERS`")
+        unreachable!("a line is several registers")
     }
     /// Writes the first `count` words, one to eight, to `at`, which needs no alignment.
     ///
     /// # Safety
     /// So many can be written there.
     unsafe fn store_first(self, _at: *mut u64, _count: usize) {
-        unreachable!("see `STAGGERS`")
+        unreachable!("a line is several registers")
     }
 }
 
@@ -223,7 +224,7 @@ unsafe fn lines<V: Words, const N: usize>(lanes: &mut Lanes, out: &mut [u8], sto
         let mut state = load::<V, N>(lanes);
         if begun == 0 {
             whole_lines(&mut state, out, streamed);
-        } else if V::STAGGERS && begun.is_multiple_of(8) && !out.is_empty() {
+        } else if V::STAGGERS.contains(&store) && begun.is_multiple_of(8) && !out.is_empty() {
             staggered(&mut state, out, streamed);
         } else {
             whole_lines(&mut state, out, false);
@@ -274,12 +275,47 @@ unsafe fn first_words<V: Words, const N: usize>(
     // SAFETY: the caller has the instructions, and as many words as are stored can be.
     unsafe {
         let mut ahead = *state;
-        let line = next(&mut ahead)[0];
-        line.store_first(out.as_mut_ptr().cast(), count);
-        for (words, ahead) in state.iter_mut().zip(ahead) {
-            words[0] = words[0].after_first(ahead[0], count).rotated(count);
+        let line = next(&mut ahead);
+        if N == 1 {
+            line[0].store_first(out.as_mut_ptr().cast(), count);
+            for (words, ahead) in state.iter_mut().zip(ahead) {
+                words[0] = words[0].after_first(ahead[0], count).rotated(count);
+            }
+        } else {
+            *state = by_words(*state, ahead, line, out);
         }
     }
+}
+
+/// As [`first_words`] where a line is several registers: lanes move about in memory, twice a run of lines.
+///
+/// # Safety
+/// As [`staggered`].
+#[inline(always)]
+unsafe fn by_words<V: Words, const N: usize>(
+    state: State<V, N>,
+    ahead: State<V, N>,
+    line: [V; N],
+    out: &mut [u8],
+) -> State<V, N> {
+    let [mut moved, mut stepped] = [const { Lanes([[0; 8]; 4]) }; 2];
+    let mut drawn = [0u64; 8];
+    // SAFETY: the caller has the instructions; register `j` of a line lies within its eight words.
+    unsafe {
+        keep(state, &mut moved);
+        keep(ahead, &mut stepped);
+        for (j, word) in line.into_iter().enumerate() {
+            word.store(drawn.as_mut_ptr().add(j * (8 / N)));
+        }
+    }
+    let count = out.len() / 8;
+    out.copy_from_slice(&bytemuck::bytes_of(&drawn)[..out.len()]);
+    for (words, stepped) in moved.0.iter_mut().zip(&stepped.0) {
+        words[..count].copy_from_slice(&stepped[..count]);
+        words.rotate_left(count);
+    }
+    // SAFETY: as above.
+    unsafe { load(&moved) }
 }
 
 /// The next word of every lane, line by line.
