@@ -65,7 +65,7 @@ fn ask(
 /// The share of rows whose nearest neighbour, asked for themselves, is the same vector.
 #[allow(clippy::cast_precision_loss)] // thousands of rows
 fn self_recall(matrix: &Matrix, metric: Metric, arrays: &FrozenArrays, m: usize) -> f64 {
-    let (mut buffers, view) = (Buffers::default(), arrays.view(m));
+    let (mut buffers, view) = (Buffers::new(kernels(None)), arrays.view(m));
     let pair = metric.score_pair(kernels(None));
     let rows = u32::try_from(matrix.len()).unwrap();
     let found = (0..rows).filter(|&slot| {
@@ -85,7 +85,7 @@ fn recall_on_clustered_data() {
     for (metric, measure) in [(Metric::L2, Measure::L2), (Metric::Cosine, Measure::Cosine)] {
         let matrix = matrix(base, dim, metric);
         let arrays = build(&matrix, metric, PARAMS, Exec::Serial);
-        let (mut buffers, view) = (Buffers::default(), arrays.view(PARAMS.m));
+        let (mut buffers, view) = (Buffers::new(kernels(None)), arrays.view(PARAMS.m));
         let mut total = 0.0;
         for query in queries.chunks_exact(dim) {
             let truth = oracle::nearest(measure, base, query, 10);
@@ -178,7 +178,7 @@ fn few_rows_and_few_links() {
                 seed: 0,
             };
             let arrays = build(&matrix, metric, params, Exec::Serial);
-            let (mut buffers, view) = (Buffers::default(), arrays.view(2));
+            let (mut buffers, view) = (Buffers::new(kernels(None)), arrays.view(2));
             let query = [0.5; 6];
             // A beam as wide as the index is exact where every slot is reachable.
             let found = ask(
@@ -206,7 +206,7 @@ fn twins_stand_beside_their_first() {
     base.copy_within(0..100 * 4, 200 * 4);
     let matrix = matrix(&base, 4, Metric::L2);
     let arrays = build(&matrix, Metric::L2, PARAMS, Exec::Serial);
-    let (mut buffers, view) = (Buffers::default(), arrays.view(PARAMS.m));
+    let (mut buffers, view) = (Buffers::new(kernels(None)), arrays.view(PARAMS.m));
     for query in base.chunks_exact(4).take(60) {
         for k in [1, 7, 150, 300] {
             let found = ask((&matrix, Metric::L2), &view, query, (300, k), &mut buffers);

@@ -23,7 +23,7 @@ fn walk_from(matrix: &Matrix, view: &GraphView<'_>, query: &[f32], ef: usize, k:
     let query = self::matrix(query, query.len());
     let pair = Metric::L2.score_pair(kernels(None));
     let scorer = F32Scorer::new(matrix.rows(), query.row(0), pair);
-    let mut buffers = Buffers::default();
+    let mut buffers = Buffers::new(kernels(None));
     walk::search(view, &scorer, ef, k, &mut buffers);
     buffers.results.len()
 }

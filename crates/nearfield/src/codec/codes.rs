@@ -233,6 +233,11 @@ impl<'a> Codes<'a> {
         self.bytes.as_ptr().addr().wrapping_add(bytes)
     }
 
+    /// All rows.
+    pub(super) const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Bytes of a row.
     #[inline]
     pub(super) const fn stride(&self) -> usize {

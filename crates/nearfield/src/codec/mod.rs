@@ -23,6 +23,7 @@
 )]
 
 pub mod bits;
+mod coded_rows;
 pub mod codes;
 mod encoder;
 mod estimate;
@@ -37,6 +38,7 @@ mod vectors;
 pub mod verify;
 
 pub use bits::{Bits, Book};
+pub use coded_rows::CodedRows;
 pub use codes::{Codes, Form, QueryCode};
 pub use encoder::Encoder;
 pub use estimate::Estimate;
@@ -47,11 +49,11 @@ pub use sq8::Sq8Scorer;
 pub use vectors::Vectors;
 
 use crate::ids::Slot;
-use crate::kernels::PREFETCHES;
+use crate::kernels::{PREFETCHES, ROWS_AHEAD};
 use crate::matrix::Rows;
 
 /// Rows asked for ahead of the four being scored.
-pub const LOOK_AHEAD: usize = 8;
+pub const LOOK_AHEAD: usize = ROWS_AHEAD;
 
 /// How an index keeps its vectors for walks and scans; the vectors themselves are kept too, unless told otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +155,12 @@ pub trait Scorer {
 
     /// Says that this row will be scored soon.
     fn prefetch(&self, slot: Slot);
+
+    /// What scores many rows by one call, where this is faster than four by four.
+    #[inline]
+    fn coded_rows(&self) -> Option<&CodedRows<'_>> {
+        None
+    }
 
     /// Tells the score of each of these in order, asking for rows before it is their turn.
     #[inline]

@@ -15,8 +15,8 @@
 //! Invariant: sums of `f32` are added in sixteen lanes and one tree, without fusing: codes are the same
 //! bytes everywhere.
 
-use super::Scorer;
 use super::codes::{Codes, Form, QueryCode, TERMS_BYTES, Terms, largest, whole};
+use super::{CodedRows, Scorer};
 use crate::ids::Slot;
 use crate::kernels::{Ahead, CODE_BLOCK, Kernels, NibblePair, NibbleQuad, prefetch_bytes};
 use crate::metric::Metric;
@@ -140,6 +140,7 @@ fn sum(vector: &[f32], centre: &[f32], term: impl Fn(f32) -> f32) -> f32 {
 pub struct Sq4Scorer<'a> {
     codes: Codes<'a>,
     query: &'a QueryCode,
+    rows: Option<CodedRows<'a>>,
     /// Σ u c is twice what kernels sum less this.
     less: i32,
     one: NibblePair,
@@ -159,6 +160,12 @@ impl<'a> Sq4Scorer<'a> {
             "a query is as wide as the rows"
         );
         Self {
+            rows: CodedRows::of(
+                &codes,
+                query,
+                (query.codes.len() / 2, 15 * query.sum),
+                kernels.row_scorers()[1],
+            ),
             codes,
             query,
             less: 15 * query.sum,
@@ -185,6 +192,11 @@ impl<'a> Sq4Scorer<'a> {
 }
 
 impl Scorer for Sq4Scorer<'_> {
+    #[inline]
+    fn coded_rows(&self) -> Option<&CodedRows<'_>> {
+        self.rows.as_ref()
+    }
+
     #[inline]
     fn score(&self, slot: Slot) -> f32 {
         let row = self.codes.row(slot);

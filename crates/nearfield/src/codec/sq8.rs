@@ -8,8 +8,8 @@
 //! ```
 //! Scores are those of [`codes`](super::codes). Invariant: no number is ever clipped.
 
-use super::Scorer;
 use super::codes::{Codes, Form, QueryCode, TERMS_BYTES, Terms, largest, rounded};
+use super::{CodedRows, Scorer};
 use crate::ids::Slot;
 use crate::kernels::{Ahead, CODE_BLOCK, CodePair, CodeQuad, Kernels, prefetch_bytes};
 use crate::metric::Metric;
@@ -70,6 +70,7 @@ pub fn encode(metric: Metric, vector: &[f32], centre: &[f32], out: &mut [u8]) {
 pub struct Sq8Scorer<'a> {
     codes: Codes<'a>,
     query: &'a QueryCode,
+    rows: Option<CodedRows<'a>>,
     one: CodePair,
     four: CodeQuad,
 }
@@ -87,6 +88,12 @@ impl<'a> Sq8Scorer<'a> {
             "a query is as wide as the rows"
         );
         Self {
+            rows: CodedRows::of(
+                &codes,
+                query,
+                (query.codes.len(), 0),
+                kernels.row_scorers()[0],
+            ),
             codes,
             query,
             one: kernels.dot_u7i8,
@@ -110,6 +117,11 @@ impl<'a> Sq8Scorer<'a> {
 }
 
 impl Scorer for Sq8Scorer<'_> {
+    #[inline]
+    fn coded_rows(&self) -> Option<&CodedRows<'_>> {
+        self.rows.as_ref()
+    }
+
     #[inline]
     fn score(&self, slot: Slot) -> f32 {
         let row = self.codes.row(slot);

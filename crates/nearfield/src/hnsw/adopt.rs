@@ -120,7 +120,7 @@ impl Adopter {
             draft: Draft::new(levels, m),
             linked: 0,
             crowded: false,
-            scratch: ScratchPool::new(rows.dim()),
+            scratch: ScratchPool::new(rows.dim(), kernels),
             repair: None,
             repairs: 0,
             phase: BuildPhase::Link,

@@ -180,7 +180,7 @@ impl HnswBuilder {
             } else {
                 Draft::new(above, params.m)
             },
-            scratch: ScratchPool::new(rows.dim()),
+            scratch: ScratchPool::new(rows.dim(), kernels),
             proposals: Vec::new(),
             near: Near::new(0, 0),
             bulk: Bulk::suits(order.len())

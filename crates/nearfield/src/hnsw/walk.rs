@@ -11,9 +11,9 @@
 //! scores are. Nothing allocates once the buffers have grown.
 
 use super::view::{Links, Walkable};
-use crate::codec::{LOOK_AHEAD, Scorer};
+use crate::codec::{CodedRows, LOOK_AHEAD, Scorer};
 use crate::ids::{NO_SLOT, Slot};
-use crate::kernels::PREFETCHES;
+use crate::kernels::{PREFETCHES, ROW_SCORES, RowsAsked};
 use crate::search::{Buffers, Candidate, Pool, Top, Visited};
 
 /// Nodes of level 1 that a walk goes down from. Greedy descent alone (Malkov & Yashunin, Algorithm 5)
@@ -204,7 +204,8 @@ pub(super) fn beam_until<S: Scorer>(
                 graph.prefetch(slot);
             }
         };
-        let next = |pool: &Pool| Soon::after(pool, graph, level, visited);
+        let short = scorer.coded_rows().is_some_and(CodedRows::are_short);
+        let next = |pool: &Pool| Soon::after(pool, (graph, level), visited, short);
         let asked = nearest.slot() == expected;
         expected = score_into(scorer, (gathered, asked), pool, found, next);
     }
@@ -252,13 +253,26 @@ impl Soon {
         asked: 0,
     };
 
-    /// What follows if nothing nearer is found.
+    /// What follows if nothing nearer is found. Where rows are `short`, it costs less to ask for seen ones too than
+    /// to look which are.
     #[inline]
-    fn after(pool: &Pool, graph: &impl Links, level: u32, visited: &Visited) -> Self {
+    fn after(
+        pool: &Pool,
+        (graph, level): (&impl Links, u32),
+        visited: &Visited,
+        short: bool,
+    ) -> Self {
         let mut soon = Self::NOTHING;
         if PREFETCHES && let Some(next) = pool.next() {
             soon.slot = next.slot();
-            soon.count = visited.first_fresh(graph.glance(soon.slot, level), &mut soon.rows);
+            let links = graph.glance(soon.slot, level);
+            if !short {
+                soon.count = visited.first_fresh(links, &mut soon.rows);
+            } else if let Some(first) = links.first_chunk()
+                && first[LOOK_AHEAD - 1] != NO_SLOT
+            {
+                (soon.rows, soon.count) = (*first, LOOK_AHEAD);
+            }
         }
         soon
     }
@@ -290,10 +304,13 @@ fn score_into<S: Scorer>(
             found(slot);
         }
     };
+    if let Some(rows) = scorer.coded_rows() {
+        return score_rows(rows, (slots, asked), pool, insert, next);
+    }
+    let mut soon = None;
     if PREFETCHES && !asked {
         slots.iter().take(LOOK_AHEAD).for_each(prefetch);
     }
-    let mut soon = None;
     let (fours, rest) = slots.as_chunks::<4>();
     for (at, &four) in fours.iter().enumerate() {
         let ahead = slots.get(at * 4 + LOOK_AHEAD..);
@@ -316,6 +333,56 @@ fn score_into<S: Scorer>(
         insert(pool, slot, scorer.score(slot));
     }
     soon.slot
+}
+
+/// As [`score_into`], a call for all that have room in one.
+#[inline]
+fn score_rows(
+    rows: &CodedRows<'_>,
+    (slots, asked): (&[Slot], bool),
+    pool: &mut Pool,
+    insert: impl Fn(&mut Pool, Slot, f32),
+    next: impl Fn(&Pool) -> Soon,
+) -> Slot {
+    let short = rows.are_short();
+    // Of long rows half as many, so that what comes next is told later and better.
+    let together = if short {
+        rows.prefetch(slots);
+        ROW_SCORES
+    } else {
+        let first = if asked { 0 } else { LOOK_AHEAD };
+        rows.prefetch(&slots[..first.min(slots.len())]);
+        ROW_SCORES / 2
+    };
+    let mut scores = [0.0; ROW_SCORES];
+    let mut soon = None;
+    let mut from = 0;
+    while from < slots.len() {
+        let (some, rest) = slots[from..].split_at(together.min(slots.len() - from));
+        from += some.len();
+        let ahead = if rest.is_empty() {
+            let soon = soon.insert(next(pool));
+            let ahead = &soon.rows[..soon.count];
+            if short {
+                rows.prefetch(ahead);
+            }
+            ahead
+        } else {
+            &rest[..LOOK_AHEAD.min(rest.len())]
+        };
+        let asked = RowsAsked {
+            slots: some,
+            ahead,
+            limit: pool.limit(),
+        };
+        let mut near = rows.score(asked, &mut scores);
+        while near != 0 {
+            let at = near.trailing_zeros() as usize;
+            near &= near - 1;
+            insert(pool, some[at], scores[at]);
+        }
+    }
+    soon.unwrap_or_else(|| next(pool)).slot
 }
 
 /// The neighbours in a row of places.

@@ -25,10 +25,10 @@ pub type AskScratchPool = ScratchPool<AskScratch>;
 
 impl AskScratch {
     /// An empty stock for queries of `dim` numbers.
-    pub const fn stock(dim: usize) -> AskScratchPool {
-        ScratchPool::of(dim, |dim| {
+    pub const fn stock(dim: usize, kernels: &'static Kernels) -> AskScratchPool {
+        ScratchPool::of((dim, kernels), |dim, kernels| {
             Ok(Self {
-                walk: Scratch::try_new(dim)?,
+                walk: Scratch::try_new(dim, kernels)?,
                 probe: ProbeScratch::default(),
                 group: GroupScratch::try_new(dim)?,
             })

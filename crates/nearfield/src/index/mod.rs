@@ -205,7 +205,7 @@ impl Index {
             limit,
             kernels,
             pair: params.metric.score_pair(kernels),
-            scratch: AskScratch::stock(params.dim as usize),
+            scratch: AskScratch::stock(params.dim as usize, kernels),
             image,
         })
     }

@@ -22,6 +22,8 @@
 //! panels            rows of codes side by side, as tiles take them: plain Rust, and a body of AVX-512's own
 //! nearest           sorted lists of a tile's scores: plain Rust, compiled for each set
 //! sift              the smallest of a list of integers, on x86-64: one body on a trait of whole registers
+//! x86_64/rows       rows of codes scored by one call, of short rows
+//! x86_64/sorted     an integer among ascending ones; others search for its place
 //! widest            other plain Rust, compiled for each set
 //! prefetch          a hint for rows that will be scored soon
 //! draws             random bytes and random rows, in tables of their own
@@ -89,7 +91,7 @@ mod x86_64;
 #[cfg(target_arch = "aarch64")]
 use aarch64::tables;
 pub use nearest::{pair_score, place_and_score};
-pub use prefetch::{Ahead, PREFETCHES, prefetch_address, prefetch_bytes, prefetch_row};
+pub use prefetch::{Ahead, PREFETCHES, is_short, prefetch_address, prefetch_bytes, prefetch_row};
 #[cfg(target_arch = "wasm32")]
 use wasm32::tables;
 #[cfg(test)]
@@ -288,6 +290,50 @@ pub struct Turns<'a> {
 pub type TableMaker =
     fn(&[f32], (usize, &[[f32; TABLE_BYTES]]), &mut [[f32; TABLE_BYTES]], &mut [u8]) -> (f32, f32);
 
+/// Rows that a [`RowScorer`] scores at most.
+pub const ROW_SCORES: usize = 32;
+/// Their scores.
+pub type RowScores = [f32; ROW_SCORES];
+
+/// Rows of codes with what each has beside them, and what scores of a query take of it (`codec::codes`).
+#[derive(Clone, Copy, Debug)]
+pub struct CodeRows<'a> {
+    /// One row after the other.
+    pub bytes: &'a [u8],
+    /// Bytes of a row: codes, zeros, and at the end scale, bias and sum.
+    pub stride: usize,
+    /// Bytes of a row that kernels read beside the last ones.
+    pub read: usize,
+    /// What a sum is multiplied by, beside the row's scale.
+    pub factor: f32,
+    /// What every sum is too large by.
+    pub less: i32,
+}
+
+/// Rows that are asked for ahead of the one that is scored.
+pub const ROWS_AHEAD: usize = 8;
+
+/// Which of them.
+#[derive(Clone, Copy, Debug)]
+pub struct RowsAsked<'a> {
+    /// At most [`ROW_SCORES`] (asserted) that are scored.
+    pub slots: &'a [u32],
+    /// Those that probably come next, at most [`ROWS_AHEAD`]: long ones are asked for, line by line.
+    pub ahead: &'a [u32],
+    /// What a score must not be above to be near.
+    pub limit: f32,
+}
+
+/// A kernel over the codes of a query and rows. It writes the scores of some and returns a bit for each that is near.
+pub type RowScorer = fn(&[u8], &CodeRows<'_>, RowsAsked<'_>, &mut RowScores) -> u32;
+
+/// Integers that an [`Inserter`] takes together.
+pub const SORTED_BLOCK: usize = 8;
+
+/// A kernel that puts an integer among ascending ones, whole blocks of [`SORTED_BLOCK`] (asserted), before those
+/// that are not below it. The last is lost. Returns its place, or how many there are if it has none.
+pub type Inserter = fn(&mut [u64], u64) -> usize;
+
 /// Bytes a row of codes has a multiple of: one cache line, the widest register of any set.
 pub const CODE_BLOCK: usize = 64;
 
@@ -405,6 +451,15 @@ pub struct Kernels {
     /// The smallest of a list; `None` where choosing pivots is as fast.
     #[cfg(target_arch = "x86_64")]
     pub sift_u64: Option<Sift>,
+    /// Scores of rows of codes; `None` where four sums at a time are as fast.
+    #[cfg(target_arch = "x86_64")]
+    pub score_u7i8: Option<RowScorer>,
+    /// The same of codes of four bits.
+    #[cfg(target_arch = "x86_64")]
+    pub score_u7u4: Option<RowScorer>,
+    /// An integer among ascending ones; `None` where searching for its place is as fast.
+    #[cfg(target_arch = "x86_64")]
+    pub insert_u64: Option<Inserter>,
     /// The scores of a strip: eight bits of a table looked up by eight bits of a code.
     pub scan_u8u8: WideScan,
     /// A vector rotated.
@@ -432,6 +487,26 @@ impl Kernels {
         #[cfg(not(target_arch = "x86_64"))]
         let tell = None;
         tell
+    }
+
+    /// What scores rows of codes of eight bits, and of four, where that is faster than four sums at a time.
+    pub const fn row_scorers(&self) -> [Option<RowScorer>; 2] {
+        #[cfg(target_arch = "x86_64")]
+        let scorers = [self.score_u7i8, self.score_u7u4];
+        // Elsewhere nothing is compiled for them.
+        #[cfg(not(target_arch = "x86_64"))]
+        let scorers = [None; 2];
+        scorers
+    }
+
+    /// What puts an integer among ascending ones, where that is faster than to search for its place.
+    pub const fn inserter(&self) -> Option<Inserter> {
+        #[cfg(target_arch = "x86_64")]
+        let insert = self.insert_u64;
+        // Elsewhere nothing is compiled for it.
+        #[cfg(not(target_arch = "x86_64"))]
+        let insert = None;
+        insert
     }
 }
 

@@ -18,15 +18,23 @@ pub fn prefetch_row<T>(row: &[T]) {
 #[inline]
 pub fn prefetch_bytes(address: usize, bytes: usize) {
     if PREFETCHES {
-        for at in (0..bytes).step_by(LINE_BYTES) {
+        // Not by `step_by`, which divides first: most rows are one line or two.
+        let mut at = 0;
+        while at < bytes {
             prefetch_address(address.wrapping_add(at));
+            at += LINE_BYTES;
         }
     }
 }
 
 /// Bytes from which on a row is worth asking for line by line.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 const SPREAD_BYTES_MIN: usize = 256;
+
+/// Whether rows of so many bytes are best asked for at once, all that are known. Never where none can be asked for.
+#[inline]
+pub const fn is_short(bytes: usize) -> bool {
+    PREFETCHES && bytes < SPREAD_BYTES_MIN
+}
 
 /// Four rows that are scored after the next ones. Who scores those asks for a line of each of these
 /// whenever it has read one: asked for all at once, they are more than a processor can wait for, and
@@ -51,7 +59,7 @@ impl Ahead {
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pub fn of(read: usize, bytes: usize, addresses: impl FnOnce() -> [usize; 4]) -> Self {
         let rows = addresses();
-        let spread = bytes >= SPREAD_BYTES_MIN;
+        let spread = !is_short(bytes);
         let from = if spread { read } else { 0 };
         for row in rows {
             prefetch_bytes(row.wrapping_add(from), bytes - from);

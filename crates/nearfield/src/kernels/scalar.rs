@@ -28,6 +28,12 @@ pub static KERNELS: Kernels = Kernels {
     tell_u6u4: None,
     #[cfg(target_arch = "x86_64")]
     sift_u64: None,
+    #[cfg(target_arch = "x86_64")]
+    score_u7i8: None,
+    #[cfg(target_arch = "x86_64")]
+    score_u7u4: None,
+    #[cfg(target_arch = "x86_64")]
+    insert_u64: None,
     scan_u8u8: wide_lookups::scan,
     turn_f32: queries::TURN,
     tables_u6: queries::TABLES,

@@ -20,6 +20,7 @@ mod nibbles;
 mod queries;
 #[cfg(target_arch = "x86_64")]
 mod sift;
+mod sorted;
 mod values;
 
 use super::{

@@ -8,13 +8,11 @@
 //! and answer in this crate: one comparison instead of three, and NaN has a place (the last).
 
 use crate::ids::Slot;
-#[cfg(target_arch = "x86_64")]
-use bytemuck::TransparentWrapper;
+use bytemuck::{Pod, Zeroable};
 use std::fmt;
 
 /// A slot and how near it is; ordered by score, then slot.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(target_arch = "x86_64", derive(TransparentWrapper))]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
 #[repr(transparent)]
 pub struct Candidate(u64);
 
@@ -46,6 +44,12 @@ impl Candidate {
     #[inline]
     pub const fn of_ordered(score: u32, slot: Slot) -> Self {
         Self((score as u64) << 32 | slot as u64)
+    }
+
+    /// The integer itself.
+    #[inline]
+    pub const fn bits(self) -> u64 {
+        self.0
     }
 
     /// Of the integer itself.
@@ -129,6 +133,7 @@ mod tests {
             assert_eq!(candidate.slot(), slot);
             let bits = u64::from(candidate.ordered_score()) << 32 | u64::from(slot);
             assert_eq!(Candidate::of_bits(bits), candidate);
+            assert_eq!(candidate.bits(), bits);
             for (other_at, &(s, n)) in all.iter().enumerate() {
                 assert_eq!(candidate.cmp(&Candidate::new(s, n)), at.cmp(&other_at));
             }

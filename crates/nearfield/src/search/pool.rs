@@ -1,15 +1,17 @@
 //! The candidates of a walk: one sorted array of at most `ef`, and which of them were expanded.
 //!
 //! ```text
-//! entries    a b c d e f        nearest first, no slot twice (the caller's visited tags see to it)
-//! expanded   1 1 0 1 0 0
+//! places     a b c d e f ∅ ∅    nearest first, no slot twice (the caller's visited tags see to it); whole blocks,
+//! expanded   1 1 0 1 0 0        ∅, the farthest there is, after the last
 //!                ^ next: everything before it is expanded
 //! ```
-//! A search for the place and a short move beat two heaps at the lengths walks use.
+//! A search for the place and a short move beat two heaps at the lengths walks use, and where there is a kernel for
+//! it, so does neither: every place takes the one before its own where that is farther than what comes.
 
 use super::Candidate;
 use crate::codec::{LOOK_AHEAD, Scorer};
 use crate::ids::Slot;
+use crate::kernels::{Kernels, SORTED_BLOCK};
 
 const WORD_BITS: usize = u64::BITS as usize;
 /// Entries that a candidate is compared with side by side.
@@ -18,9 +20,12 @@ const PLACE_BLOCK: usize = 16;
 const PLACE_BLOCKS_MAX: usize = 32;
 
 /// A sorted list of at most `capacity` candidates.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pool {
-    entries: Vec<Candidate>,
+    kernels: &'static Kernels,
+    places: Vec<Candidate>,
+    /// Places that are taken.
+    len: usize,
     /// A bit each; what follows the last entry's means nothing.
     expanded: Vec<u64>,
     capacity: usize,
@@ -30,10 +35,25 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// A pool of no places.
+    pub const fn new(kernels: &'static Kernels) -> Self {
+        Self {
+            kernels,
+            places: Vec::new(),
+            len: 0,
+            expanded: Vec::new(),
+            capacity: 0,
+            next: 0,
+            rescored: Vec::new(),
+        }
+    }
+
     /// Empties the pool and sets its length; allocates only to grow.
     pub fn reset(&mut self, capacity: usize) {
-        self.entries.clear();
-        self.entries.reserve(capacity + 1);
+        self.places.clear();
+        self.places
+            .resize(capacity.next_multiple_of(SORTED_BLOCK), Candidate::FARTHEST);
+        self.len = 0;
         self.expanded.clear();
         self.expanded.resize(capacity / WORD_BITS + 1, 0);
         self.capacity = capacity;
@@ -44,17 +64,48 @@ impl Pool {
     /// not near enough itself.
     #[inline]
     pub fn insert(&mut self, candidate: Candidate) -> bool {
-        if self.entries.len() >= self.capacity {
-            if self.entries.last().is_none_or(|&last| candidate >= last) {
-                return false;
-            }
-            self.entries.pop();
+        if candidate >= self.bound() {
+            return false;
         }
-        let at = place(&self.entries, candidate);
-        self.entries.insert(at, candidate);
+        let kept = self.len.min(self.capacity - 1);
+        self.len = kept + 1;
+        let at = if let Some(insert) = self.kernels.inserter() {
+            let end = self.len.next_multiple_of(SORTED_BLOCK);
+            let places = bytemuck::cast_slice_mut(&mut self.places[..end]);
+            let at = insert(places, candidate.bits());
+            // What a full pool loses may still have a place behind it.
+            if let Some(lost) = self.places.get_mut(self.capacity) {
+                *lost = Candidate::FARTHEST;
+            }
+            at
+        } else {
+            let at = place(&self.places[..kept], candidate);
+            self.places.copy_within(at..kept, at + 1);
+            self.places[at] = candidate;
+            at
+        };
         insert_zero(&mut self.expanded, at);
         self.next = self.next.min(at);
         true
+    }
+
+    /// What a candidate must be nearer than to be put in.
+    #[inline]
+    pub fn bound(&self) -> Candidate {
+        if self.len < self.capacity {
+            return Candidate::FARTHEST;
+        }
+        let nothing = Candidate::of_bits(0);
+        self.entries().last().copied().unwrap_or(nothing)
+    }
+
+    /// The score that a candidate must not be above to be put in.
+    #[inline]
+    pub fn limit(&self) -> f32 {
+        match self.entries().last() {
+            Some(&last) if self.len == self.capacity => last.score(),
+            _ => f32::INFINITY,
+        }
     }
 
     /// The nearest candidate not handed out before.
@@ -63,18 +114,18 @@ impl Pool {
         let at = self.unexpanded()?;
         self.expanded[at / WORD_BITS] |= 1 << (at % WORD_BITS);
         self.next = at + 1;
-        Some(self.entries[at])
+        Some(self.places[at])
     }
 
     /// The candidate that is handed out next, if no nearer one is put in.
     #[inline]
     pub fn next(&self) -> Option<Candidate> {
-        self.unexpanded().map(|at| self.entries[at])
+        self.unexpanded().map(|at| self.places[at])
     }
 
     #[inline]
     fn unexpanded(&self) -> Option<usize> {
-        let (mut at, len) = (self.next, self.entries.len());
+        let (mut at, len) = (self.next, self.len);
         while at < len {
             let rest = !self.expanded[at / WORD_BITS] >> (at % WORD_BITS);
             if rest != 0 {
@@ -88,26 +139,31 @@ impl Pool {
 
     /// How many candidates have this score or a nearer one.
     pub fn within(&self, score: f32) -> usize {
-        self.entries.partition_point(|entry| entry.score() <= score)
+        self.entries()
+            .partition_point(|entry| entry.score() <= score)
     }
 
     /// Scores the nearest `count` again and forgets the rest: what a walk by codes found, judged by
     /// the vectors. The pool is then read and no longer walked.
     pub fn rescore<S: Scorer>(&mut self, scorer: &S, count: usize) {
-        let nearest = self.entries.iter().take(count);
-        self.rescored.clear();
-        self.rescored.extend(nearest.map(|entry| entry.slot()));
-        self.entries.clear();
-        scorer.score_all(&self.rescored, |slot, score| {
-            self.entries.push(Candidate::new(score, slot));
+        let mut rescored = std::mem::take(&mut self.rescored);
+        rescored.clear();
+        let nearest = self.entries().iter().take(count);
+        rescored.extend(nearest.map(|entry| entry.slot()));
+        self.places[rescored.len()..].fill(Candidate::FARTHEST);
+        self.len = 0;
+        scorer.score_all(&rescored, |slot, score| {
+            self.places[self.len] = Candidate::new(score, slot);
+            self.len += 1;
         });
-        self.entries.sort_unstable();
+        self.places[..self.len].sort_unstable();
+        self.rescored = rescored;
     }
 
     /// The candidates, nearest first.
     #[inline]
     pub fn entries(&self) -> &[Candidate] {
-        &self.entries
+        &self.places[..self.len]
     }
 }
 
@@ -181,6 +237,7 @@ pub fn rescore<S: Scorer>(entries: &mut [Candidate], scorer: &S) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::available;
     use crate::rng::value;
 
     /// The plainest thing that could be right.
@@ -203,8 +260,11 @@ mod tests {
 
     #[test]
     fn agrees_with_a_sorted_list() {
-        let mut pool = Pool::default();
-        for trial in 0..400u64 {
+        for (kernels, trial) in available()
+            .into_iter()
+            .flat_map(|table| (0..400u64).map(move |trial| (table, trial)))
+        {
+            let mut pool = Pool::new(kernels);
             // Some longer than a word of bits, some than what is compared side by side.
             let (most, steps) = match trial % 40 {
                 0 => (1200, 2000),

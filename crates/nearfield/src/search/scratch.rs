@@ -8,12 +8,13 @@ use super::{Candidate, Pool, Visited};
 use crate::codec::QueryCode;
 use crate::error::Result;
 use crate::ids::Slot;
+use crate::kernels::Kernels;
 use crate::matrix::Matrix;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
 /// The lists of a walk or scan; the query lives beside them so that a scorer may borrow it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Buffers {
     /// The walk's candidates.
     pub pool: Pool,
@@ -23,6 +24,18 @@ pub struct Buffers {
     pub gathered: Vec<Slot>,
     /// The answer, nearest first.
     pub results: Vec<Candidate>,
+}
+
+impl Buffers {
+    /// Empty ones.
+    pub fn new(kernels: &'static Kernels) -> Self {
+        Self {
+            pool: Pool::new(kernels),
+            visited: Visited::default(),
+            gathered: Vec::new(),
+            results: Vec::new(),
+        }
+    }
 }
 
 /// A query's padded row and the lists of its search.
@@ -38,20 +51,24 @@ pub struct Scratch {
 
 impl Scratch {
     /// Of queries of `dim` numbers, which has searched for nothing yet.
-    pub fn try_new(dim: usize) -> Result<Self> {
+    pub fn try_new(dim: usize, kernels: &'static Kernels) -> Result<Self> {
         Ok(Self {
             query: Matrix::try_new(1, dim)?,
             code: QueryCode::default(),
-            buffers: Buffers::default(),
+            buffers: Buffers::new(kernels),
         })
     }
 }
+
+/// What makes a scratch for queries of so many numbers.
+type Make<S> = fn(usize, &'static Kernels) -> Result<S>;
 
 /// Scratches of one index, for queries of one dimension.
 #[derive(Debug)]
 pub struct ScratchPool<S = Scratch> {
     dim: usize,
-    make: fn(usize) -> Result<S>,
+    kernels: &'static Kernels,
+    make: Make<S>,
     // Boxed: a lease moves one pointer under the lock.
     #[allow(clippy::vec_box)]
     idle: Mutex<Vec<Box<S>>>,
@@ -59,16 +76,17 @@ pub struct ScratchPool<S = Scratch> {
 
 impl ScratchPool {
     /// An empty stock for queries of `dim` numbers.
-    pub const fn new(dim: usize) -> Self {
-        Self::of(dim, Scratch::try_new)
+    pub const fn new(dim: usize, kernels: &'static Kernels) -> Self {
+        Self::of((dim, kernels), Scratch::try_new)
     }
 }
 
 impl<S> ScratchPool<S> {
     /// An empty stock of what `make` makes.
-    pub const fn of(dim: usize, make: fn(usize) -> Result<S>) -> Self {
+    pub const fn of((dim, kernels): (usize, &'static Kernels), make: Make<S>) -> Self {
         Self {
             dim,
+            kernels,
             make,
             idle: Mutex::new(Vec::new()),
         }
@@ -84,7 +102,7 @@ impl<S> ScratchPool<S> {
             .pop();
         let scratch = match idle {
             Some(scratch) => scratch,
-            None => Box::new((self.make)(self.dim)?),
+            None => Box::new((self.make)(self.dim, self.kernels)?),
         };
         Ok(Lease {
             scratch: Some(scratch),
@@ -128,10 +146,11 @@ impl<S> Drop for Lease<'_, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::kernels;
 
     #[test]
     fn a_scratch_comes_back() {
-        let stock = ScratchPool::new(5);
+        let stock = ScratchPool::new(5, kernels(None));
         let first = stock.lease().unwrap();
         let second = stock.lease().unwrap();
         let of = |lease: &Lease<'_>| lease.query.as_floats().as_ptr();

@@ -4,8 +4,6 @@
 
 use super::Candidate;
 use crate::kernels::Kernels;
-#[cfg(target_arch = "x86_64")]
-use bytemuck::TransparentWrapper;
 
 /// Fewer are chosen by pivots as fast.
 #[cfg(target_arch = "x86_64")]
@@ -105,7 +103,7 @@ impl<'a> Top<'a> {
     #[cfg(target_arch = "x86_64")]
     fn sifted(&mut self) -> Option<Candidate> {
         let sift = self.sift.filter(|_| self.k >= SIFTED_MIN)?;
-        sift(Candidate::peel_slice_mut(self.kept), self.k).map(Candidate::of_bits)
+        sift(bytemuck::cast_slice_mut(self.kept), self.k).map(Candidate::of_bits)
     }
 
     /// The score from which on everything is too far. One that is as far as the bound is not: its slot

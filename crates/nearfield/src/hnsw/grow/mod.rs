@@ -115,7 +115,7 @@ impl GrowingGraph {
             crowded: false,
             sweep: None,
             swept_rows: 0,
-            scratch: ScratchPool::new(dim),
+            scratch: ScratchPool::new(dim, kernels),
         }
     }
 

@@ -125,7 +125,7 @@ impl Growing {
             limit,
             kernels,
             pair: params.metric.score_pair(kernels),
-            scratch: AskScratch::stock(dim),
+            scratch: AskScratch::stock(dim, kernels),
             note: None,
             batch: None,
         })

@@ -3,6 +3,8 @@
 use super::avx2_nibbles::NibblesAvx2;
 use super::avx2_sift::SIFT;
 use super::avx2_strips::{TELLER, TOGETHER, scan_strip};
+use super::rows::{self, row_entries};
+use super::sorted::AVX2 as INSERT;
 use crate::kernels::floats::FloatColumns;
 use crate::kernels::lanes::{self, Lanes, table};
 use crate::kernels::nibbles::{self, nibble_entries};
@@ -10,7 +12,7 @@ use crate::kernels::panels::PANEL;
 use crate::kernels::products::{self, Products};
 use crate::kernels::queries::{TABLES, TURN};
 use crate::kernels::tiles::{self, Columns};
-use crate::kernels::{Ahead, Isa, Kernels};
+use crate::kernels::{Ahead, CodeRows, Isa, Kernels, RowScores, RowsAsked};
 use std::arch::x86_64::{
     __m256, __m256i, _mm_add_epi32, _mm_add_ps, _mm_add_ss, _mm_cvtsi128_si32, _mm_cvtss_f32,
     _mm_movehdup_ps, _mm_movehl_ps, _mm_shuffle_epi32, _mm256_add_epi32, _mm256_add_ps,
@@ -23,6 +25,7 @@ use std::arch::x86_64::{
 
 table!(Isa::Avx2, Avx2, CodesAvx2, ColumnsAvx2, "avx2,fma");
 nibble_entries!(NibblesAvx2, "avx2,fma");
+row_entries!(CodesAvx2, NibblesAvx2, "avx2,fma");
 
 /// Lanes 0 … 7 and 8 … 15.
 #[derive(Clone, Copy)]

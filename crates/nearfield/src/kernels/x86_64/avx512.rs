@@ -7,10 +7,12 @@ use super::avx512_lookups::{TELLER, TOGETHER, scan_strip};
 use super::avx512_panels::PANEL;
 use super::avx512_queries::{TABLES, TURN};
 use super::avx512_sift::SIFT;
+use super::rows::{self, row_entries};
+use super::sorted::AVX512 as INSERT;
 use crate::kernels::floats::FloatColumns;
 use crate::kernels::lanes::{self, Lanes, table};
 use crate::kernels::nibbles::{self, nibble_entries};
-use crate::kernels::{Ahead, Isa, Kernels, products, tiles};
+use crate::kernels::{Ahead, CodeRows, Isa, Kernels, RowScores, RowsAsked, products, tiles};
 use std::arch::x86_64::{
     __m512, _mm256_add_ps, _mm256_castpd_ps, _mm512_add_ps, _mm512_castps_pd,
     _mm512_castps512_ps256, _mm512_extractf64x4_pd, _mm512_fmadd_ps, _mm512_loadu_ps,
@@ -25,6 +27,7 @@ table!(
     "avx512f,avx512bw,avx2,fma"
 );
 nibble_entries!(NibblesAvx2, "avx512f,avx512bw,avx2,fma");
+row_entries!(CodesAvx2, NibblesAvx2, "avx512f,avx512bw,avx2,fma");
 
 /// All sixteen.
 #[derive(Clone, Copy)]

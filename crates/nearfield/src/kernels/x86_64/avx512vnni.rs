@@ -1,11 +1,12 @@
 //! AVX-512 with VNNI: codes 64 a step, multiplied and added to 32-bit sums by one instruction that
 //! rounds and saturates nothing. Floats go as with AVX-512.
 
+use super::rows::{self, row_entries};
 use super::{avx512, avx512vbmi_lookups, avx512vbmi_strips};
 use crate::kernels::nibbles::{self, Nibbles, nibble_entries};
 use crate::kernels::products::{self, Products, table_of_codes};
 use crate::kernels::tiles::{self, Columns};
-use crate::kernels::{Ahead, Isa, Kernels};
+use crate::kernels::{Ahead, CodeRows, Isa, Kernels, RowScores, RowsAsked};
 use std::arch::x86_64::{
     __m512i, _mm_add_epi32, _mm_storeu_si128, _mm256_add_epi32, _mm256_castsi256_si128,
     _mm256_extracti128_si256, _mm512_add_epi32, _mm512_and_si512, _mm512_castsi512_si256,
@@ -24,9 +25,14 @@ table_of_codes!(
     // SAFETY: a table is handed out only after its instructions were detected.
     dot_u7u4: |query, row| unsafe { dot_nibbles(query, row) },
     // SAFETY: as above.
-    dot_u7u4_x4: |query, rows, ahead| unsafe { dot_nibbles_x4(query, rows, ahead) }
+    dot_u7u4_x4: |query, rows, ahead| unsafe { dot_nibbles_x4(query, rows, ahead) },
+    // SAFETY: as above.
+    score_u7i8: Some(|query, rows, asked, out| unsafe { score_bytes(query, rows, asked, out) }),
+    // SAFETY: as above.
+    score_u7u4: Some(|query, rows, asked, out| unsafe { score_halves(query, rows, asked, out) })
 );
 nibble_entries!(NibblesVnni, "avx512f,avx512vnni");
+row_entries!(CodesVnni, NibblesVnni, "avx512f,avx512vnni");
 
 /// The same where the machine has VBMI too.
 pub(in crate::kernels) static WITH_VBMI: Kernels = Kernels {

@@ -2,10 +2,11 @@
 //! multiplied and added to 32-bit sums by one instruction. Floats go as with AVX2.
 
 use super::avx2::{self, fold_sums};
+use super::rows::{self, row_entries};
 use crate::kernels::nibbles::{self, Nibbles, nibble_entries};
 use crate::kernels::products::{self, Products, table_of_codes};
 use crate::kernels::tiles::{self, Columns};
-use crate::kernels::{Ahead, Isa, Kernels};
+use crate::kernels::{Ahead, CodeRows, Isa, Kernels, RowScores, RowsAsked};
 use std::arch::x86_64::{
     __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_dpbusd_avx_epi32, _mm256_loadu_si256,
     _mm256_set1_epi8, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_srli_epi16,
@@ -21,9 +22,14 @@ table_of_codes!(
     // SAFETY: a table is handed out only after its instructions were detected.
     dot_u7u4: |query, row| unsafe { dot_nibbles(query, row) },
     // SAFETY: as above.
-    dot_u7u4_x4: |query, rows, ahead| unsafe { dot_nibbles_x4(query, rows, ahead) }
+    dot_u7u4_x4: |query, rows, ahead| unsafe { dot_nibbles_x4(query, rows, ahead) },
+    // SAFETY: as above.
+    score_u7i8: Some(|query, rows, asked, out| unsafe { score_bytes(query, rows, asked, out) }),
+    // SAFETY: as above.
+    score_u7u4: Some(|query, rows, asked, out| unsafe { score_halves(query, rows, asked, out) })
 );
 nibble_entries!(NibblesAvxVnni, "avx2,avxvnni");
+row_entries!(CodesAvxVnni, NibblesAvxVnni, "avx2,avxvnni");
 
 /// Eight sums.
 #[derive(Clone, Copy)]

@@ -13,6 +13,8 @@ mod avx512vbmi_lookups;
 mod avx512vbmi_strips;
 pub(super) mod avx512vnni;
 mod avxvnni;
+mod rows;
+mod sorted;
 
 use super::Kernels;
 use std::arch::is_x86_feature_detected as detected;
