@@ -8,7 +8,9 @@
 
 use super::codes::{Codes, QueryCode};
 use crate::ids::Slot;
-use crate::kernels::{CodeRows, RowScorer, RowScores, RowsAsked, is_short, prefetch_bytes};
+use crate::kernels::{
+    CodeRows, ROW_SCORES, ROWS_AHEAD, RowScorer, RowScores, RowsAsked, is_short, prefetch_bytes,
+};
 
 /// Rows of codes and the code of a query.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +66,35 @@ impl<'a> CodedRows<'a> {
     pub fn score(&self, asked: RowsAsked<'_>, out: &mut RowScores) -> u32 {
         (self.kernel)(self.query, &self.rows, asked, out)
     }
+
+    /// Tells the score of each of these in order, asking for rows before it is their turn.
+    pub(super) fn tell_all(&self, slots: &[Slot], mut told: impl FnMut(Slot, f32)) {
+        let mut scores = [0.0; ROW_SCORES];
+        let at_once = if self.are_short() {
+            ROW_SCORES
+        } else {
+            ROWS_AHEAD
+        };
+        let soon = |rest: &[Slot]| at_once.min(rest.len());
+        self.prefetch(&slots[..soon(slots)]);
+        let mut rest = slots;
+        while !rest.is_empty() {
+            let (some, after) = rest.split_at(ROW_SCORES.min(rest.len()));
+            if self.are_short() {
+                self.prefetch(&after[..soon(after)]);
+            }
+            let asked = RowsAsked {
+                slots: some,
+                ahead: &after[..ROWS_AHEAD.min(after.len())],
+                limit: f32::INFINITY,
+            };
+            self.score(asked, &mut scores);
+            for (&slot, &score) in some.iter().zip(&scores) {
+                told(slot, score);
+            }
+            rest = after;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -72,7 +103,7 @@ mod tests {
     use crate::codec::{Encoder, Form, QueryCode, Scorer, by_code};
     use crate::exec::Exec;
     use crate::index::codes::CodeSections;
-    use crate::kernels::{ROW_SCORES, ROWS_AHEAD, available};
+    use crate::kernels::available;
     use crate::matrix::Matrix;
     use crate::metric::Metric;
     use crate::rng;

@@ -168,6 +168,10 @@ pub trait Scorer {
     where
         Self: Sized,
     {
+        if let Some(rows) = self.coded_rows() {
+            rows.tell_all(slots, told);
+            return;
+        }
         if PREFETCHES {
             for &slot in slots.iter().take(LOOK_AHEAD) {
                 self.prefetch(slot);
