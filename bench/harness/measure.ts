@@ -6,7 +6,7 @@
  *         ─► save, load
  *
  * Invariants: engines take turns at the same place of their curves, so that a slow moment of the machine
- * meets all of them, and every ratio is taken within a round. Speeds are compared at a recall, never at
+ * meets all of them, one thread's speeds are all of one processor, and every ratio is taken within a round. Speeds are compared at a recall, never at
  * a setting. An engine that fails is left out from there on, with its reason, and disturbs no other.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -58,6 +58,15 @@ export type RecallOf = (slots: readonly (readonly number[])[], k: number) => num
 /** How an engine's process comes to be; rejects where it cannot. */
 export type Launch = (spec: EngineSpec) => Promise<EngineProcess>
 
+/** Says where processes run; see `processors`. */
+export interface Placing {
+  readonly tieToQuickest: (processes: readonly EngineProcess[], work: () => Promise<number>) => Promise<void>
+  readonly untie: (processes: readonly EngineProcess[]) => void
+}
+
+/** Wherever the system puts them. */
+const ANYWHERE: Placing = { tieToQuickest: async () => {}, untie: () => {} }
+
 /** Recalls between which a curve is worth measuring. */
 const CURVE_FROM = 0.8
 const CURVE_TO = 0.995
@@ -88,14 +97,22 @@ export class Measurement {
   readonly #recallOf: RecallOf
   readonly #protocol: Protocol
   readonly #progress: Progress
+  readonly #placing: Placing
   #runners: Runner[] = []
   readonly leftOut: LeftOut[] = []
 
-  constructor(dataset: Dataset, recallOf: RecallOf, protocol: Protocol, progress: Progress) {
+  constructor(
+    dataset: Dataset,
+    recallOf: RecallOf,
+    protocol: Protocol,
+    progress: Progress,
+    placing: Placing = ANYWHERE,
+  ) {
     this.#dataset = dataset
     this.#recallOf = recallOf
     this.#protocol = protocol
     this.#progress = progress
+    this.#placing = placing
   }
 
   async run(specs: readonly EngineSpec[], launch: Launch): Promise<DatasetResult> {
@@ -219,8 +236,28 @@ export class Measurement {
       this.#progress.expect(rounds * this.#point * (efforts.length + recalls.length + batches))
   }
 
+  /** Ties all engines to the processor where the reference is quickest now, or lets them go for more threads than one. */
+  async #place(threads: number): Promise<void> {
+    const processes = this.#runners.map(({ process }) => process)
+    const { k, reference } = this.#protocol
+    const judge = this.#runners.find(({ spec }) => spec.name === reference) ?? this.#runners[0]
+    const effort = judge?.efforts[0]?.effort
+    if (threads > 1 || effort === undefined) return this.#placing.untie(processes)
+    const pass = { do: 'search', effort, k, seconds: 0 }
+    try {
+      await this.#placing.tieToQuickest(
+        processes,
+        async () => 1 / (await judge!.process.ask<Found>(pass)).qps,
+      )
+    } catch {
+      // Who failed here fails in its turn, which says why.
+      this.#placing.untie(processes)
+    }
+  }
+
   async #round(round: number): Promise<void> {
     const { k, seconds } = this.#protocol
+    await this.#place(1)
     for (const runner of this.#runners) {
       runner.curves.push([])
       runner.batches.push(new Map())
@@ -255,6 +292,7 @@ export class Measurement {
     )
     if (!batchRecalls.includes(recall)) return
     for (const threads of batchThreads) {
+      await this.#place(threads)
       await this.#each(
         round,
         `batches on ${threads} at ${recall}`,
@@ -276,9 +314,11 @@ export class Measurement {
         },
       )
     }
+    await this.#place(1)
   }
 
   async #files(): Promise<void> {
+    this.#placing.untie(this.#runners.map(({ process }) => process))
     const folder = await mkdtemp(join(tmpdir(), 'nearfield-bench-'))
     try {
       await this.#each(0, 'saving and loading', none, async (runner) => {

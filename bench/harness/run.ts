@@ -7,6 +7,7 @@ import { launch } from './engines.ts'
 import { ran } from './machine.ts'
 import { type LeftOut, Measurement, type RecallOf } from './measure.ts'
 import { fitting, type Options } from './options.ts'
+import { tieToQuickest, untie } from './processors.ts'
 import { Progress } from './progress.ts'
 
 export async function run(
@@ -25,7 +26,8 @@ export async function run(
     const dataset = await firstQueries(await prepare(name), protocol.queries)
     const loaded = await loadDataset(dataset)
     const recall: RecallOf = (slots, k) => recallOf(loaded, slots, k)
-    const measurement = new Measurement(dataset, recall, fitting(options, dataset), progress)
+    const placing = { tieToQuickest, untie }
+    const measurement = new Measurement(dataset, recall, fitting(options, dataset), progress, placing)
     datasets.push(await measurement.run(engines, launch))
     leftOut.push(...measurement.leftOut)
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Dataset, EngineSpec, Request } from '../harness/contract.ts'
-import { Measurement, type Protocol, type RecallOf } from '../harness/measure.ts'
+import { Measurement, type Placing, type Protocol, type RecallOf } from '../harness/measure.ts'
 import { fitting, optionsOf } from '../harness/options.ts'
 import { EngineProcess, Unsupported } from '../harness/process.ts'
 import type { Progress } from '../harness/progress.ts'
@@ -199,6 +199,47 @@ describe('a measurement', () => {
     for (let at = 0; at < measured.length; at += 2)
       expect(new Set(measured.slice(at, at + 2)).size, 'both before either again').toBe(2)
     expect(log.filter((line) => line.endsWith(' end'))).toHaveLength(2)
+  })
+
+  it('measures one thread where the reference is quickest, and more anywhere', async () => {
+    const log: string[] = []
+    const trials: number[] = []
+    let tied = false
+    const placing: Placing = {
+      async tieToQuickest(processes, work) {
+        expect(processes.map(({ name }) => name)).toEqual(['slow', 'fast'])
+        tied = true
+        trials.push(await work())
+      },
+      untie() {
+        tied = false
+      },
+    }
+    const launch = async ({ name }: EngineSpec) => {
+      const { ask, ...rest } = fake(name, name === 'fast' ? 4000 : 1000, { pace: 1 })
+      return {
+        ...rest,
+        ask: (request: Request) => {
+          const threads = 'threads' in request ? request.threads : 1
+          log.push(`${request.do} ${threads} ${tied}`)
+          return ask(request)
+        },
+      } as unknown as EngineProcess
+    }
+    const measurement = new Measurement(DATASET, recall, PROTOCOL, quiet, placing)
+    await measurement.run([spec('slow'), spec('fast')], launch)
+    expect(measurement.leftOut).toEqual([])
+    expect(new Set(trials)).toEqual(new Set([1 / 1000]))
+    const seen = new Set(log.slice(log.findLastIndex((line) => line.startsWith('build'))))
+    expect(seen).toContain('latency 1 true')
+    expect(seen).toContain('searchBatch 1 true')
+    expect(seen).toContain('searchBatch 2 false')
+    expect(seen).toContain('save 1 false')
+    for (const never of ['latency 1 false', 'searchBatch 1 false', 'searchBatch 2 true', 'save 1 true'])
+      expect(seen).not.toContain(never)
+    // Exploring comes before; the last searches are a round's curve.
+    const searches = log.filter((line) => line.startsWith('search 1'))
+    expect(new Set(searches.slice(-2 * 4))).toEqual(new Set(['search 1 true']))
   })
 
   it('leaves out what cannot start, has no such metric, is too slow, or fails on the way', async () => {
