@@ -23,6 +23,8 @@ const NO_LIMIT = Number.MAX_SAFE_INTEGER
 const graph = { kind: 'graph', host: 'node', metrics: METRICS, knob: 'ef', efforts: EFS } as const
 const zones = { kind: 'partition', host: 'node', metrics: METRICS, knob: 'probes', efforts: PROBES } as const
 const exact = { kind: 'exact', host: 'node', knob: 'none', efforts: [0] } as const
+/** Builds by this in place of the others' efConstruction: a graph whose curve is still above theirs. */
+const quick = { kind: 'hnsw', efConstruction: 75 } as const
 const ours = { family: 'nearfield', module: 'nearfield', packages: [] } as const
 
 export const NODE_ENGINES: readonly EngineSpec[] = [
@@ -33,6 +35,22 @@ export const NODE_ENGINES: readonly EngineSpec[] = [
     variant: { kind: 'hnsw', backend: 'native' },
     rowsMax: NO_LIMIT,
     short: true,
+  },
+  {
+    ...graph,
+    ...ours,
+    name: 'nearfield hnsw quick',
+    variant: { ...quick, backend: 'native' },
+    rowsMax: NO_LIMIT,
+    short: false,
+  },
+  {
+    ...graph,
+    ...ours,
+    name: 'nearfield hnsw quick wasm-threads',
+    variant: { ...quick, backend: 'wasm-threads' },
+    rowsMax: 500_000,
+    short: false,
   },
   {
     ...graph,

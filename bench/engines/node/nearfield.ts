@@ -2,7 +2,7 @@
  * nearfield, as the workspace has it.
  *
  * variant: kind `flat` | `hnsw` | `zones`, backend `native` | `wasm-threads` | `wasm`, codec as the kind has them,
- * call `searchInto` (unless told otherwise) | `search`.
+ * call `searchInto` (unless told otherwise) | `search`, efConstruction in place of what all graphs are asked for.
  */
 
 import { stat } from 'node:fs/promises'
@@ -60,7 +60,8 @@ class Nearfield implements Engine<Float32Array, Answer, BatchHits> {
 
   #indexOptions({ threads, M, efConstruction }: BuildSetting) {
     const { variant } = this.#setting
-    const graph = variant['kind'] === 'hnsw' ? { M, efConstruction } : {}
+    const own = variant['efConstruction'] as number | undefined
+    const graph = variant['kind'] === 'hnsw' ? { M, efConstruction: own ?? efConstruction } : {}
     const codec = (variant['codec'] as 'auto') ?? 'auto'
     return { ...common(this.#setting, this.#place), ...graph, codec, threads }
   }
