@@ -226,13 +226,6 @@ impl<'a> Codes<'a> {
         &self.bytes[at * self.stride..][..self.stride]
     }
 
-    /// Where a row lies, or would: for hints alone.
-    #[inline]
-    pub(super) fn address(&self, slot: Slot) -> usize {
-        let bytes = (slot as usize).wrapping_mul(self.stride);
-        self.bytes.as_ptr().addr().wrapping_add(bytes)
-    }
-
     /// All rows.
     pub(super) const fn bytes(&self) -> &'a [u8] {
         self.bytes

@@ -18,7 +18,7 @@
 use super::codes::{Codes, Form, QueryCode, TERMS_BYTES, Terms, largest, whole};
 use super::{CodedRows, Scorer};
 use crate::ids::Slot;
-use crate::kernels::{Ahead, CODE_BLOCK, Kernels, NibblePair, NibbleQuad, prefetch_bytes};
+use crate::kernels::{Ahead, CODE_BLOCK, Kernels, NibblePair, NibbleQuad};
 use crate::metric::Metric;
 
 /// The largest code of a row.
@@ -140,7 +140,7 @@ fn sum(vector: &[f32], centre: &[f32], term: impl Fn(f32) -> f32) -> f32 {
 pub struct Sq4Scorer<'a> {
     codes: Codes<'a>,
     query: &'a QueryCode,
-    rows: Option<CodedRows<'a>>,
+    rows: CodedRows<'a>,
     /// Σ u c is twice what kernels sum less this.
     less: i32,
     one: NibblePair,
@@ -164,7 +164,7 @@ impl<'a> Sq4Scorer<'a> {
                 &codes,
                 query,
                 (query.codes.len() / 2, 15 * query.sum),
-                kernels.row_scorers()[1],
+                kernels.score_u7u4,
             ),
             codes,
             query,
@@ -194,7 +194,7 @@ impl<'a> Sq4Scorer<'a> {
 impl Scorer for Sq4Scorer<'_> {
     #[inline]
     fn coded_rows(&self) -> Option<&CodedRows<'_>> {
-        self.rows.as_ref()
+        Some(&self.rows)
     }
 
     #[inline]
@@ -211,13 +211,13 @@ impl Scorer for Sq4Scorer<'_> {
 
     #[inline]
     fn score4_ahead(&self, slots: [Slot; 4], ahead: [Slot; 4]) -> [f32; 4] {
-        let rows = || ahead.map(|slot| self.codes.address(slot));
+        let rows = || ahead.map(|slot| self.rows.address(slot));
         let ahead = Ahead::of(self.query.codes.len() / 2, self.codes.stride(), rows);
         self.four(slots, &ahead)
     }
 
     #[inline]
     fn prefetch(&self, slot: Slot) {
-        prefetch_bytes(self.codes.address(slot), self.codes.stride());
+        self.rows.prefetch(&[slot]);
     }
 }

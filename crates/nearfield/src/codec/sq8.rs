@@ -11,7 +11,7 @@
 use super::codes::{Codes, Form, QueryCode, TERMS_BYTES, Terms, largest, rounded};
 use super::{CodedRows, Scorer};
 use crate::ids::Slot;
-use crate::kernels::{Ahead, CODE_BLOCK, CodePair, CodeQuad, Kernels, prefetch_bytes};
+use crate::kernels::{Ahead, CODE_BLOCK, CodePair, CodeQuad, Kernels};
 use crate::metric::Metric;
 
 /// The largest code of a row.
@@ -70,7 +70,7 @@ pub fn encode(metric: Metric, vector: &[f32], centre: &[f32], out: &mut [u8]) {
 pub struct Sq8Scorer<'a> {
     codes: Codes<'a>,
     query: &'a QueryCode,
-    rows: Option<CodedRows<'a>>,
+    rows: CodedRows<'a>,
     one: CodePair,
     four: CodeQuad,
 }
@@ -88,12 +88,7 @@ impl<'a> Sq8Scorer<'a> {
             "a query is as wide as the rows"
         );
         Self {
-            rows: CodedRows::of(
-                &codes,
-                query,
-                (query.codes.len(), 0),
-                kernels.row_scorers()[0],
-            ),
+            rows: CodedRows::of(&codes, query, (query.codes.len(), 0), kernels.score_u7i8),
             codes,
             query,
             one: kernels.dot_u7i8,
@@ -119,7 +114,7 @@ impl<'a> Sq8Scorer<'a> {
 impl Scorer for Sq8Scorer<'_> {
     #[inline]
     fn coded_rows(&self) -> Option<&CodedRows<'_>> {
-        self.rows.as_ref()
+        Some(&self.rows)
     }
 
     #[inline]
@@ -136,13 +131,13 @@ impl Scorer for Sq8Scorer<'_> {
 
     #[inline]
     fn score4_ahead(&self, slots: [Slot; 4], ahead: [Slot; 4]) -> [f32; 4] {
-        let rows = || ahead.map(|slot| self.codes.address(slot));
+        let rows = || ahead.map(|slot| self.rows.address(slot));
         let ahead = Ahead::of(self.query.codes.len(), self.codes.stride(), rows);
         self.four(slots, &ahead)
     }
 
     #[inline]
     fn prefetch(&self, slot: Slot) {
-        prefetch_bytes(self.codes.address(slot), self.codes.stride());
+        self.rows.prefetch(&[slot]);
     }
 }

@@ -345,14 +345,19 @@ fn score_rows(
     next: impl Fn(&Pool) -> Soon,
 ) -> Slot {
     let short = rows.are_short();
-    // Of long rows half as many, so that what comes next is told later and better.
-    let together = if short {
-        rows.prefetch(slots);
-        ROW_SCORES
+    let first = if short {
+        slots.len()
+    } else if asked {
+        0
     } else {
-        let first = if asked { 0 } else { LOOK_AHEAD };
-        rows.prefetch(&slots[..first.min(slots.len())]);
+        LOOK_AHEAD.min(slots.len())
+    };
+    rows.prefetch(&slots[..first]);
+    // Of long rows half as many, so that what comes next is told later and better.
+    let together = if PREFETCHES && !short {
         ROW_SCORES / 2
+    } else {
+        ROW_SCORES
     };
     let mut scores = [0.0; ROW_SCORES];
     let mut soon = None;

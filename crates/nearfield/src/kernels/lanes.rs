@@ -169,15 +169,9 @@ macro_rules! table {
             #[cfg(target_arch = "x86_64")]
             sift_u64: SIFT,
             // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            score_u7i8: Some(|query, rows, asked, out| unsafe {
-                score_bytes(query, rows, asked, out)
-            }),
+            score_u7i8: |query, rows, asked, out| unsafe { score_bytes(query, rows, asked, out) },
             // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            score_u7u4: Some(|query, rows, asked, out| unsafe {
-                score_halves(query, rows, asked, out)
-            }),
+            score_u7u4: |query, rows, asked, out| unsafe { score_halves(query, rows, asked, out) },
             #[cfg(target_arch = "x86_64")]
             insert_u64: INSERT,
             scan_u8u8: crate::kernels::wide_lookups::scan,

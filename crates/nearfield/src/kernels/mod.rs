@@ -11,6 +11,7 @@
 //! lanes             the one SIMD body over floats, on a trait of sixteen lanes
 //! products          the one SIMD body over codes, on a trait of products added in pairs
 //! nibbles           the one over codes of four bits, two a byte
+//! rows              the one body over rows of codes scored by one call, on the sums of these two
 //! strips            what scans of strips share: 32 entries whose codes are looked up in tables
 //! lookups           the one SIMD body over them, of NEON and WebAssembly
 //! x86_64/…_strips   bodies of x86-64's own, for several queries or strips at once too
@@ -22,7 +23,6 @@
 //! panels            rows of codes side by side, as tiles take them: plain Rust, and a body of AVX-512's own
 //! nearest           sorted lists of a tile's scores: plain Rust, compiled for each set
 //! sift              the smallest of a list of integers, on x86-64: one body on a trait of whole registers
-//! x86_64/rows       rows of codes scored by one call, of short rows
 //! x86_64/sorted     an integer among ascending ones; others search for its place
 //! widest            other plain Rust, compiled for each set
 //! prefetch          a hint for rows that will be scored soon
@@ -69,6 +69,7 @@ mod prefetch;
 ))]
 mod products;
 mod queries;
+mod rows;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod sift;
@@ -310,6 +311,26 @@ pub struct CodeRows<'a> {
     pub less: i32,
 }
 
+impl<'a> CodeRows<'a> {
+    /// A row: codes, zeros, terms.
+    ///
+    /// # Panics
+    /// Where there is no such slot.
+    #[inline]
+    pub fn row(&self, slot: u32) -> &'a [u8] {
+        // Where addresses have 32 bits, the product of a wild slot would wrap.
+        let start = (slot as usize).checked_mul(self.stride);
+        &self.bytes[start.expect("a slot of these rows")..][..self.stride]
+    }
+
+    /// Where a row lies, or would: for hints alone.
+    #[inline]
+    pub fn address(&self, slot: u32) -> usize {
+        let start = (slot as usize).wrapping_mul(self.stride);
+        self.bytes.as_ptr().addr().wrapping_add(start)
+    }
+}
+
 /// Rows that are asked for ahead of the one that is scored.
 pub const ROWS_AHEAD: usize = 8;
 
@@ -451,12 +472,10 @@ pub struct Kernels {
     /// The smallest of a list; `None` where choosing pivots is as fast.
     #[cfg(target_arch = "x86_64")]
     pub sift_u64: Option<Sift>,
-    /// Scores of rows of codes; `None` where four sums at a time are as fast.
-    #[cfg(target_arch = "x86_64")]
-    pub score_u7i8: Option<RowScorer>,
+    /// Scores of rows of codes.
+    pub score_u7i8: RowScorer,
     /// The same of codes of four bits.
-    #[cfg(target_arch = "x86_64")]
-    pub score_u7u4: Option<RowScorer>,
+    pub score_u7u4: RowScorer,
     /// An integer among ascending ones; `None` where searching for its place is as fast.
     #[cfg(target_arch = "x86_64")]
     pub insert_u64: Option<Inserter>,
@@ -489,14 +508,14 @@ impl Kernels {
         tell
     }
 
-    /// What scores rows of codes of eight bits, and of four, where that is faster than four sums at a time.
-    pub const fn row_scorers(&self) -> [Option<RowScorer>; 2] {
+    /// What finds the smallest of a list, where that is faster than choosing pivots.
+    pub const fn sifter(&self) -> Option<Sift> {
         #[cfg(target_arch = "x86_64")]
-        let scorers = [self.score_u7i8, self.score_u7u4];
-        // Elsewhere nothing is compiled for them.
+        let sift = self.sift_u64;
+        // Elsewhere nothing is compiled for it.
         #[cfg(not(target_arch = "x86_64"))]
-        let scorers = [None; 2];
-        scorers
+        let sift = None;
+        sift
     }
 
     /// What puts an integer among ascending ones, where that is faster than to search for its place.

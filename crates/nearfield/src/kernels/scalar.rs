@@ -3,7 +3,7 @@
 
 use super::{
     CODE_BLOCK, Isa, Kernels, STRIP_ENTRIES, ScanTerms, TABLE_BYTES, TILE_COLUMNS, TILE_ROWS,
-    TILE_STEP, floats, nearest, panels, queries, strips, wide_lookups,
+    TILE_STEP, floats, nearest, panels, queries, rows, strips, wide_lookups,
 };
 
 pub static KERNELS: Kernels = Kernels {
@@ -28,10 +28,16 @@ pub static KERNELS: Kernels = Kernels {
     tell_u6u4: None,
     #[cfg(target_arch = "x86_64")]
     sift_u64: None,
-    #[cfg(target_arch = "x86_64")]
-    score_u7i8: None,
-    #[cfg(target_arch = "x86_64")]
-    score_u7u4: None,
+    score_u7i8: |query, rows, asked, out| {
+        rows::bytes(query, rows, asked, out, |query, codes, _| {
+            codes.map(|codes| dot_u7i8(query, codes))
+        })
+    },
+    score_u7u4: |query, rows, asked, out| {
+        rows::halves(query, rows, asked, out, |query, codes, _| {
+            codes.map(|codes| dot_u7u4(query, codes))
+        })
+    },
     #[cfg(target_arch = "x86_64")]
     insert_u64: None,
     scan_u8u8: wide_lookups::scan,

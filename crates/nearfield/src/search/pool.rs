@@ -150,7 +150,6 @@ impl Pool {
         rescored.clear();
         let nearest = self.entries().iter().take(count);
         rescored.extend(nearest.map(|entry| entry.slot()));
-        self.places[rescored.len()..].fill(Candidate::FARTHEST);
         self.len = 0;
         scorer.score_all(&rescored, |slot, score| {
             self.places[self.len] = Candidate::new(score, slot);

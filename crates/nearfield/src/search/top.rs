@@ -3,10 +3,9 @@
 //! kernel is given by that.
 
 use super::Candidate;
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, Sift};
 
 /// Fewer are chosen by pivots as fast.
-#[cfg(target_arch = "x86_64")]
 const SIFTED_MIN: usize = 24;
 
 /// Collects into a caller's list.
@@ -15,8 +14,7 @@ pub struct Top<'a> {
     kept: &'a mut Vec<Candidate>,
     k: usize,
     bound: Candidate,
-    #[cfg(target_arch = "x86_64")]
-    sift: Option<crate::kernels::Sift>,
+    sift: Option<Sift>,
 }
 
 impl<'a> Top<'a> {
@@ -27,7 +25,6 @@ impl<'a> Top<'a> {
             kept,
             k,
             bound: Candidate::FARTHEST,
-            #[cfg(target_arch = "x86_64")]
             sift: None,
         }
     }
@@ -35,12 +32,8 @@ impl<'a> Top<'a> {
     /// The same, by kernels that may have a quicker way to halve it.
     #[inline]
     #[must_use]
-    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut, unused_variables))]
     pub fn by(mut self, kernels: &Kernels) -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            self.sift = kernels.sift_u64;
-        }
+        self.sift = kernels.sifter();
         self
     }
 
@@ -51,7 +44,6 @@ impl<'a> Top<'a> {
             kept,
             k,
             bound,
-            #[cfg(target_arch = "x86_64")]
             sift: None,
         }
     }
@@ -87,7 +79,6 @@ impl<'a> Top<'a> {
         if self.k == 0 {
             self.kept.clear();
         } else if self.kept.len() > self.k {
-            #[cfg(target_arch = "x86_64")]
             if let Some(bound) = self.sifted() {
                 self.bound = bound;
                 self.kept.truncate(self.k);
@@ -100,7 +91,6 @@ impl<'a> Top<'a> {
     }
 
     /// What the nearest do not exceed, moved to the front, where a kernel finds it.
-    #[cfg(target_arch = "x86_64")]
     fn sifted(&mut self) -> Option<Candidate> {
         let sift = self.sift.filter(|_| self.k >= SIFTED_MIN)?;
         sift(bytemuck::cast_slice_mut(self.kept), self.k).map(Candidate::of_bits)

@@ -166,7 +166,10 @@ pub fn verdict(kept: Codec, form: Form, found: f64, enough: f64) -> String {
 pub fn crowd_verdict(left: Option<Form>) -> String {
     let near = "some rows are too near to many others for codes";
     match left {
-        Some(form) => format!("{}: {near} of sq4", form.codec().name()),
+        Some(form) => {
+            let given_up = Form::Sq4.codec().name();
+            format!("{}: {near} of {given_up}", form.codec().name())
+        }
         None => format!("{}: {near}", Codec::F32.name()),
     }
 }

@@ -131,8 +131,7 @@ impl GrowingGraph {
     }
 
     /// Those of the slots to whom few of the nearest that they link to link back. The others are met by a walk that
-    /// comes near: of some 50,000 in doubt, five in six of those who were missed are among the two fifths that this
-    /// leaves (verses768), and who is passed over is searched for with everyone.
+    /// comes near, or nearly all of them: who is passed over is searched for with everyone.
     fn poorly_linked(&self, slots: &[Slot], exec: Exec<'_>) -> Vec<Slot> {
         let m = self.params.m;
         let mut poorly = vec![false; slots.len()];

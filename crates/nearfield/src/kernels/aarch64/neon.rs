@@ -9,8 +9,9 @@ use crate::kernels::nibbles::{self, nibble_entries};
 use crate::kernels::panels::PANEL;
 use crate::kernels::products::{self, Products};
 use crate::kernels::queries::{TABLES, TURN};
+use crate::kernels::rows::{self, row_entries};
 use crate::kernels::tiles::{self, Columns};
-use crate::kernels::{Ahead, Isa, Kernels};
+use crate::kernels::{Ahead, CodeRows, Isa, Kernels, RowScores, RowsAsked};
 use std::arch::aarch64::{
     float32x4_t, int8x16_t, int32x4_t, vadd_f32, vaddq_f32, vaddvq_s32, vdupq_n_f32, vdupq_n_s32,
     vfmaq_f32, vget_high_f32, vget_lane_f32, vget_low_f32, vget_low_s8, vld1q_f32, vld1q_s8,
@@ -20,6 +21,7 @@ use std::arch::aarch64::{
 
 table!(Isa::Neon, Neon, CodesNeon, ColumnsNeon, "neon");
 nibble_entries!(NibblesNeon, "neon");
+row_entries!(CodesNeon, NibblesNeon, "neon");
 lookup_entry!(LookupsNeon, "neon");
 
 /// Lanes 0 … 3, 4 … 7, 8 … 11 and 12 … 15.

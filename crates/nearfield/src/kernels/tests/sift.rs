@@ -15,7 +15,7 @@ fn list(random: &mut Random, len: usize, end: u64) -> Vec<u64> {
 #[test]
 fn the_smallest_come_first_in_their_order() {
     replay(|table| {
-        let Some(sift) = table.sift_u64 else {
+        let Some(sift) = table.sifter() else {
             return;
         };
         let mut random = Random(24);
@@ -63,7 +63,7 @@ fn the_smallest_come_first_in_their_order() {
 #[test]
 fn extremes_are_found_or_left_alone() {
     replay(|table| {
-        let Some(sift) = table.sift_u64 else {
+        let Some(sift) = table.sifter() else {
             return;
         };
         let all = [u64::MAX, 0, u64::MAX - 1, 1, 1 << 63, (1 << 62) - 1];

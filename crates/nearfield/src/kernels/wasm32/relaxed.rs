@@ -7,11 +7,13 @@
 //! knowing of relaxed SIMD, uses no more of it (`crates/nearfield-wasm/build.rs`).
 
 use super::simd128;
+use crate::kernels::nibbles::{self, Nibbles};
 use crate::kernels::products::{self, Products};
 use crate::kernels::tiles::{self, Columns};
-use crate::kernels::{Ahead, Isa, Kernels};
+use crate::kernels::{Ahead, Isa, Kernels, rows};
 use std::arch::wasm32::{
-    i32x4_add, i32x4_extract_lane, i32x4_shuffle, i32x4_splat, v128, v128_load, v128_store,
+    i8x16_splat, i32x4_add, i32x4_extract_lane, i32x4_shuffle, i32x4_splat, u8x16_shr, v128,
+    v128_and, v128_load, v128_store,
 };
 
 /// The table of this set.
@@ -24,6 +26,26 @@ pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     // SAFETY: as above.
     dot_u7i8_x4: |query, rows, ahead| unsafe {
         products::dots::<CodesRelaxed, 4>(query, rows, ahead)
+    },
+    // SAFETY: as above.
+    dot_u7u4: |query, row| unsafe {
+        nibbles::dots::<NibblesRelaxed, 1>(query, &[row], &Ahead::NONE)[0]
+    },
+    // SAFETY: as above.
+    dot_u7u4_x4: |query, rows, ahead| unsafe {
+        nibbles::dots::<NibblesRelaxed, 4>(query, rows, ahead)
+    },
+    score_u7i8: |query, rows, asked, out| {
+        // SAFETY: as above.
+        rows::bytes(query, rows, asked, out, |query, codes, ahead| unsafe {
+            products::dots::<CodesRelaxed, 4>(query, codes, ahead)
+        })
+    },
+    score_u7u4: |query, rows, asked, out| {
+        // SAFETY: as above.
+        rows::halves(query, rows, asked, out, |query, codes, ahead| unsafe {
+            nibbles::dots::<NibblesRelaxed, 4>(query, codes, ahead)
+        })
     },
     // SAFETY: as above.
     tile_u7i8: |rows, panel, out| unsafe { tiles::tile::<ColumnsRelaxed, 2>(rows, panel, out) },
@@ -67,11 +89,66 @@ impl Products for CodesRelaxed {
 
     #[inline(always)]
     unsafe fn fold<const N: usize>(rows: [Self; N]) -> [i32; N] {
-        rows.map(|row| {
-            let two = i32x4_add(row.0, i32x4_shuffle::<2, 3, 0, 1>(row.0, row.0));
-            i32x4_extract_lane::<0>(two) + i32x4_extract_lane::<1>(two)
-        })
+        rows.map(|row| fold(row.0))
     }
+}
+
+/// Four sums of low nibbles' products and four of high ones': two chains hide the instruction's latency.
+#[derive(Clone, Copy)]
+struct NibblesRelaxed(v128, v128);
+
+impl Nibbles for NibblesRelaxed {
+    const STEP: usize = 16;
+    /// Sums of 32 bits hold those of the longest row.
+    const SPAN: usize = usize::MAX;
+    type Query = (v128, v128);
+    type Wide = v128;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Self(i32x4_splat(0), i32x4_splat(0))
+    }
+
+    #[inline(always)]
+    unsafe fn wide() -> v128 {
+        i32x4_splat(0)
+    }
+
+    #[inline(always)]
+    unsafe fn query(low: *const u8, high: *const u8) -> (v128, v128) {
+        // SAFETY: the caller can read sixteen codes from either; a v128 load needs no alignment.
+        unsafe { (v128_load(low.cast()), v128_load(high.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn plus(self, (low, high): (v128, v128), row: *const u8) -> Self {
+        // SAFETY: as above.
+        let row = unsafe { v128_load(row.cast()) };
+        // Four bits are the same number signed.
+        let of_low = v128_and(row, i8x16_splat(15));
+        let of_high = u8x16_shr(row, 4);
+        Self(
+            relaxed_dot(of_low, low, self.0),
+            relaxed_dot(of_high, high, self.1),
+        )
+    }
+
+    #[inline(always)]
+    unsafe fn widen(self, wide: v128) -> v128 {
+        i32x4_add(wide, i32x4_add(self.0, self.1))
+    }
+
+    #[inline(always)]
+    unsafe fn fold<const N: usize>(wide: [v128; N]) -> [i32; N] {
+        wide.map(fold)
+    }
+}
+
+/// All four sums in one.
+#[inline(always)]
+fn fold(sums: v128) -> i32 {
+    let two = i32x4_add(sums, i32x4_shuffle::<2, 3, 0, 1>(sums, sums));
+    i32x4_extract_lane::<0>(two) + i32x4_extract_lane::<1>(two)
 }
 
 /// Columns 0 … 3, 4 … 7, 8 … 11 and 12 … 15.

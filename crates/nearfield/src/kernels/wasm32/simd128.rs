@@ -6,7 +6,7 @@ use super::simd128_nibbles::{dot_nibbles, dot_nibbles_x4};
 use crate::kernels::lanes::{self, Lanes};
 use crate::kernels::products::{self, Products};
 use crate::kernels::tiles::{self, Columns};
-use crate::kernels::{Ahead, Isa, Kernels, floats, nearest, panels, queries, wide_lookups};
+use crate::kernels::{Ahead, Isa, Kernels, floats, nearest, panels, queries, rows, wide_lookups};
 use std::arch::wasm32::{
     f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, f32x4_sub, i16x8_extend_low_u8x16,
     i16x8_load_extend_i8x8, i16x8_load_extend_u8x8, i32x4_add, i32x4_dot_i16x8, i32x4_extract_lane,
@@ -38,6 +38,13 @@ pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     scores_nearest: nearest::keep_scores,
     dot_u7u4: dot_nibbles,
     dot_u7u4_x4: dot_nibbles_x4,
+    score_u7i8: |query, rows, asked, out| {
+        // SAFETY: as above.
+        rows::bytes(query, rows, asked, out, |query, codes, ahead| unsafe {
+            products::dots::<Codes128, 4>(query, codes, ahead)
+        })
+    },
+    score_u7u4: |query, rows, asked, out| rows::halves(query, rows, asked, out, dot_nibbles_x4),
     tile_f32: floats::tile::<2>,
     scan_u6u4: scan_strip,
     scan_u8u8: wide_lookups::scan,

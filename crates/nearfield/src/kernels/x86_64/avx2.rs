@@ -3,7 +3,6 @@
 use super::avx2_nibbles::NibblesAvx2;
 use super::avx2_sift::SIFT;
 use super::avx2_strips::{TELLER, TOGETHER, scan_strip};
-use super::rows::{self, row_entries};
 use super::sorted::AVX2 as INSERT;
 use crate::kernels::floats::FloatColumns;
 use crate::kernels::lanes::{self, Lanes, table};
@@ -11,6 +10,7 @@ use crate::kernels::nibbles::{self, nibble_entries};
 use crate::kernels::panels::PANEL;
 use crate::kernels::products::{self, Products};
 use crate::kernels::queries::{TABLES, TURN};
+use crate::kernels::rows::{self, row_entries};
 use crate::kernels::tiles::{self, Columns};
 use crate::kernels::{Ahead, CodeRows, Isa, Kernels, RowScores, RowsAsked};
 use std::arch::x86_64::{

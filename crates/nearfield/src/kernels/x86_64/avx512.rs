@@ -7,11 +7,11 @@ use super::avx512_lookups::{TELLER, TOGETHER, scan_strip};
 use super::avx512_panels::PANEL;
 use super::avx512_queries::{TABLES, TURN};
 use super::avx512_sift::SIFT;
-use super::rows::{self, row_entries};
 use super::sorted::AVX512 as INSERT;
 use crate::kernels::floats::FloatColumns;
 use crate::kernels::lanes::{self, Lanes, table};
 use crate::kernels::nibbles::{self, nibble_entries};
+use crate::kernels::rows::{self, row_entries};
 use crate::kernels::{Ahead, CodeRows, Isa, Kernels, RowScores, RowsAsked, products, tiles};
 use std::arch::x86_64::{
     __m512, _mm256_add_ps, _mm256_castpd_ps, _mm512_add_ps, _mm512_castps_pd,

@@ -2,9 +2,9 @@
 //! multiplied and added to 32-bit sums by one instruction. Floats go as with AVX2.
 
 use super::avx2::{self, fold_sums};
-use super::rows::{self, row_entries};
 use crate::kernels::nibbles::{self, Nibbles, nibble_entries};
 use crate::kernels::products::{self, Products, table_of_codes};
+use crate::kernels::rows::{self, row_entries};
 use crate::kernels::tiles::{self, Columns};
 use crate::kernels::{Ahead, CodeRows, Isa, Kernels, RowScores, RowsAsked};
 use std::arch::x86_64::{
@@ -24,9 +24,9 @@ table_of_codes!(
     // SAFETY: as above.
     dot_u7u4_x4: |query, rows, ahead| unsafe { dot_nibbles_x4(query, rows, ahead) },
     // SAFETY: as above.
-    score_u7i8: Some(|query, rows, asked, out| unsafe { score_bytes(query, rows, asked, out) }),
+    score_u7i8: |query, rows, asked, out| unsafe { score_bytes(query, rows, asked, out) },
     // SAFETY: as above.
-    score_u7u4: Some(|query, rows, asked, out| unsafe { score_halves(query, rows, asked, out) })
+    score_u7u4: |query, rows, asked, out| unsafe { score_halves(query, rows, asked, out) }
 );
 nibble_entries!(NibblesAvxVnni, "avx2,avxvnni");
 row_entries!(CodesAvxVnni, NibblesAvxVnni, "avx2,avxvnni");

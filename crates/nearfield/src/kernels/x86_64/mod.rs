@@ -13,7 +13,6 @@ mod avx512vbmi_lookups;
 mod avx512vbmi_strips;
 pub(super) mod avx512vnni;
 mod avxvnni;
-mod rows;
 mod sorted;
 
 use super::Kernels;
