@@ -1,12 +1,14 @@
 //! Replays every kernel table of this module against the scalar one, bit for bit. WebAssembly has
 //! no test runner here, so the replay is an export of a build of its own (`packages/wasm/test-kernels`).
 
+mod rows;
+
 use nearfield::kernels::{
-    Ahead, CODE_BLOCK, CodeRows, Isa, Kernels, ROW_SCORES, RowsAsked, STRIP_ENTRIES,
-    STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, TABLE_MAX, TILE_COLUMNS, TILE_ROWS, TILE_STEP,
-    available,
+    Ahead, CODE_BLOCK, Isa, Kernels, STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES,
+    TABLE_MAX, TILE_COLUMNS, TILE_ROWS, TILE_STEP, available,
 };
 use nearfield::rng;
+use rows::replay_rows;
 use wasm_bindgen::prelude::*;
 
 const LEN_MAX: usize = 1100;
@@ -138,53 +140,6 @@ fn replay_nibbles(scalar: &Kernels, table: &Kernels) -> Result<u32, JsError> {
                 )));
             }
             compared += 5;
-        }
-    }
-    Ok(compared)
-}
-
-/// The same for rows of codes of either form, scored by one call, of every length, however many.
-fn replay_rows(scalar: &Kernels, table: &Kernels) -> Result<u32, JsError> {
-    let bytes = |stream, len: usize, largest: u8| -> Vec<u8> {
-        let bits = (0..len).map(move |at| rng::value(stream, 4, at as u64));
-        bits.map(|bits| (bits >> 8) as u8 & largest).collect()
-    };
-    let longest = LEN_MAX.next_multiple_of(CODE_BLOCK);
-    let query = bytes(10, 2 * longest, 127);
-    let rows = bytes(11, 2 * ROW_SCORES * longest, 255);
-    let limit = 1e3;
-    let mut compared = 0;
-    for stride in (CODE_BLOCK..=longest).step_by(CODE_BLOCK) {
-        let rows = CodeRows {
-            bytes: &rows[..2 * ROW_SCORES * stride],
-            stride,
-            read: stride,
-            factor: 1e-3,
-            less: 77,
-        };
-        for count in 0..=ROW_SCORES {
-            let slots: Vec<_> = (0..count as u32).map(|at| at * 29 % 64).collect();
-            let asked = RowsAsked {
-                slots: &slots,
-                ahead: &[],
-                limit,
-            };
-            for (of, one, other) in [
-                (1, scalar.score_u7i8, table.score_u7i8),
-                (2, scalar.score_u7u4, table.score_u7u4),
-            ] {
-                let mut scores = [[0.0; ROW_SCORES]; 2];
-                let [expected, found] = &mut scores;
-                let near = one(&query[..of * stride], &rows, asked, expected);
-                let told = other(&query[..of * stride], &rows, asked, found);
-                if !same(&expected[..count], &found[..count]) || near != told {
-                    let name = table.isa.name();
-                    return Err(JsError::new(&format!(
-                        "{name}, {count} rows of {stride} bytes: scores differ"
-                    )));
-                }
-                compared += 1;
-            }
         }
     }
     Ok(compared)
