@@ -20,7 +20,7 @@ export interface Hits {
 
 /** A build or an import under way. `threads` 0 means one a core, here and below. */
 export declare class Builder {
-  constructor(vectors: Float32Array, options: string, keys: Keys | null)
+  constructor(vectors: Float32Array, options: string, keys: Keys | null, threads: number)
   /** Of a file of hnswlib, read through a map. */
   static importMapped(path: string, options: string, keys: Keys | null): Promise<Builder>
   step(threads: number): Promise<Step>
@@ -30,7 +30,7 @@ export declare class Builder {
 
 /** A batch on its way into an index. Closing takes it back, unless it is shown. */
 export declare class Adder {
-  constructor(index: Index, vectors: Float32Array, keys: Keys | null)
+  constructor(index: Index, vectors: Float32Array, keys: Keys | null, threads: number)
   step(threads: number): Promise<Step>
   /** Shows the batch to searches. */
   finish(): Promise<{ first: number; rows: number }>

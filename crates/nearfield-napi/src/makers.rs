@@ -56,11 +56,20 @@ impl Builder {
 impl Builder {
     /// Copies `vectors` before it returns.
     #[napi(constructor, catch_unwind)]
-    pub fn new(vectors: &[f32], options: String, keys: Option<Keys>) -> Result<Self> {
+    pub fn new(
+        env: Env,
+        vectors: &[f32],
+        options: String,
+        keys: Option<Keys>,
+        threads: f64,
+    ) -> Result<Self> {
         guard(|| {
-            let keys = keys.map(arrays::key_column).transpose()?;
-            let builder = boundary::Builder::new(vectors, &options, keys).map_err(refuse)?;
-            Ok(Self::of(builder))
+            let (keys, pool) = (
+                keys.map(arrays::key_column).transpose()?,
+                pool(env, threads)?,
+            );
+            let builder = boundary::Builder::new_by(pool.exec(), vectors, &options, keys);
+            Ok(Self::of(builder.map_err(refuse)?))
         })
     }
 
@@ -122,11 +131,20 @@ pub struct Adder(Handle<boundary::Adder>);
 impl Adder {
     /// Copies `vectors` before it returns.
     #[napi(constructor, catch_unwind)]
-    pub fn new(index: &Index, vectors: &[f32], keys: Option<Keys>) -> Result<Self> {
+    pub fn new(
+        env: Env,
+        index: &Index,
+        vectors: &[f32],
+        keys: Option<Keys>,
+        threads: f64,
+    ) -> Result<Self> {
         guard(|| {
-            let keys = keys.map(arrays::key_column).transpose()?;
-            let adder = boundary::Adder::new(index.0.get()?, vectors, keys).map_err(refuse)?;
-            Ok(Self(Handle::new(adder, "batch")))
+            let (keys, pool) = (
+                keys.map(arrays::key_column).transpose()?,
+                pool(env, threads)?,
+            );
+            let adder = boundary::Adder::new_by(pool.exec(), index.0.get()?, vectors, keys);
+            Ok(Self(Handle::new(adder.map_err(refuse)?, "batch")))
         })
     }
 

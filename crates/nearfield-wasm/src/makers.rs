@@ -71,10 +71,13 @@ impl Builder {
         numbers: Option<Vec<f64>>,
         text: Option<Vec<u8>>,
         offsets: Option<Vec<u64>>,
+        threads: u32,
     ) -> Result<Builder, JsError> {
         let keys = columns::key_column(numbers, text, offsets);
-        let inner = boundary::Builder::new(&vectors.0, options, keys).map_err(thrown)?;
-        Ok(Self::of(inner))
+        let inner = pool::run(threads, move |exec| {
+            boundary::Builder::new_by(exec, &vectors.0, options, keys)
+        });
+        inner.map(Self::of).map_err(thrown)
     }
 
     /// The index; an error while steps are left.
@@ -140,10 +143,14 @@ impl Adder {
         numbers: Option<Vec<f64>>,
         text: Option<Vec<u8>>,
         offsets: Option<Vec<u64>>,
+        threads: u32,
     ) -> Result<Adder, JsError> {
         let keys = columns::key_column(numbers, text, offsets);
         let index = Arc::clone(&index.inner);
-        let inner = boundary::Adder::new(index, &vectors.0, keys).map_err(thrown)?;
+        let inner = pool::run(threads, move |exec| {
+            boundary::Adder::new_by(exec, index, &vectors.0, keys)
+        });
+        let inner = inner.map_err(thrown)?;
         Ok(Self { inner, last: START })
     }
 

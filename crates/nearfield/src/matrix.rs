@@ -11,7 +11,9 @@
 //! stands. [`Rows`] borrows the same shape from anywhere: a matrix, a loaded file, a mapped one.
 
 use crate::bytes::region::Region;
+use crate::bytes::written;
 use crate::error::{Code, Error, Result};
+use crate::exec::Exec;
 use crate::ids::Slot;
 use bytemuck::{Pod, Zeroable};
 
@@ -47,13 +49,32 @@ pub struct Matrix {
 impl Matrix {
     /// `rows` rows of `dim` zeros; an error with [`Code::Memory`] when they cannot be had.
     pub fn try_new(rows: usize, dim: usize) -> Result<Self> {
-        let lines_total = lines_needed(rows, dim).ok_or_else(|| no_memory(rows, dim))?;
-        let mut lines = Vec::new();
-        lines
-            .try_reserve_exact(lines_total)
-            .map_err(|_| no_memory(rows, dim))?;
-        crate::bytes::advise_huge(lines.spare_capacity_mut());
-        lines.resize(lines_total, Line::zeroed());
+        Self::try_written((rows, dim), Exec::Serial, |_, _| ())
+    }
+
+    /// A copy of rows of `dim` numbers that stand one after the other, made by all threads; an error with
+    /// [`Code::Memory`] where there is no room for it.
+    pub fn try_copy(vectors: &[f32], dim: usize, exec: Exec<'_>) -> Result<Self> {
+        let (rows, stride) = (vectors.len() / dim, stride(dim));
+        Self::try_written((rows, dim), exec, |first, lines| {
+            let copies: &mut [f32] = bytemuck::cast_slice_mut(lines);
+            let rows = vectors[first * dim..].chunks_exact(dim);
+            for (copy, row) in copies.chunks_exact_mut(stride).zip(rows) {
+                copy[..dim].copy_from_slice(row);
+            }
+        })
+    }
+
+    /// Rows of zeros, some at a time changed by `body`, which is told the first one's slot.
+    fn try_written(
+        (rows, dim): (usize, usize),
+        exec: Exec<'_>,
+        body: impl Fn(usize, &mut [Line]) + Sync,
+    ) -> Result<Self> {
+        let none = || no_memory(rows, dim);
+        lines_needed(rows, dim).ok_or_else(none)?;
+        let lines = written((rows, stride(dim) / LINE_FLOATS), exec, body);
+        let lines = lines.map_err(|_| none())?;
         Ok(Self { lines, rows, dim })
     }
 
@@ -357,6 +378,24 @@ mod tests {
                     .contains(&format!("{rows} rows of {dim} numbers")),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    #[allow(clippy::cast_possible_truncation)] // slots
+    fn threads_copy_rows_into_their_places() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3);
+        let pool = pool.build().unwrap();
+        // More than threads take at a time, with a part at the end; and so few that one thread copies them.
+        for (rows, dim) in [(100_003, 20), (2500, 1000), (5, 3), (0, 7)] {
+            let vectors: Vec<f32> = (0..rows * dim).map(|at| at as f32).collect();
+            let copy = Matrix::try_copy(&vectors, dim, Exec::Pool(&pool)).unwrap();
+            assert_eq!((copy.len(), copy.dim()), (rows, dim));
+            for (at, row) in vectors.chunks_exact(dim).enumerate() {
+                let (numbers, padding) = copy.row(at as Slot).split_at(dim);
+                assert_eq!(numbers, row, "row {at} of {dim}");
+                assert!(padding.iter().all(|x| x.to_bits() == 0), "row {at}");
+            }
         }
     }
 

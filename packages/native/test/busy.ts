@@ -8,7 +8,7 @@ const dim = 64
 const vectors = Float32Array.from({ length: 5_000 * dim }, (_, at) => Math.sin(at * 1.37))
 
 for (let told = false; ; ) {
-  const builder = new addon.Builder(vectors, JSON.stringify({ dim, kind: 'hnsw' }), null)
+  const builder = new addon.Builder(vectors, JSON.stringify({ dim, kind: 'hnsw' }), null, 1)
   for (let phase = ''; phase !== 'done'; ) {
     const step = builder.step(2)
     if (!told) parentPort?.postMessage('busy')

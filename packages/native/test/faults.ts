@@ -23,7 +23,7 @@ function data(): Float32Array {
 }
 
 async function build(vectors: Float32Array, threads: number) {
-  const builder = new addon.Builder(vectors, JSON.stringify({ dim, kind: 'hnsw' }), null)
+  const builder = new addon.Builder(vectors, JSON.stringify({ dim, kind: 'hnsw' }), null, 1)
   while ((await builder.step(threads)).phase !== 'done');
   return builder.finish()
 }

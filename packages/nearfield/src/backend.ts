@@ -71,7 +71,12 @@ export interface Room {
 export interface Backend {
   readonly info: BackendInfo
   /** Copies `vectors` before it returns. `options` is JSON checked by the core. */
-  buildBegin(vectors: Float32Array, options: string, keys: KeyColumn | null): Promise<BuilderHandle>
+  buildBegin(
+    vectors: Float32Array,
+    options: string,
+    keys: KeyColumn | null,
+    threads: number,
+  ): Promise<BuilderHandle>
   buildStep(builder: BuilderHandle, threads: number): Promise<StepReport>
   /** Consumes the builder. */
   buildFinish(builder: BuilderHandle): Promise<IndexHandle>
@@ -79,7 +84,12 @@ export interface Backend {
   /** An index without rows. `options` is JSON checked by the core. */
   create(options: string): Promise<IndexHandle>
   /** Copies `vectors` before it returns. */
-  addBegin(index: IndexHandle, vectors: Float32Array, keys: KeyColumn | null): Promise<AdderHandle>
+  addBegin(
+    index: IndexHandle,
+    vectors: Float32Array,
+    keys: KeyColumn | null,
+    threads: number,
+  ): Promise<AdderHandle>
   /** The second batch of an index waits for the first: it may take no step before that one's end. */
   addStep(adder: AdderHandle, threads: number): Promise<StepReport>
   /** Shows the batch to searches; the slot of its first row. Consumes the adder. */

@@ -20,7 +20,7 @@ function vectors(): Float32Array {
 }
 
 async function buildIndex(backend: WasmBackend, data: Float32Array, threads: number): Promise<number> {
-  const builder = await backend.buildBegin(data, options, null)
+  const builder = await backend.buildBegin(data, options, null, 1)
   while ((await backend.buildStep(builder, threads)).phase !== 'done');
   return backend.buildFinish(builder)
 }

@@ -74,14 +74,21 @@ impl Adder {
     /// Takes a copy of `vectors` (row-major, of the index's dimension) and their keys, if it has any.
     /// Shape and key errors surface here, non-finite values in the first steps.
     pub fn new(index: Arc<Index>, vectors: &[f32], keys: Option<KeyColumn>) -> Result<Self> {
+        Self::new_by(Exec::Serial, index, vectors, keys)
+    }
+
+    /// As [`new`](Self::new), copying by all threads.
+    pub fn new_by(
+        exec: Exec<'_>,
+        index: Arc<Index>,
+        vectors: &[f32],
+        keys: Option<KeyColumn>,
+    ) -> Result<Self> {
         let dim = index.dim();
         let rows = rows_of(vectors.len(), dim)?;
         let keys = Keys::from_column(keys, rows)?;
         index.judge_keys(&keys, rows)?;
-        let mut copy = Matrix::try_new(rows as usize, dim as usize)?;
-        for (slot, row) in (0..).zip(vectors.chunks_exact(dim as usize)) {
-            copy.row_mut(slot).copy_from_slice(row);
-        }
+        let copy = Matrix::try_copy(vectors, dim as usize, exec)?;
         Ok(Self {
             index,
             rows,

@@ -102,16 +102,24 @@ impl Builder {
     /// # Panics
     /// Never: what it relies on is the table of options, which is constant.
     pub fn new(vectors: &[f32], options: &str, keys: Option<KeyColumn>) -> Result<Self> {
+        Self::new_by(Exec::Serial, vectors, options, keys)
+    }
+
+    /// As [`new`](Self::new), copying by all threads.
+    ///
+    /// # Panics
+    /// Never: what it relies on is the table of options, which is constant.
+    pub fn new_by(
+        exec: Exec<'_>,
+        vectors: &[f32],
+        options: &str,
+        keys: Option<KeyColumn>,
+    ) -> Result<Self> {
         let values = options::parse(BUILD, options)?;
         let dim = u32::try_from(values.integer("dim")).expect("the table's limit");
         let rows = rows_of(vectors.len(), dim)?;
-        Self::over(&values, rows, keys, || {
-            let mut copy = Matrix::try_new(rows as usize, dim as usize)?;
-            for (slot, row) in (0..).zip(vectors.chunks_exact(dim as usize)) {
-                copy.row_mut(slot).copy_from_slice(row);
-            }
-            Ok(copy)
-        })
+        let copy = || Matrix::try_copy(vectors, dim as usize, exec);
+        Self::over(&values, rows, keys, copy)
     }
 
     /// As [`new`](Self::new) over the rows a data set keeps, which become the index's own: nothing is

@@ -4,6 +4,10 @@
 //! [`advise`] is only a hint: nothing depends on it, and systems other than Linux are not asked. [`Zeroed`] is a block
 //! that is had from the system and goes back to it, where the heap would keep it.
 
+use crate::exec::Exec;
+use bytemuck::Zeroable;
+use std::collections::TryReserveError;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 /// Blocks below this are left alone.
@@ -38,6 +42,35 @@ pub(crate) fn advise<T>(memory: &mut [T]) {
 /// Does nothing here.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn advise<T>(_memory: &mut [T]) {}
+
+/// Bytes of new memory that a thread takes at a time: whole large pages.
+const TAKEN_BYTES: usize = 4 << 20;
+
+/// A vector of `units` times `unit` zeros, some units at a time changed by `body`, which is told the first one's number.
+/// All threads write it: whoever writes new memory first waits until the system has found it and has wiped it, which
+/// takes longer than what is then written, and many times as long where the system is a guest of another.
+pub(crate) fn written<T: Zeroable + Copy + Send>(
+    (units, unit): (usize, usize),
+    exec: Exec<'_>,
+    body: impl Fn(usize, &mut [T]) + Sync,
+) -> Result<Vec<T>, TryReserveError> {
+    let len = units * unit;
+    let mut out = Vec::new();
+    out.try_reserve_exact(len)?;
+    let room = &mut out.spare_capacity_mut()[..len];
+    advise(room);
+    let taken = (TAKEN_BYTES / (unit * size_of::<T>()).max(1)).max(1);
+    // For so little no thread is worth waiting for.
+    let exec = if units <= taken { Exec::Serial } else { exec };
+    exec.parts(room, taken * unit.max(1), |part, room| {
+        room.fill(MaybeUninit::new(T::zeroed()));
+        // SAFETY: all of it was written just now.
+        body(part * taken, unsafe { room.assume_init_mut() });
+    });
+    // SAFETY: so much was reserved, and the parts are all of it.
+    unsafe { out.set_len(len) };
+    Ok(out)
+}
 
 /// A block of zeros from a cache line on, which nobody has written yet. On Linux it is asked of the system and not of
 /// the heap: that keeps what is freed within it, and learns to keep ever larger blocks.

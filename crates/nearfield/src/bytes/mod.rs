@@ -20,7 +20,7 @@ pub mod region;
 pub mod table;
 
 use crate::error::{Code, Error, Result};
-pub(crate) use huge::{Zeroed, advise as advise_huge};
+pub(crate) use huge::{Zeroed, advise as advise_huge, written};
 
 /// A fault in the bytes, with the place where it was seen.
 pub fn corrupt(section: &str, offset: u64, what: impl std::fmt::Display) -> Error {

@@ -9,8 +9,9 @@
 //! A region never reaches outside its owner, and a cast to wider elements is checked for length and
 //! alignment: a map that starts anywhere is refused, not misread.
 
-use super::addressable;
+use super::{addressable, written};
 use crate::error::{Code, Error, Result};
+use crate::exec::Exec;
 use bytemuck::{AnyBitPattern, Pod, Zeroable};
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -31,13 +32,15 @@ pub struct AlignedBytes {
 impl AlignedBytes {
     /// Reserves and zeroes; an error with [`Code::Memory`] when there is not so much.
     pub fn try_new(bytes: u64) -> Result<Self> {
+        Self::try_new_by(Exec::Serial, bytes)
+    }
+
+    /// As [`try_new`](Self::try_new), by all threads.
+    pub fn try_new_by(exec: Exec<'_>, bytes: u64) -> Result<Self> {
         let none = || Error::new(Code::Memory, format!("{bytes} bytes could not be reserved"));
         let bytes = addressable(bytes)?;
-        let mut lines = Vec::new();
-        let needed = bytes.div_ceil(LINE_BYTES);
-        lines.try_reserve_exact(needed).map_err(|_| none())?;
-        super::advise_huge(lines.spare_capacity_mut());
-        lines.resize(needed, Line::zeroed());
+        let lines = written((bytes.div_ceil(LINE_BYTES), 1), exec, |_, _| ());
+        let lines = lines.map_err(|_| none())?;
         Ok(Self { lines, bytes })
     }
 

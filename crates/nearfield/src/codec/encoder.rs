@@ -41,7 +41,7 @@ impl Encoder {
             form,
             metric,
             centre: centre(rows, exec),
-            bytes: AlignedBytes::try_new(bytes)?,
+            bytes: AlignedBytes::try_new_by(exec, bytes)?,
             done: 0,
         })
     }

@@ -39,7 +39,7 @@ export async function buildIndex(
   const data = ready || Array.isArray(vectors) ? matrix.data : matrix.data.slice()
   const chosen = ready ?? (await host.choices.choose(wanted, threads))
   meter.check()
-  return made(host, chosen, await chosen.backend.buildBegin(data, json, keys), threads, meter)
+  return made(host, chosen, await chosen.backend.buildBegin(data, json, keys, threads), threads, meter)
 }
 
 /** Generated rows become the index's own, on the backend that has them. */

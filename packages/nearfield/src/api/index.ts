@@ -252,7 +252,7 @@ export class Index implements AsyncDisposable {
     return this.#lease.use(async () => {
       const { data, rows } = toMatrix(vectors, this.dim, 'vectors')
       const keys = toKeyColumn(options.keys, rows)
-      const adder = await backend.addBegin(handle, data, keys)
+      const adder = await backend.addBegin(handle, data, keys, threads)
       return this.#queue.turn(async () => {
         const batch = { backend, adder, keys, rows, threads }
         const first = await addBatch(batch, this.#table, meter)

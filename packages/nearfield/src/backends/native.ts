@@ -112,8 +112,13 @@ class NativeBackend implements Backend {
     }
   }
 
-  async buildBegin(vectors: Float32Array, options: string, keys: KeyColumn | null): Promise<BuilderHandle> {
-    return this.#builders.add(new this.#addon.Builder(vectors, options, keys))
+  async buildBegin(
+    vectors: Float32Array,
+    options: string,
+    keys: KeyColumn | null,
+    threads: number,
+  ): Promise<BuilderHandle> {
+    return this.#builders.add(new this.#addon.Builder(vectors, options, keys, threads))
   }
 
   async buildStep(builder: BuilderHandle, threads: number): Promise<StepReport> {
@@ -132,8 +137,13 @@ class NativeBackend implements Backend {
     return this.#indexes.add(this.#addon.Index.empty(options))
   }
 
-  async addBegin(index: IndexHandle, vectors: Float32Array, keys: KeyColumn | null): Promise<AdderHandle> {
-    return this.#adders.add(new this.#addon.Adder(this.#indexes.get(index), vectors, keys))
+  async addBegin(
+    index: IndexHandle,
+    vectors: Float32Array,
+    keys: KeyColumn | null,
+    threads: number,
+  ): Promise<AdderHandle> {
+    return this.#adders.add(new this.#addon.Adder(this.#indexes.get(index), vectors, keys, threads))
   }
 
   async addStep(adder: AdderHandle, threads: number): Promise<StepReport> {

@@ -159,6 +159,7 @@ interface Glue {
     numbers: Float64Array | undefined,
     text: Uint8Array | undefined,
     offsets: BigUint64Array | undefined,
+    threads: number,
   ) => GlueBuilder
   readonly Adder: new (
     index: GlueIndex,
@@ -166,6 +167,7 @@ interface Glue {
     numbers: Float64Array | undefined,
     text: Uint8Array | undefined,
     offsets: BigUint64Array | undefined,
+    threads: number,
   ) => GlueAdder
   readonly Index: { empty(options: string): GlueIndex }
   readonly Loader: new (bytesTotal: bigint, options: string) => GlueLoader
@@ -259,9 +261,14 @@ export class WasmBackend implements Backend {
     }
   }
 
-  async buildBegin(vectors: Float32Array, options: string, keys: KeyColumn | null): Promise<number> {
+  async buildBegin(
+    vectors: Float32Array,
+    options: string,
+    keys: KeyColumn | null,
+    threads: number,
+  ): Promise<number> {
     return this.#guard(() => {
-      const builder = new this.#glue.Builder(this.#copyIn(vectors), options, ...columns(keys))
+      const builder = new this.#glue.Builder(this.#copyIn(vectors), options, ...columns(keys), threads)
       return this.#keep(this.#builders, builder)
     })
   }
@@ -286,10 +293,15 @@ export class WasmBackend implements Backend {
     return this.#guard(() => this.#keepIndex(this.#glue.Index.empty(options)))
   }
 
-  async addBegin(handle: IndexHandle, vectors: Float32Array, keys: KeyColumn | null): Promise<AdderHandle> {
+  async addBegin(
+    handle: IndexHandle,
+    vectors: Float32Array,
+    keys: KeyColumn | null,
+    threads: number,
+  ): Promise<AdderHandle> {
     return this.#guard(() => {
       const index = held(this.#indexes, handle, 'index')
-      const raw = new this.#glue.Adder(index.raw, this.#copyIn(vectors), ...columns(keys))
+      const raw = new this.#glue.Adder(index.raw, this.#copyIn(vectors), ...columns(keys), threads)
       return this.#keep(this.#adders, { raw, index, free: () => raw.free() })
     })
   }
