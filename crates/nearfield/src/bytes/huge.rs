@@ -1,7 +1,8 @@
 //! Large blocks in large pages: new ones are there sooner, as the system makes five hundred small pages at once. A walk reads rows all over the vectors: in pages of 4 KiB nearly
 //! every one costs a look-up in the page tables, in pages of 2 MiB few do.
 //!
-//! [`advise`] is only a hint: nothing depends on it, and systems other than Linux are not asked. [`Zeroed`] is a block
+//! [`advise`] is only a hint: nothing depends on it, and systems other than Linux are not asked. [`written`] makes a
+//! vector that all threads write for the first time. [`Zeroed`] is a block
 //! that is had from the system and goes back to it, where the heap would keep it.
 
 use crate::exec::Exec;
