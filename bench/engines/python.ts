@@ -24,6 +24,7 @@ const NUMPY = 'numpy==2.4.6'
 const python = { host: 'python', metrics: METRICS } as const
 const graph = { ...python, kind: 'graph', knob: 'ef', efforts: EFS } as const
 const partition = { ...python, kind: 'partition', knob: 'probes', efforts: PROBES } as const
+const exact = { ...python, kind: 'exact', knob: 'none', efforts: [0] } as const
 const faiss = { family: 'faiss', module: 'faiss_peer', packages: [NUMPY, 'faiss-cpu==1.15.1'] } as const
 const rabitqlib = {
   family: 'rabitqlib',
@@ -43,6 +44,14 @@ export const PYTHON_ENGINES: readonly EngineSpec[] = [
     packages: [NUMPY, 'hnswlib==0.8.0'],
     rowsMax: MILLIONS,
     short: true,
+  },
+  {
+    ...exact,
+    ...faiss,
+    name: 'faiss flat',
+    variant: { index: 'flat' },
+    rowsMax: MILLIONS,
+    short: false,
   },
   {
     ...graph,

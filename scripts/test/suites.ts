@@ -47,6 +47,19 @@ const rust: readonly Suite[] = [
     ),
     count: check,
   },
+  ...['steps', 'probe'].map(
+    (folder): Suite => ({
+      name: `rust-${folder}`,
+      group: 'rust',
+      what: `clippy in bench/${folder}, a workspace of its own over the core`,
+      command: cargoCommand(
+        'clippy',
+        ...['--manifest-path', `bench/${folder}/Cargo.toml`, '--target-dir', 'target/bench'],
+        ...['--locked', '--', '-D', 'warnings'],
+      ),
+      count: check,
+    }),
+  ),
   {
     name: 'rust-docs',
     group: 'rust',

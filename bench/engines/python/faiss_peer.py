@@ -1,10 +1,10 @@
 """faiss on the CPU.
 
-Variants: {"index": "hnsw"} is HNSWFlat; {"index": "pq", "dsub": numbers a code, "refine": r} partitions
-with product-quantised codes of 4 bits scanned in registers, the best r · k ranked again by float32;
-{"index": "rabitq", "bits": b, "refine": r} the same over RaBitQ codes of randomly rotated rows. Partitions:
-about 4 √rows. No cosine: rows and queries are normalised and compared by dot. One binary for all
-instruction sets; `avx2` holds it to that.
+Variants: {"index": "flat"} compares every row; {"index": "hnsw"} is HNSWFlat; {"index": "pq", "dsub":
+numbers a code, "refine": r} partitions with product-quantised codes of 4 bits scanned in registers, the best
+r · k ranked again by float32; {"index": "rabitq", "bits": b, "refine": r} the same over RaBitQ codes of
+randomly rotated rows. Partitions: about 4 √rows. No cosine: rows and queries are normalised and compared by
+dot. One binary for all instruction sets; `avx2` holds it to that.
 """
 
 import math
@@ -20,13 +20,17 @@ class Faiss(Peer):
 
         cosine = metric == "cosine"
         super().start(base, normalised(queries) if cosine else queries, metric, variant, isa)
-        if variant["index"] not in ("hnsw", "pq", "rabitq"):
-            raise ValueError(f"expected the index hnsw, pq or rabitq; received {variant['index']!r}")
+        if variant["index"] not in ("flat", "hnsw", "pq", "rabitq"):
+            raise ValueError(f"expected the index flat, hnsw, pq or rabitq; received {variant['index']!r}")
         if isa == "avx2":
             # Before any index is made: kernels are looked up by this.
             faiss.SIMDConfig.set_level(faiss.SIMDLevel_AVX2)
         self.library = faiss
         self.kind = faiss.METRIC_L2 if metric == "l2" else faiss.METRIC_INNER_PRODUCT
+
+    @property
+    def _parted(self):
+        return self.variant["index"] in ("pq", "rabitq")
 
     @property
     def isa(self):
@@ -41,7 +45,7 @@ class Faiss(Peer):
         self._use(index)
 
     def insert(self, batch, threads, M, ef_construction):
-        if self.variant["index"] != "hnsw":
+        if self._parted:
             raise Unsupported("partitions need their centroids before they take rows")
         self.library.omp_set_num_threads(threads)
         rows = normalised(self.base) if self.metric == "cosine" else self.base
@@ -53,7 +57,7 @@ class Faiss(Peer):
     def effort(self, value, k):
         if self.variant["index"] == "hnsw":
             self.index.hnsw.efSearch = value
-        else:
+        elif self._parted:
             self.partitions.nprobe = min(value, self.partitions.nlist)
 
     def query_rows(self):
@@ -82,7 +86,7 @@ class Faiss(Peer):
 
     def _use(self, index):
         self.index = index
-        if self.variant["index"] != "hnsw":
+        if self._parted:
             index.k_factor = self.variant.get("refine", 8)
             self.partitions = self.library.extract_index_ivf(index.base_index)
 
@@ -92,8 +96,10 @@ class Faiss(Peer):
             index = faiss.IndexHNSWFlat(self.dim, M, self.kind)
             index.hnsw.efConstruction = ef_construction
             return index
-        count = max(1, min(self.rows // 39, round(4 * math.sqrt(self.rows))))
         flat = faiss.IndexFlatL2 if self.metric == "l2" else faiss.IndexFlatIP
+        if not self._parted:
+            return flat(self.dim)
+        count = max(1, min(self.rows // 39, round(4 * math.sqrt(self.rows))))
         centroids = flat(self.dim)
         if self.variant["index"] == "pq":
             codes = divisor(self.dim, self.dim // self.variant.get("dsub", 2))

@@ -83,7 +83,7 @@ impl Session {
 }
 
 fn low_byte(at: usize) -> u8 {
-    (at >> 16) as u8 | 1
+    at.to_le_bytes()[2] | 1
 }
 
 /// Seconds for as many calls as chunks have room for `bytes`, after one that does not count.

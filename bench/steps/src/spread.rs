@@ -87,7 +87,7 @@ impl<'a> Spread<'a> {
             turned: Vec::new(),
             tables: Tables::default(),
             zones: Vec::new(),
-            walk: Buffers::default(),
+            walk: Buffers::new(kernels),
             shares: (0..exec.threads()).map(|_| Share::default()).collect(),
             found: Vec::new(),
         }
