@@ -1,7 +1,8 @@
 /**
  * Threaded WebAssembly in Chromium beside the native backend in Node: the verses' index, one file, and its build.
  *
- *   npm run bench:chromium -- [--rounds 7] [--builds 3] [--codec auto|sq8|sq4|f32] [--ef 100] [--seconds 0.5]
+ *   npm run bench:chromium -- [--rounds 7] [--builds 3] [--kind hnsw|zones] [--codec auto|sq8|…]
+ *                             [--ef 100 | --probes n] [--native auto|avx2] [--seconds 0.5]
  *
  * A round measures the page with the best instructions it has, with plain simd128, then Node; ratios are taken
  * within a round. A single query is awaited through the public call on both sides: in the page that is a message
@@ -11,7 +12,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type BuildOptions, buildIndex } from 'nearfield'
+import { type BuildOptions, buildIndex, type Index } from 'nearfield'
 import { loadEmbedder, loadVerses } from '../examples/verses/embedder/load-node.ts'
 import { embedTexts, heldOutQuestions } from '../examples/verses/embedder/verses.ts'
 import { startBrowser } from '../packages/conformance/browsers.ts'
@@ -23,12 +24,22 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
     builds: { type: 'string', default: '3' },
+    kind: { type: 'string', default: 'hnsw' },
     codec: { type: 'string', default: 'auto' },
     ef: { type: 'string', default: '100' },
+    probes: { type: 'string' },
+    native: { type: 'string', default: 'auto' },
     seconds: { type: 'string', default: '0.5' },
   },
 })
-const ask = { k: 10, ef: Number(values.ef), seconds: Number(values.seconds), threads: [1, 2] } as const
+const zones = values.kind === 'zones'
+if (!zones && values.kind !== 'hnsw')
+  throw new Error(`--kind: expected hnsw or zones, received ${values.kind}`)
+const effort = zones
+  ? { probes: values.probes === undefined ? undefined : Number(values.probes) }
+  : { ef: Number(values.ef) }
+const ask = { search: { k: 10, ...effort }, seconds: Number(values.seconds), threads: [1, 2] } as const
+const native = { backend: 'native', isa: values.native as 'auto' } as const
 
 interface Round {
   readonly best: Rates
@@ -51,18 +62,18 @@ async function prepare(folder: string) {
   const queries = embedTexts(embedder, heldOutQuestions(verses, 500))
   const options = {
     dim: embedder.dim,
-    kind: 'hnsw',
+    kind: zones ? 'zones' : 'hnsw',
     metric: 'cosine',
     codec: values.codec as 'auto',
   } satisfies BuildOptions
-  const index = await buildIndex(vectors, { ...options, backend: 'native' })
+  const index = await buildIndex(vectors, { ...options, ...native })
   await index.save(join(folder, 'verses.nfx'))
   await writeFile(join(folder, 'queries.f32'), queries)
   await writeFile(join(folder, 'vectors.f32'), vectors)
   return { index, queries, vectors, options }
 }
 
-function report(rounds: readonly Round[], builds: readonly Builds[]): void {
+function report(index: Index, rounds: readonly Round[], builds: readonly Builds[]): void {
   const over = (value: (round: Round) => number) => text(spread(rounds.map(value)), 0)
   const ratio = (value: (round: Round) => number) => text(spread(rounds.map(value)), 2)
   const batch = (rates: Rates, at: number) => rates.batch[at] as number
@@ -75,7 +86,7 @@ function report(rounds: readonly Round[], builds: readonly Builds[]): void {
   console.table({
     'Chromium, WASM threads': row('best'),
     'the same, plain simd128': row('plain'),
-    'Node, native': row('native'),
+    [`Node, native, ${index.stats().isa}`]: row('native'),
   })
   console.log(
     `batch on 2 threads ÷ 1 thread in Chromium: ${ratio(({ best }) => batch(best, 1) / batch(best, 0))}`,
@@ -123,10 +134,10 @@ try {
     const builds: Builds[] = []
     for (let round = 0; round < Number(values.builds); round++) {
       const [best, plain] = [await buildInPage('auto'), await buildInPage('simd128')]
-      const native = await timeBuild(vectors, { ...options, backend: 'native', threads: 2 })
-      builds.push({ best, plain, native })
+      const seconds = await timeBuild(vectors, { ...options, ...native, threads: 2 })
+      builds.push({ best, plain, native: seconds })
     }
-    report(rounds, builds)
+    report(index, rounds, builds)
   } finally {
     await browser.close()
     await server.close()

@@ -1,11 +1,11 @@
 /** What is measured of one open index, the same in Node and in a page. */
-import { type BuildOptions, buildIndex, type Index } from 'nearfield'
+import { type BuildOptions, buildIndex, type Index, type SearchOptions } from 'nearfield'
 
 export interface Ask {
   /** Instructions the page's kernels are held to. */
   readonly isa: 'auto' | 'simd128'
-  readonly k: number
-  readonly ef: number
+  /** `k`, and `ef` or `probes`. */
+  readonly search: SearchOptions
   /** Of each figure, at least. */
   readonly seconds: number
   readonly threads: readonly number[]
@@ -27,7 +27,7 @@ export async function timeBuild(vectors: Float32Array, options: BuildOptions): P
 
 /** Awaits one query after another, then whole batches on each number of threads. */
 export async function measureRates(index: Index, queries: Float32Array, ask: Ask): Promise<Rates> {
-  const { k, ef, seconds } = ask
+  const { search, seconds } = ask
   const count = queries.length / index.dim
   const rate = async (once: () => Promise<number>) => {
     await once() // warm: compiled, scratch grown, pages touched
@@ -39,14 +39,14 @@ export async function measureRates(index: Index, queries: Float32Array, ask: Ask
   let at = 0
   const some = async () => {
     for (let turn = 0; turn < 50; turn++, at = (at + 1) % count)
-      await index.search(queries.subarray(at * index.dim, (at + 1) * index.dim), { k, ef })
+      await index.search(queries.subarray(at * index.dim, (at + 1) * index.dim), search)
     return 50
   }
   const batch: number[] = []
   for (const threads of ask.threads) {
     batch.push(
       await rate(async () => {
-        await index.searchBatch(queries, { k, ef, threads })
+        await index.searchBatch(queries, { ...search, threads })
         return count
       }),
     )
