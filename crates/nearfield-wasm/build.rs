@@ -1,11 +1,12 @@
-//! Links the one relaxed SIMD instruction we use, for the module that has it.
+//! Links the two relaxed SIMD instructions we use, for the module that has them.
 //!
 //! A compiler that is told of relaxed SIMD takes it for the whole module and puts relaxed minima and
-//! maxima, which differ between engines, where the source has ordinary ones. So it is not told: the
-//! instruction is a function of its own object file, written here, and wasm-opt inlines it.
+//! maxima, which differ between engines, where the source has ordinary ones. So it is not told: each
+//! instruction is a function of an object file of its own, written here, and wasm-opt inlines it.
 //!
 //! ```text
-//! relaxed_dot(row, query, sums) = i32x4.relaxed_dot_i8x16_i7x16_add_s(row, query, sums)
+//! relaxed_dot(row, query, sums)  = i32x4.relaxed_dot_i8x16_i7x16_add_s(row, query, sums)
+//! relaxed_swizzle(table, places) = i8x16.relaxed_swizzle(table, places)
 //! ```
 
 #![allow(
@@ -17,8 +18,11 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
-/// The name `nearfield::kernels` calls it by.
-const SYMBOL: &str = "relaxed_dot";
+/// The names `nearfield::kernels` calls them by, how many vectors each takes, and its opcode behind 0xfd, in LEB128.
+const FUNCTIONS: [(&str, u8, [u8; 2]); 2] = [
+    ("relaxed_dot", 3, [0x93, 0x02]),
+    ("relaxed_swizzle", 2, [0x80, 0x02]),
+];
 const V128: u8 = 0x7b;
 
 fn main() {
@@ -28,21 +32,26 @@ fn main() {
         return;
     }
     let out = env::var("OUT_DIR").expect("cargo sets it");
-    let path = Path::new(&out).join("relaxed_dot.o");
-    fs::write(&path, object()).expect("cargo's folder can be written");
-    println!("cargo::rustc-link-arg-cdylib={}", path.display());
+    for function in FUNCTIONS {
+        let path = Path::new(&out).join(format!("{}.o", function.0));
+        fs::write(&path, object(function)).expect("cargo's folder can be written");
+        println!("cargo::rustc-link-arg-cdylib={}", path.display());
+    }
 }
 
 /// A relocatable module, as the tool conventions of WebAssembly describe it ("Object file linking").
 /// Every length is below 128, one byte of LEB128.
-fn object() -> Vec<u8> {
-    let types = [&[1, 0x60, 3, V128, V128, V128, 1, V128][..]];
+fn object((symbol, vectors, opcode): (&str, u8, [u8; 2])) -> Vec<u8> {
+    let taken = vec![V128; usize::from(vectors)];
+    let types = [&[1, 0x60, vectors][..], &taken, &[1, V128]];
     let functions = [&[1, 0][..]];
-    // local.get 0, 1, 2; the instruction; end
-    let body = [0, 0x20, 0, 0x20, 1, 0x20, 2, 0xfd, 0x93, 0x02, 0x0b];
+    // local.get 0, 1, …; the instruction; end
+    let gets = (0..vectors).flat_map(|local| [0x20, local]);
+    let instruction = [0xfd, opcode[0], opcode[1], 0x0b];
+    let body: Vec<u8> = [0].into_iter().chain(gets).chain(instruction).collect();
     let code = [&[1, length(&body)][..], &body];
     // One symbol: a function, hidden from the module's exports, of index 0.
-    let symbol = [&[1, 0, 4, 0][..], &named(SYMBOL)].concat();
+    let symbol = [&[1, 0, 4, 0][..], &named(symbol)].concat();
     let linking = [&named("linking")[..], &[2, 8, length(&symbol)], &symbol];
     let features = [
         &named("target_features")[..],

@@ -17,9 +17,12 @@ const sets: Partial<Record<Variant, readonly string[]>> = {
 }
 
 // Floats: 1,101 lengths × 16 offsets × 10 results; codes of either form: 19 lengths × 64 offsets × 5
-// results, and 0 to 32 rows by one call of 18 lengths; tiles of 0 to 200 steps, of codes and of floats, and
-// as many strips. Fewer would mean a loop that was cut short.
-const results = 1101 * 16 * 10 + 2 * (19 * 64 * 5 + 33 * 18) + 3 * 201
+// results, and 0 to 32 rows by one call of 18 lengths; tiles of 0 to 200 steps, of codes and of floats; strips of
+// 37 lengths for each of four queries, alone and together, and lists of 0 to 200 integers, six halvings each; 16 dimensions
+// rotated there and back, and their tables by one to eight numbers of either kind. Fewer would mean a loop that was cut
+// short.
+const results =
+  1101 * 16 * 10 + 2 * (19 * 64 * 5 + 33 * 18) + 2 * 201 + 37 * 4 * 2 + 201 * 6 + 16 * (2 + 8 * 2)
 
 for (const [variant, wanted] of Object.entries(sets) as [Variant, readonly string[]][]) {
   const out = mkdtempSync(join(tmpdir(), 'nearfield-replay-'))

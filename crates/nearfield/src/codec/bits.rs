@@ -186,7 +186,7 @@ impl Bits {
     pub const fn scan_together(self, kernels: &Kernels) -> Option<StripScans> {
         match self {
             Self::Pq8(_) => None,
-            Self::One | Self::Two | Self::Pq4(_) => kernels.scan_together(),
+            Self::One | Self::Two | Self::Pq4(_) => kernels.scan_u6u4_x4,
         }
     }
 }

@@ -118,8 +118,8 @@ fn padded(tail: &[f32]) -> [f32; 16] {
 }
 
 /// The entries and the table of one instruction set; those over codes of four bits come from
-/// [`nibble_entries`](super::nibbles::nibble_entries), the one over strips from `lookup_entry` or a file of the set's own,
-/// as do on x86-64 `TOGETHER`, `TELLER` and `SIFT`, `PANEL` from [`panels`](super::panels), and `TURN` and `TABLES` from
+/// [`nibble_entries`](super::nibbles::nibble_entries), those over strips, `TOGETHER` among them, from `lookup_entries` or a file
+/// of the set's own, as do on x86-64 `TELLER`, `SIFT`, `PANEL` from [`panels`](super::panels), and `TURN` and `TABLES` from
 /// [`queries`](super::queries), or a file of the set's own. `#[target_feature]` code cannot be pointed to by a safe `fn`, so
 /// each entry has a thin safe door, sound because only detection leads to it. simd128 needs none of this: its module
 /// either has the instructions throughout or does not load.
@@ -162,11 +162,9 @@ macro_rules! table {
             scan_u6u4: |tables, strip, terms, scores| unsafe {
                 scan_strip(tables, strip, terms, scores)
             },
-            #[cfg(target_arch = "x86_64")]
             scan_u6u4_x4: TOGETHER,
             #[cfg(target_arch = "x86_64")]
             tell_u6u4: TELLER,
-            #[cfg(target_arch = "x86_64")]
             sift_u64: SIFT,
             // SAFETY: as above.
             score_u7i8: |query, rows, asked, out| unsafe { score_bytes(query, rows, asked, out) },

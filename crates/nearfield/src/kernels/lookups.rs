@@ -1,48 +1,61 @@
-//! The one SIMD body over [`strips`](super::strips), of NEON and WebAssembly. An instruction set says how a step of codes
-//! is looked up and added; the loop is here, once. Sets of x86-64 have bodies of their own, in which sums, scores and
-//! comparisons stay in registers to the end.
+//! The one SIMD body over [`strips`](super::strips), of NEON and WebAssembly, for one query or for several at once, for
+//! all of which codes are loaded and taken apart once. An instruction set says how a position is looked up and added;
+//! the loop is here, once. Sets of x86-64 have bodies of their own, for registers of two positions and more.
 
-use super::strips::{below, parts, score};
-use super::{STRIP_ENTRIES, ScanTerms, TABLE_BYTES, TABLE_MAX};
+use super::strips::parts;
+use super::{STRIP_ENTRIES, STRIP_TERMS_BYTES, ScanTerms, TABLE_BYTES, TABLE_MAX};
 
-/// Steps added in bytes: four lookups are at most 4 · 63 = 252.
-const SPAN_STEPS: usize = 4;
-/// Steps whose sums fit 16 bits, where a step adds at most two positions to an entry:
-/// 2 · 512 · 63 = 64,512.
-const WIDE_STEPS: usize = 512;
-const _: () = assert!(SPAN_STEPS * TABLE_MAX as usize <= u8::MAX as usize);
-const _: () = assert!(2 * WIDE_STEPS * TABLE_MAX as usize <= u16::MAX as usize);
+/// Positions added in bytes: four lookups are at most 4 · 63 = 252.
+const SPAN: usize = 4;
+/// Positions whose sums fit 16 bits: 1,024 · 63 = 64,512.
+const WIDE: usize = 1024;
+const _: () = assert!(SPAN * TABLE_MAX as usize <= u8::MAX as usize);
+const _: () = assert!(WIDE * TABLE_MAX as usize <= u16::MAX as usize && WIDE.is_multiple_of(SPAN));
 
 /// Sums of bytes in the registers of one instruction set.
 ///
 /// # Safety
 /// Calling any method needs the set's instructions.
 pub(super) trait Lookups: Copy {
-    /// Bytes of codes, and of tables, a step takes: one position or two.
-    const STEP: usize;
+    /// The low four bits of every byte.
+    type Four: Copy;
+    /// The codes of a position, one a byte.
+    type Codes: Copy;
     /// Sums of 16 bits.
     type Wide: Copy;
 
     /// Zeros.
-    unsafe fn zero() -> Self;
-    /// Zeros.
     unsafe fn wide() -> Self::Wide;
-    /// These sums and the lookups of a step.
+    /// What takes codes apart, made once a strip.
+    unsafe fn four() -> Self::Four;
+    /// The codes of a position.
     ///
     /// # Safety
-    /// `STEP` bytes can be read from either place.
-    unsafe fn plus(self, tables: *const u8, codes: *const u8) -> Self;
+    /// [`TABLE_BYTES`] can be read.
+    unsafe fn apart(codes: *const u8, four: Self::Four) -> Self::Codes;
+    /// What stands in a table for each.
+    ///
+    /// # Safety
+    /// As [`apart`](Self::apart).
+    unsafe fn look_up(table: *const u8, codes: Self::Codes) -> Self;
+    /// Both added.
+    unsafe fn plus(self, other: Self) -> Self;
     /// Wide sums with these added.
     unsafe fn widen(self, wide: Self::Wide) -> Self::Wide;
-    /// The sums of all entries, in their order.
-    unsafe fn store(wide: Self::Wide) -> [u16; STRIP_ENTRIES];
-    /// A bit for each score below the bound.
-    unsafe fn below(scores: &[f32; STRIP_ENTRIES], bound: f32) -> u32 {
-        below(scores, bound)
-    }
+    /// Adds wide sums to what is held, in the order of the entries: whole numbers below 2²⁴, which `f32` has all of.
+    unsafe fn hold(wide: Self::Wide, held: &mut [f32; STRIP_ENTRIES]);
+    /// Writes the scores that follow from wide sums and what is held, if anything, as [`strips`](super::strips) has them; a
+    /// bit for each below the bound.
+    unsafe fn score(
+        wide: Self::Wide,
+        holds: bool,
+        factors: &[u8; STRIP_TERMS_BYTES],
+        terms: ScanTerms,
+        scores: &mut [f32; STRIP_ENTRIES],
+    ) -> u32;
 }
 
-/// Scores a strip and says which entries are below the bound.
+/// Scores a strip for so many queries and says which entries are below the bound of each.
 ///
 /// # Panics
 /// Where strip and tables do not fit each other.
@@ -50,50 +63,75 @@ pub(super) trait Lookups: Copy {
 /// # Safety
 /// The machine has the instructions of `L`.
 #[inline(always)]
-pub(super) unsafe fn scan<L: Lookups>(
-    tables: &[u8],
+pub(super) unsafe fn scan<L: Lookups, const N: usize>(
+    tables: [&[u8]; N],
     strip: &[u8],
-    terms: ScanTerms,
-    scores: &mut [f32; STRIP_ENTRIES],
-) -> u32 {
-    const { assert!(L::STEP == TABLE_BYTES || L::STEP == 2 * TABLE_BYTES) }
-    let (codes, factors) = parts(tables, strip);
-    let (steps, mut sums) = (tables.len() / L::STEP, [0; STRIP_ENTRIES]);
-    // SAFETY: the caller has the instructions. `parts` asserts that the tables are whole pairs of
-    // positions, so whole steps, and that the strip has as many bytes of codes: each load reads STEP
-    // bytes at `step · STEP`, with `step < steps`, of slices of `steps · STEP`.
+    terms: &[ScanTerms; N],
+    scores: &mut [[f32; STRIP_ENTRIES]; N],
+) -> [u32; N] {
+    let (mut codes, mut factors) = parts(tables[0], strip);
+    for tables in &tables[1..] {
+        (codes, factors) = parts(tables, strip);
+    }
+    let positions = codes.len() / TABLE_BYTES;
+    let mut told = [0; N];
+    // SAFETY: the caller has the instructions. `parts` asserts that each query's tables are whole positions and as long
+    // as the strip's codes: each load reads TABLE_BYTES at `position · TABLE_BYTES`, with `position < positions`.
     unsafe {
-        let plus = |bytes: L, step: usize| {
-            let at = step * L::STEP;
-            bytes.plus(tables.as_ptr().add(at), codes.as_ptr().add(at))
+        let four = L::four();
+        let apart = |position: usize| L::apart(codes.as_ptr().add(position * TABLE_BYTES), four);
+        let look_up = |tables: &[u8], position: usize, codes: L::Codes| {
+            L::look_up(tables.as_ptr().add(position * TABLE_BYTES), codes)
         };
-        let mut step = 0;
-        while step < steps {
-            let end = steps.min(step + WIDE_STEPS);
-            let mut wide = L::wide();
-            while step + SPAN_STEPS <= end {
-                let two = plus(plus(L::zero(), step), step + 1);
-                wide = plus(plus(two, step + 2), step + 3).widen(wide);
-                step += SPAN_STEPS;
+        let mut at = 0;
+        // Of long strips sums wait where scores will be, so that those of short ones never leave their registers.
+        let holds = positions > WIDE;
+        if holds {
+            *scores = [[0.0; STRIP_ENTRIES]; N];
+        }
+        loop {
+            let end = positions.min(at + WIDE);
+            let mut wide = [L::wide(); N];
+            while at + SPAN <= end {
+                let [a, b, c, d]: [_; SPAN] = [0, 1, 2, 3].map(|more| apart(at + more));
+                for (wide, tables) in wide.iter_mut().zip(tables) {
+                    let two = look_up(tables, at, a).plus(look_up(tables, at + 1, b));
+                    let last = look_up(tables, at + 2, c).plus(look_up(tables, at + 3, d));
+                    *wide = two.plus(last).widen(*wide);
+                }
+                at += SPAN;
             }
-            let mut rest = L::zero();
-            while step < end {
-                rest = plus(rest, step);
-                step += 1;
+            while at < end {
+                let own = apart(at);
+                for (wide, tables) in wide.iter_mut().zip(tables) {
+                    *wide = look_up(tables, at, own).widen(*wide);
+                }
+                at += 1;
             }
-            for (sum, part) in sums.iter_mut().zip(L::store(rest.widen(wide))) {
-                *sum += i32::from(part);
+            if at == positions {
+                for query in 0..N {
+                    let (terms, scores) = (terms[query], &mut scores[query]);
+                    told[query] = L::score(wide[query], holds, factors, terms, scores);
+                }
+                return told;
+            }
+            for (wide, held) in wide.into_iter().zip(&mut *scores) {
+                L::hold(wide, held);
             }
         }
-        score(&sums, factors, terms, scores);
-        L::below(scores, terms.bound)
     }
 }
 
-/// The entry of one instruction set, which its [`table`](super::lanes::table) names.
+/// The entries of one instruction set, which its [`table`](super::lanes::table) names.
 #[cfg(target_arch = "aarch64")]
-macro_rules! lookup_entry {
+macro_rules! lookup_entries {
     ($lookups:ty, $features:literal) => {
+        const TOGETHER: Option<crate::kernels::StripScans> =
+            // SAFETY: a table is handed out only after its instructions were detected.
+            Some(|tables, strip, terms, scores| unsafe {
+                    scan_strips(tables, strip, terms, scores)
+                });
+
         #[target_feature(enable = $features)]
         fn scan_strip(
             tables: &[u8],
@@ -101,10 +139,22 @@ macro_rules! lookup_entry {
             terms: crate::kernels::ScanTerms,
             scores: &mut [f32; crate::kernels::STRIP_ENTRIES],
         ) -> u32 {
+            let scores = std::array::from_mut(scores);
             // SAFETY: this function's features are those of the lookups.
-            unsafe { lookups::scan::<$lookups>(tables, strip, terms, scores) }
+            unsafe { lookups::scan::<$lookups, 1>([tables], strip, &[terms], scores)[0] }
+        }
+
+        #[target_feature(enable = $features)]
+        fn scan_strips(
+            tables: [&[u8]; crate::kernels::SCAN_QUERIES],
+            strip: &[u8],
+            terms: &[crate::kernels::ScanTerms; crate::kernels::SCAN_QUERIES],
+            scores: &mut [[f32; crate::kernels::STRIP_ENTRIES]; crate::kernels::SCAN_QUERIES],
+        ) -> [u32; crate::kernels::SCAN_QUERIES] {
+            // SAFETY: as above.
+            unsafe { lookups::scan::<$lookups, _>(tables, strip, terms, scores) }
         }
     };
 }
 #[cfg(target_arch = "aarch64")]
-pub(super) use lookup_entry;
+pub(super) use lookup_entries;

@@ -71,7 +71,6 @@ mod products;
 mod queries;
 mod rows;
 mod scalar;
-#[cfg(target_arch = "x86_64")]
 mod sift;
 mod strips;
 #[cfg(test)]
@@ -464,14 +463,12 @@ pub struct Kernels {
     /// The scores of a strip: six bits of a table looked up by four bits of a code.
     pub scan_u6u4: StripScan,
     /// The same for several queries; `None` where one after the other is as fast.
-    #[cfg(target_arch = "x86_64")]
     pub scan_u6u4_x4: Option<StripScans>,
     /// What a scan of some strips tells; `None` where one entry after the other is as fast.
     #[cfg(target_arch = "x86_64")]
     pub tell_u6u4: Option<StripsTeller>,
-    /// The smallest of a list; `None` where choosing pivots is as fast.
-    #[cfg(target_arch = "x86_64")]
-    pub sift_u64: Option<Sift>,
+    /// The smallest of a list.
+    pub sift_u64: Sift,
     /// Scores of rows of codes.
     pub score_u7i8: RowScorer,
     /// The same of codes of four bits.
@@ -488,16 +485,6 @@ pub struct Kernels {
 }
 
 impl Kernels {
-    /// Strips of four bits for several queries, where that is faster than one query after the other.
-    pub const fn scan_together(&self) -> Option<StripScans> {
-        #[cfg(target_arch = "x86_64")]
-        let scan = self.scan_u6u4_x4;
-        // Elsewhere nothing is compiled for it.
-        #[cfg(not(target_arch = "x86_64"))]
-        let scan = None;
-        scan
-    }
-
     /// Strips of four bits told of together, where that is faster than one entry after the other.
     pub const fn teller(&self) -> Option<StripsTeller> {
         #[cfg(target_arch = "x86_64")]
@@ -506,16 +493,6 @@ impl Kernels {
         #[cfg(not(target_arch = "x86_64"))]
         let tell = None;
         tell
-    }
-
-    /// What finds the smallest of a list, where that is faster than choosing pivots.
-    pub const fn sifter(&self) -> Option<Sift> {
-        #[cfg(target_arch = "x86_64")]
-        let sift = self.sift_u64;
-        // Elsewhere nothing is compiled for it.
-        #[cfg(not(target_arch = "x86_64"))]
-        let sift = None;
-        sift
     }
 
     /// What puts an integer among ascending ones, where that is faster than to search for its place.

@@ -10,7 +10,7 @@
 use super::{TABLE_BYTES, TABLE_MAX, TableMaker, Turn, Turns};
 
 /// Numbers whose first sums are taken together.
-const START: usize = 8;
+pub(super) const START: usize = 8;
 const HALF_ROOT: f32 = std::f32::consts::FRAC_1_SQRT_2;
 /// Added to a number below 2²², its fraction is rounded away and the low bits are the integer.
 pub(super) const ROUNDING: f32 = 8_388_608.0;

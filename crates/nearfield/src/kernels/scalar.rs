@@ -3,7 +3,7 @@
 
 use super::{
     CODE_BLOCK, Isa, Kernels, STRIP_ENTRIES, ScanTerms, TABLE_BYTES, TILE_COLUMNS, TILE_ROWS,
-    TILE_STEP, floats, nearest, panels, queries, rows, strips, wide_lookups,
+    TILE_STEP, floats, nearest, panels, queries, rows, sift, strips, wide_lookups,
 };
 
 pub static KERNELS: Kernels = Kernels {
@@ -22,12 +22,10 @@ pub static KERNELS: Kernels = Kernels {
     dot_u7u4_x4: |query, rows, _| rows.map(|row| dot_u7u4(query, row)),
     tile_f32: floats::tile::<2>,
     scan_u6u4,
-    #[cfg(target_arch = "x86_64")]
     scan_u6u4_x4: None,
     #[cfg(target_arch = "x86_64")]
     tell_u6u4: None,
-    #[cfg(target_arch = "x86_64")]
-    sift_u64: None,
+    sift_u64: sift::SIFT,
     score_u7i8: |query, rows, asked, out| {
         rows::bytes(query, rows, asked, out, |query, codes, _| {
             codes.map(|codes| dot_u7i8(query, codes))

@@ -9,10 +9,18 @@
 //! A list of twice `k` is counted some five times, which is less than a selection takes for the branches that it
 //! cannot foresee. Where none of [`GUESSES`] fits, as where integers are equal, nothing is moved: others select then.
 
+use super::Sift;
+
 /// So many guesses at most.
 const GUESSES: usize = 24;
 /// Every so many, one in the middle.
 const MIDDLE: usize = 4;
+
+/// What sets without registers of their own for this have.
+pub(super) const SIFT: Sift = |list, k| {
+    // SAFETY: plain Rust runs everywhere.
+    unsafe { sift::<Plain>(list, k) }
+};
 
 /// Integers that a set takes at once.
 pub(super) const LANES: usize = 8;
@@ -28,6 +36,35 @@ pub(super) trait Sifted {
     unsafe fn count(list: &[[u64; LANES]], bound: u64) -> usize;
     /// Moves those that do not exceed the bound to the front, in their order; how many these are.
     unsafe fn keep(list: &mut [[u64; LANES]], bound: u64) -> usize;
+}
+
+/// One integer after the other.
+pub(super) struct Plain;
+
+// SAFETY: no method needs anything.
+impl Sifted for Plain {
+    unsafe fn ends(list: &[[u64; LANES]], ends: (u64, u64)) -> (u64, u64) {
+        list.as_flattened()
+            .iter()
+            .fold(ends, |(least, most), &x| (least.min(x), most.max(x)))
+    }
+
+    unsafe fn count(list: &[[u64; LANES]], bound: u64) -> usize {
+        list.as_flattened()
+            .iter()
+            .map(|&x| usize::from(x <= bound))
+            .sum()
+    }
+
+    unsafe fn keep(list: &mut [[u64; LANES]], bound: u64) -> usize {
+        let (list, mut kept) = (list.as_flattened_mut(), 0);
+        for at in 0..list.len() {
+            let one = list[at];
+            list[kept] = one;
+            kept += usize::from(one <= bound);
+        }
+        kept
+    }
 }
 
 /// Leaves the `k` smallest first and tells what they do not exceed, and all others do.

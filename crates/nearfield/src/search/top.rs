@@ -29,11 +29,11 @@ impl<'a> Top<'a> {
         }
     }
 
-    /// The same, by kernels that may have a quicker way to halve it.
+    /// The same, halved by a kernel.
     #[inline]
     #[must_use]
     pub fn by(mut self, kernels: &Kernels) -> Self {
-        self.sift = kernels.sifter();
+        self.sift = Some(kernels.sift_u64);
         self
     }
 

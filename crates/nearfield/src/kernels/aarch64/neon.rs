@@ -4,12 +4,13 @@ use super::neon_lookups::LookupsNeon;
 use super::neon_nibbles::NibblesNeon;
 use crate::kernels::floats::FloatColumns;
 use crate::kernels::lanes::{self, Lanes, table};
-use crate::kernels::lookups::{self, lookup_entry};
+use crate::kernels::lookups::{self, lookup_entries};
 use crate::kernels::nibbles::{self, nibble_entries};
 use crate::kernels::panels::PANEL;
 use crate::kernels::products::{self, Products};
 use crate::kernels::queries::{TABLES, TURN};
 use crate::kernels::rows::{self, row_entries};
+use crate::kernels::sift::SIFT;
 use crate::kernels::tiles::{self, Columns};
 use crate::kernels::{Ahead, CodeRows, Isa, Kernels, RowScores, RowsAsked};
 use std::arch::aarch64::{
@@ -22,7 +23,7 @@ use std::arch::aarch64::{
 table!(Isa::Neon, Neon, CodesNeon, ColumnsNeon, "neon");
 nibble_entries!(NibblesNeon, "neon");
 row_entries!(CodesNeon, NibblesNeon, "neon");
-lookup_entry!(LookupsNeon, "neon");
+lookup_entries!(LookupsNeon, "neon");
 
 /// Lanes 0 … 3, 4 … 7, 8 … 11 and 12 … 15.
 #[derive(Clone, Copy)]

@@ -153,7 +153,7 @@ fn nothing_outside_strips_is_read() {
                 };
                 let mut scores = [f32::NAN; STRIP_ENTRIES];
                 (table.scan_u6u4)(tables, strip, terms, &mut scores);
-                if let Some(scan) = table.scan_together() {
+                if let Some(scan) = table.scan_u6u4_x4 {
                     let mut scores = [scores; SCAN_QUERIES];
                     scan(
                         [tables; SCAN_QUERIES],

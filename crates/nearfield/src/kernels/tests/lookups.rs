@@ -72,7 +72,7 @@ fn assert_expected(table: &Kernels, tables: &[u8], strip: &[u8], terms: ScanTerm
 
 /// Several queries at once, of these tables turned around so that each has others, and terms of its own.
 fn assert_together(table: &Kernels, tables: &[u8], strip: &[u8], terms: ScanTerms, what: &str) {
-    let Some(scan) = table.scan_together() else {
+    let Some(scan) = table.scan_u6u4_x4 else {
         return;
     };
     let all: [_; SCAN_QUERIES] = std::array::from_fn(|query| {
@@ -152,7 +152,7 @@ fn the_largest_sums_neither_saturate_nor_wrap() {
                 (table.scan_u6u4)(&tables, &strip, WHOLE, &mut scores);
                 let sum = (positions * usize::from(TABLE_MAX)) as f32;
                 assert_eq!(scores, [sum; STRIP_ENTRIES], "{:?} {positions}", table.isa);
-                if let Some(scan) = table.scan_together() {
+                if let Some(scan) = table.scan_u6u4_x4 {
                     let mut scores = [[0.0; STRIP_ENTRIES]; SCAN_QUERIES];
                     scan(
                         [&tables; SCAN_QUERIES],
@@ -238,7 +238,7 @@ fn what_does_not_fit_is_refused() {
             assert!(refused(table, tables, strip), "{:?} {tables}", table.isa);
         }
         assert!(!refused(table, 32, 32 + STRIP_TERMS_BYTES));
-        let Some(scan) = table.scan_together() else {
+        let Some(scan) = table.scan_u6u4_x4 else {
             return;
         };
         // Each query's tables are looked at.

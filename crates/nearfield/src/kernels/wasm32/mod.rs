@@ -10,6 +10,10 @@ pub(super) mod simd128;
 mod simd128_lookups;
 #[cfg(target_feature = "simd128")]
 mod simd128_nibbles;
+#[cfg(target_feature = "simd128")]
+mod simd128_queries;
+#[cfg(target_feature = "simd128")]
+mod simd128_sift;
 
 use super::Kernels;
 

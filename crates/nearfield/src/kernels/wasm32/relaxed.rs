@@ -1,9 +1,11 @@
-//! Relaxed SIMD: codes 16 a step by the one relaxed instruction whose answer is the same on every
+//! Relaxed SIMD: codes 16 a step by the relaxed instruction whose answer is the same on every
 //! engine for our numbers. Its freedom is what a second operand beyond seven bits means and whether
 //! a 16-bit sum of two products saturates; a query has seven bits, and two products fit 16. Floats go
 //! as with simd128: a relaxed multiply-add may round either way.
 //!
-//! The instruction is a function that the module's build links and inlines, so that the compiler, not
+//! The other of which that is so, the swizzle, looks up strips (`simd128_lookups`).
+//!
+//! Either instruction is a function that the module's build links and inlines, so that the compiler, not
 //! knowing of relaxed SIMD, uses no more of it (`crates/nearfield-wasm/build.rs`).
 
 use super::simd128;

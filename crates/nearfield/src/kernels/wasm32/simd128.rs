@@ -1,12 +1,14 @@
 //! simd128: sixteen lanes in four registers. Unfused: fixed-width SIMD has no fused multiply-add, and
 //! the relaxed one may round either way, so these sums have the scalar table's very bits.
 
-use super::simd128_lookups::scan_strip;
+use super::simd128_lookups::{scan_strip, scan_strips};
 use super::simd128_nibbles::{dot_nibbles, dot_nibbles_x4};
+use super::simd128_queries::{TABLES, TURN};
+use super::simd128_sift::SIFT;
 use crate::kernels::lanes::{self, Lanes};
 use crate::kernels::products::{self, Products};
 use crate::kernels::tiles::{self, Columns};
-use crate::kernels::{Ahead, Isa, Kernels, floats, nearest, panels, queries, rows, wide_lookups};
+use crate::kernels::{Ahead, Isa, Kernels, floats, nearest, panels, rows, wide_lookups};
 use std::arch::wasm32::{
     f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, f32x4_sub, i16x8_extend_low_u8x16,
     i16x8_load_extend_i8x8, i16x8_load_extend_u8x8, i32x4_add, i32x4_dot_i16x8, i32x4_extract_lane,
@@ -47,9 +49,11 @@ pub(in crate::kernels) static KERNELS: Kernels = Kernels {
     score_u7u4: |query, rows, asked, out| rows::halves(query, rows, asked, out, dot_nibbles_x4),
     tile_f32: floats::tile::<2>,
     scan_u6u4: scan_strip,
+    scan_u6u4_x4: Some(scan_strips),
+    sift_u64: SIFT,
     scan_u8u8: wide_lookups::scan,
-    turn_f32: queries::TURN,
-    tables_u6: queries::TABLES,
+    turn_f32: TURN,
+    tables_u6: TABLES,
 };
 
 fn two_by_two<T: lanes::Term>(

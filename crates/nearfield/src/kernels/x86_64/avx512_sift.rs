@@ -9,10 +9,10 @@ use std::arch::x86_64::{
 };
 
 /// What the table has.
-pub(super) const SIFT: Option<Sift> = Some(|list, k| {
+pub(super) const SIFT: Sift = |list, k| {
     // SAFETY: a table is handed out only after its instructions were detected.
     unsafe { entry(list, k) }
-});
+};
 
 /// Leaves the smallest first, where guesses find them.
 #[target_feature(enable = "avx512f,avx2,popcnt")]
