@@ -17,12 +17,12 @@
 //! x86_64/…_strips   bodies of x86-64's own, for several queries or strips at once too
 //! wide_lookups      the same of codes of eight bits: plain Rust, and a body of AVX-512 VBMI's own
 //! floats            tiles of products of floats: one body on those lanes, and plain Rust
-//! queries           rotations, and tables of a query: plain Rust, and bodies of AVX-512's own
+//! queries           rotations, and tables of a query: plain Rust, and bodies of AVX-512's and WebAssembly's own
 //! x86_64/avx2 …     one file a set: its lanes and products, its #[target_feature] entries, its table
 //! tiles             the one body over tiles of codes, on a trait of a few of its columns
 //! panels            rows of codes side by side, as tiles take them: plain Rust, and a body of AVX-512's own
 //! nearest           sorted lists of a tile's scores: plain Rust, compiled for each set
-//! sift              the smallest of a list of integers, on x86-64: one body on a trait of whole registers
+//! sift              the smallest of a list of integers: one body on a trait of whole registers
 //! x86_64/sorted     an integer among ascending ones; others search for its place
 //! widest            other plain Rust, compiled for each set
 //! prefetch          a hint for rows that will be scored soon
