@@ -5,6 +5,10 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 level=$1; shift
+# Who asks what there is does not wait for WebAssembly and browsers.
+for argument; do
+  case $argument in --help | --list) level=native ;; esac
+done
 sh "$root/scripts/setup.sh" "$level" </dev/null
 . "$root/target/setup/env"
 PATH=$root/node_modules/.bin:$root/.tools/bin:$PATH
