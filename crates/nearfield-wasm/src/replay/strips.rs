@@ -7,7 +7,7 @@ use nearfield::kernels::{
 use nearfield::rng;
 use wasm_bindgen::JsError;
 
-/// Positions beside each even number up to this: where sums outgrow 16 bits once and twice.
+/// Every even number of positions up to this, and those where sums outgrow 16 bits once and twice.
 const POSITIONS: usize = 64;
 const LONG: [usize; 4] = [1022, 1024, 1026, 2050];
 /// Integers of the longest list.

@@ -109,51 +109,81 @@ fn hadamard_start(x: [f32; START]) -> [f32; START] {
 
 /// Writes the tables of a rotated query: of each code's numbers the products with what
 /// codes stand for, as multiples of a step beyond the least. Returns the sum of these, and the step. Positions
-/// without numbers have tables of zeros; `products` is memory for the numbers before they are rounded.
+/// without numbers have tables of zeros; `products` is memory for the numbers before they are rounded. `multiply` leaves
+/// a position's products less the least and tells the least and the most, `round` makes a table of them by the inverse
+/// of the step.
 ///
 /// # Panics
 /// Where there is not a product and a table for each position.
-fn tables(
+#[inline(always)]
+pub(super) fn tables_by(
     query: &[f32],
     (numbers, values): (usize, &[[f32; TABLE_BYTES]]),
     products: &mut [[f32; TABLE_BYTES]],
     tables: &mut [u8],
+    multiply: impl Fn(&[f32], &[[f32; TABLE_BYTES]], &mut [f32; TABLE_BYTES]) -> (f32, f32),
+    round: impl Fn(&[f32; TABLE_BYTES], f32, &mut [u8; TABLE_BYTES]),
 ) -> (f32, f32) {
     let positions = query.len().div_ceil(numbers);
     let (tables, rest) = tables.split_at_mut(positions * TABLE_BYTES);
     rest.fill(0);
+    let products = &mut products[..positions];
     let (mut low, mut widest) = (0.0, 0.0_f32);
     let places = query.chunks(numbers).zip(values.chunks(numbers).cycle());
-    for ((numbers, values), out) in places.zip(&mut products[..positions]) {
-        let mut products = [0.0; TABLE_BYTES];
-        for (&x, values) in numbers.iter().zip(values) {
-            for (product, value) in products.iter_mut().zip(values) {
-                *product += x * value;
-            }
-        }
-        let least = reduce(products, |a, b| if a < b { a } else { b });
-        let most = reduce(products, |a, b| if a > b { a } else { b });
-        for (out, product) in out.iter_mut().zip(products) {
-            *out = product - least;
-        }
+    for ((numbers, values), products) in places.zip(&mut *products) {
+        let (least, most) = multiply(numbers, values, products);
         low += least;
         widest = widest.max(most - least);
     }
     let (step, inverse) = step_of(widest);
     let tables = tables.as_chunks_mut::<TABLE_BYTES>().0;
     for (table, products) in tables.iter_mut().zip(products) {
-        for (entry, product) in table.iter_mut().zip(products) {
-            // Within 0 … 63: the low bits are the number.
-            let rounded = (*product * inverse + ROUNDING).to_bits();
-            *entry = rounded.to_le_bytes()[0] & TABLE_MAX;
-        }
+        round(products, inverse, table);
     }
     (low, step)
 }
 
+fn tables(
+    query: &[f32],
+    values: (usize, &[[f32; TABLE_BYTES]]),
+    products: &mut [[f32; TABLE_BYTES]],
+    tables: &mut [u8],
+) -> (f32, f32) {
+    tables_by(query, values, products, tables, multiply, round)
+}
+
+#[inline(always)]
+fn multiply(
+    numbers: &[f32],
+    values: &[[f32; TABLE_BYTES]],
+    out: &mut [f32; TABLE_BYTES],
+) -> (f32, f32) {
+    let mut products = [0.0; TABLE_BYTES];
+    for (&x, values) in numbers.iter().zip(values) {
+        for (product, value) in products.iter_mut().zip(values) {
+            *product += x * value;
+        }
+    }
+    let least = reduce(products, |a, b| if a < b { a } else { b });
+    let most = reduce(products, |a, b| if a > b { a } else { b });
+    for (out, product) in out.iter_mut().zip(products) {
+        *out = product - least;
+    }
+    (least, most)
+}
+
+#[inline(always)]
+fn round(products: &[f32; TABLE_BYTES], inverse: f32, table: &mut [u8; TABLE_BYTES]) {
+    for (entry, product) in table.iter_mut().zip(products) {
+        // Within 0 … 63: the low bits are the number.
+        let rounded = (*product * inverse + ROUNDING).to_bits();
+        *entry = rounded.to_le_bytes()[0] & TABLE_MAX;
+    }
+}
+
 /// What one in a table stands for where products are so far apart at most, and its inverse.
 #[inline(always)]
-pub(super) fn step_of(widest: f32) -> (f32, f32) {
+fn step_of(widest: f32) -> (f32, f32) {
     let step = widest / f32::from(TABLE_MAX);
     let inverse = 1.0 / step;
     // A query of zeros, or of so little that its inverse is none, has the same product with all.

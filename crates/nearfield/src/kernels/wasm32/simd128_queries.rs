@@ -1,6 +1,6 @@
 //! Rotations and tables with simd128: left to the compiler, they go number by number.
 
-use crate::kernels::queries::{self, ROUNDING, START, step_of};
+use crate::kernels::queries::{self, ROUNDING, START};
 use crate::kernels::{TABLE_BYTES, TABLE_MAX, TableMaker, Turn};
 use std::arch::wasm32::{
     f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_pmax, f32x4_pmin, f32x4_splat, f32x4_sub,
@@ -66,55 +66,50 @@ fn start(x: v128) -> v128 {
     i32x4_shuffle::<0, 1, 6, 7>(f32x4_add(a, b), f32x4_sub(a, b))
 }
 
-/// As the plain one of [`queries`].
 fn tables(
     query: &[f32],
-    (numbers, values): (usize, &[[f32; TABLE_BYTES]]),
+    values: (usize, &[[f32; TABLE_BYTES]]),
     products: &mut [[f32; TABLE_BYTES]],
     tables: &mut [u8],
 ) -> (f32, f32) {
-    let positions = query.len().div_ceil(numbers);
-    let (tables, rest) = tables.split_at_mut(positions * TABLE_BYTES);
-    rest.fill(0);
-    let (mut low, mut widest) = (0.0, 0.0_f32);
-    let places = query.chunks(numbers).zip(values.chunks(numbers).cycle());
-    for ((numbers, values), out) in places.zip(&mut products[..positions]) {
-        let mut products = [f32x4_splat(0.0); QUARTERS];
-        for (&x, values) in numbers.iter().zip(values) {
-            let (x, values) = (f32x4_splat(x), values.as_chunks().0);
-            for (product, values) in products.iter_mut().zip(values) {
-                *product = f32x4_add(*product, f32x4_mul(x, load(values)));
-            }
+    queries::tables_by(query, values, products, tables, multiply, round)
+}
+
+#[inline(always)]
+fn multiply(
+    numbers: &[f32],
+    values: &[[f32; TABLE_BYTES]],
+    out: &mut [f32; TABLE_BYTES],
+) -> (f32, f32) {
+    let mut products = [f32x4_splat(0.0); QUARTERS];
+    for (&x, values) in numbers.iter().zip(values) {
+        let (x, values) = (f32x4_splat(x), values.as_chunks().0);
+        for (product, values) in products.iter_mut().zip(values) {
+            *product = f32x4_add(*product, f32x4_mul(x, load(values)));
         }
-        // The one that is less, else the second: as comparisons of plain Rust choose.
-        let least = reduce(products, |a, b| f32x4_pmin(b, a));
-        let most = reduce(products, |a, b| f32x4_pmax(b, a));
-        for (out, product) in out.as_chunks_mut().0.iter_mut().zip(products) {
-            store(out, f32x4_sub(product, f32x4_splat(least)));
-        }
-        low += least;
-        widest = widest.max(most - least);
     }
-    let (step, inverse) = step_of(widest);
+    // The one that is less, else the second: as comparisons of plain Rust choose.
+    let least = reduce(products, |a, b| f32x4_pmin(b, a));
+    let most = reduce(products, |a, b| f32x4_pmax(b, a));
+    for (out, product) in out.as_chunks_mut().0.iter_mut().zip(products) {
+        store(out, f32x4_sub(product, f32x4_splat(least)));
+    }
+    (least, most)
+}
+
+#[inline(always)]
+fn round(products: &[f32; TABLE_BYTES], inverse: f32, table: &mut [u8; TABLE_BYTES]) {
     let (inverse, rounding) = (f32x4_splat(inverse), f32x4_splat(ROUNDING));
     let six = i32x4_splat(TABLE_MAX.into());
-    for (table, products) in tables
-        .as_chunks_mut::<TABLE_BYTES>()
-        .0
-        .iter_mut()
-        .zip(products)
-    {
-        // Within 0 … 63: the low bits are the number.
-        let [a, b, c, d] = *products.as_chunks().0 else {
-            unreachable!("a table is four registers of products");
-        };
-        let [a, b, c, d] = [a, b, c, d]
-            .map(|four| v128_and(f32x4_add(f32x4_mul(load(&four), inverse), rounding), six));
-        let bytes = u8x16_narrow_i16x8(i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d));
-        // SAFETY: sixteen bytes are written to an array of as many; no alignment is needed.
-        unsafe { v128_store(table.as_mut_ptr().cast(), bytes) };
-    }
-    (low, step)
+    let [a, b, c, d] = *products.as_chunks().0 else {
+        unreachable!("a table is four registers of products");
+    };
+    // Within 0 … 63: the low bits are the number.
+    let [a, b, c, d] = [a, b, c, d]
+        .map(|four| v128_and(f32x4_add(f32x4_mul(load(&four), inverse), rounding), six));
+    let bytes = u8x16_narrow_i16x8(i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d));
+    // SAFETY: sixteen bytes are written to an array of as many; no alignment is needed.
+    unsafe { v128_store(table.as_mut_ptr().cast(), bytes) };
 }
 
 /// All in one, by halves.

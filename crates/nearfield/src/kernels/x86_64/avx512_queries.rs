@@ -1,6 +1,6 @@
 //! Rotations and tables with AVX-512: sixteen numbers, or all of a position's products, in one register.
 
-use crate::kernels::queries::{self, ROUNDING, step_of};
+use crate::kernels::queries::{self, ROUNDING};
 use crate::kernels::{TABLE_BYTES, TABLE_MAX, TableMaker, Turn, Turns};
 use std::arch::x86_64::{
     __m128, __m512, __mmask16, _mm_cvtss_f32, _mm_max_ps, _mm_max_ss, _mm_min_ps, _mm_min_ss,
@@ -87,45 +87,55 @@ unsafe fn within(x: __m512) -> __m512 {
 #[target_feature(enable = "avx512f,avx2")]
 fn tables(
     query: &[f32],
-    (numbers, values): (usize, &[[f32; TABLE_BYTES]]),
+    values: (usize, &[[f32; TABLE_BYTES]]),
     products: &mut [[f32; TABLE_BYTES]],
-    bytes: &mut [u8],
+    tables: &mut [u8],
 ) -> (f32, f32) {
-    let positions = query.len().div_ceil(numbers);
-    let (bytes, rest) = bytes.split_at_mut(positions * TABLE_BYTES);
-    rest.fill(0);
-    let products = &mut products[..positions];
-    let (mut low, mut widest) = (0.0, 0.0_f32);
-    let places = query.chunks(numbers).zip(values.chunks(numbers).cycle());
-    for ((numbers, values), out) in places.zip(&mut *products) {
-        // SAFETY: this function's features are all that is used; loads and stores are of sixteen numbers
-        // of arrays of as many.
-        let (least, most) = unsafe {
-            let mut sums = _mm512_setzero_ps();
-            for (&x, values) in numbers.iter().zip(values) {
-                let product = _mm512_mul_ps(_mm512_set1_ps(x), _mm512_loadu_ps(values.as_ptr()));
-                sums = _mm512_add_ps(sums, product);
-            }
-            let (least, most) = ends(sums);
-            _mm512_storeu_ps(out.as_mut_ptr(), _mm512_sub_ps(sums, _mm512_set1_ps(least)));
-            (least, most)
-        };
-        low += least;
-        widest = widest.max(most - least);
-    }
-    let (step, inverse) = step_of(widest);
-    let out = bytes.as_chunks_mut::<TABLE_BYTES>().0;
-    for (bytes, products) in out.iter_mut().zip(products) {
-        // SAFETY: as above; sixteen bytes are written to an array of as many.
-        unsafe {
-            let products = _mm512_loadu_ps(products.as_ptr());
-            let scaled = _mm512_mul_ps(products, _mm512_set1_ps(inverse));
-            let rounded = _mm512_castps_si512(_mm512_add_ps(scaled, _mm512_set1_ps(ROUNDING)));
-            let six = _mm512_and_si512(rounded, _mm512_set1_epi32(i32::from(TABLE_MAX)));
-            _mm_storeu_si128(bytes.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(six));
+    queries::tables_by(
+        query,
+        values,
+        products,
+        tables,
+        // SAFETY: this function's features are those it needs.
+        |numbers, values, out| unsafe { multiply(numbers, values, out) },
+        // SAFETY: as above.
+        |products, inverse, table| unsafe { round(products, inverse, table) },
+    )
+}
+
+/// # Safety
+/// The machine has AVX-512 F.
+#[inline(always)]
+unsafe fn multiply(
+    numbers: &[f32],
+    values: &[[f32; TABLE_BYTES]],
+    out: &mut [f32; TABLE_BYTES],
+) -> (f32, f32) {
+    // SAFETY: the caller has the instructions; loads and stores are of sixteen numbers of arrays of as many.
+    unsafe {
+        let mut sums = _mm512_setzero_ps();
+        for (&x, values) in numbers.iter().zip(values) {
+            let product = _mm512_mul_ps(_mm512_set1_ps(x), _mm512_loadu_ps(values.as_ptr()));
+            sums = _mm512_add_ps(sums, product);
         }
+        let (least, most) = ends(sums);
+        _mm512_storeu_ps(out.as_mut_ptr(), _mm512_sub_ps(sums, _mm512_set1_ps(least)));
+        (least, most)
     }
-    (low, step)
+}
+
+/// # Safety
+/// The machine has AVX-512 F.
+#[inline(always)]
+unsafe fn round(products: &[f32; TABLE_BYTES], inverse: f32, table: &mut [u8; TABLE_BYTES]) {
+    // SAFETY: as above; sixteen bytes are written to an array of as many.
+    unsafe {
+        let products = _mm512_loadu_ps(products.as_ptr());
+        let scaled = _mm512_mul_ps(products, _mm512_set1_ps(inverse));
+        let rounded = _mm512_castps_si512(_mm512_add_ps(scaled, _mm512_set1_ps(ROUNDING)));
+        let six = _mm512_and_si512(rounded, _mm512_set1_epi32(i32::from(TABLE_MAX)));
+        _mm_storeu_si128(table.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(six));
+    }
 }
 
 /// The least and the most, by halves as in the definition.
