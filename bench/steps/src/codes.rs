@@ -37,6 +37,7 @@ pub fn build(
         bits,
         seed,
         soar: false,
+        walked: false,
     };
     let mut builder = ZonesBuilder::new(rows, data.metric, kernels, params, exec).map_err(said)?;
     while builder.step(rows, exec).map_err(said)?.phase != ZonesPhase::Done {}

@@ -211,6 +211,12 @@ const kinds = [
   { name: 'pq4-cosine', dim: 41, options: { kind: 'zones', codec: 'pq4', metric: 'cosine', zones: 20 } },
   { name: 'pq8-l2', dim: 21, options: { kind: 'flat', codec: 'pq8', codeNumbers: 3 } },
   { name: 'bits2-ip', dim: 24, options: { kind: 'flat', codec: 'bits2', metric: 'ip' } },
+  {
+    name: 'walked-l2',
+    dim: 12,
+    rows: 4400,
+    options: { kind: 'zones', zones: 1, inner: 'graph', efConstruction: 40 },
+  },
 ] as const
 
 interface Told {
@@ -234,8 +240,9 @@ export const writeCases: readonly Case[] = [
   {
     name: 'writes files for the other runtimes',
     async run(env) {
-      for (const { name, dim, options } of kinds) {
-        await using index = await build(env, clustered(800, dim, 77), { dim, ...options })
+      for (const { name, dim, options, ...more } of kinds) {
+        const { rows } = { rows: 800, ...more }
+        await using index = await build(env, clustered(rows, dim, 77), { dim, ...options })
         const stem = `${env.runtime}.${env.backend}.${name}`
         await env.exchange.write(
           `${stem}.json`,

@@ -75,6 +75,40 @@ const found: Case = {
   },
 }
 
+const walked: Case = {
+  name: 'zones with graphs of their own: walked, told, saved and added to',
+  async run(env) {
+    const [rows, dim] = [5000, 12]
+    const all = clustered(rows + 300, dim, 59)
+    const data = all.slice(0, rows * dim)
+    const options = { dim, zones: 1, inner: 'graph', M: 12, efConstruction: 40 }
+    await using index = await build(env, data, options)
+    const { graphs, zones, M, refine } = index.stats()
+    sameList([graphs, zones, M as number, refine!], [1, 1, 12, 'sq8'], 'stats')
+    const queries = all.slice((rows + 250) * dim)
+    ok((await index.recall(queries, { k: K })) >= 0.95, 'recall')
+    const told = await index.explain(row(queries, dim, 0), { k: K })
+    ok(told.scanned! < rows / 2 && told.expanded[0]! > 10, JSON.stringify(told))
+    await index.check()
+    const file = await index.toBytes()
+    await using other = await env.nearfield.openIndex(file, { backend: env.backend })
+    sameBytes(await other.toBytes(), file, 'its file')
+    for (const each of [index, other]) {
+      await each.add(all.slice(rows * dim, (rows + 200) * dim))
+      equal(each.stats().graphs, 1, 'graphs')
+      for (const added of [0, 100, 199]) {
+        const [first] = await each.search(row(all, dim, rows + added), { k: K })
+        equal(first!.key, rows + added, 'a row that was added')
+      }
+      await each.check()
+    }
+    await refuses(env.nearfield, 'OPTION', /inner 'graph' needs soar false/, () =>
+      build(env, data, { dim, inner: 'graph', soar: true }),
+    )
+    await refuses(env.nearfield, 'OPTION', /M belongs to kind 'hnsw'/, () => build(env, data, { dim, M: 8 }))
+  },
+}
+
 const fewer: Case = {
   name: 'zones: probes are kept to, tuned, and told',
   async run(env) {
@@ -328,4 +362,14 @@ const refusals: Case = {
   },
 }
 
-export const zonesCases: readonly Case[] = [found, fewer, promised, files, alone, grown, trained, refusals]
+export const zonesCases: readonly Case[] = [
+  found,
+  walked,
+  fewer,
+  promised,
+  files,
+  alone,
+  grown,
+  trained,
+  refusals,
+]

@@ -4,7 +4,7 @@
 //! new ─► Prepare ─► Append ─► Encode … ─► Plan ─┬─► Link … ─► Repair … ─┬─► Done ─► finish: shown
 //!        own rows   thaws     reads       writes│     └─► Recode … ─►┘  │   reads, then writes
 //!                                               ├─► Relink … ───────────┤
-//!                                               └─► Part … ─────────────┘
+//!                                               └─► Part … ─► LinkZones …
 //! Encode … another codec, where codes of one fail their trial
 //! Recode   of all rows, where codes cannot tell some apart
 //! ```
@@ -21,6 +21,7 @@ use crate::exec::Exec;
 use crate::hnsw::BuildPhase;
 use crate::ids::KeyColumn;
 use crate::index::grow::{Coder, Growing, Judged, Relink};
+use crate::index::inner::Linking;
 use crate::index::keys::Keys;
 use crate::matrix::Matrix;
 use crate::zones::{ZonesAdder, ZonesPhase};
@@ -59,6 +60,8 @@ enum Stage {
     Coded,
     /// The batch is being added to zones.
     Part(Box<ZonesAdder>),
+    /// Zones that have outgrown their graphs are being linked.
+    LinkZones(Box<Linking>),
     /// All rows are being linked anew.
     Relink(Box<Relink>),
     Link,
@@ -159,11 +162,17 @@ impl Adder {
                 let report = self.look(|growing| growing.part(&mut zones, exec))??;
                 if report.phase == ZonesPhase::Done {
                     self.change(|growing| growing.take_zones(zones.finish()))?;
-                    return Ok((Stage::Done, Phase::Done, rows, rows));
+                    return Ok(match self.look(Growing::linking_zones)? {
+                        Some(linking) => {
+                            (Stage::LinkZones(Box::new(linking)), Phase::Link, 0, rows)
+                        }
+                        None => (Stage::Done, Phase::Done, rows, rows),
+                    });
                 }
                 let done = parted(report, rows);
                 (Stage::Part(zones), Phase::Part, done, rows)
             }
+            Stage::LinkZones(linking) => self.link_zones(linking, exec)?,
             Stage::Relink(relink) => self.relink(relink, exec)?,
             Stage::Link => self.link(exec)?,
             Stage::Repair => self.repair(exec)?,
@@ -196,6 +205,27 @@ impl Adder {
             }
         };
         Ok((stage, Phase::Encode, total, total))
+    }
+
+    /// A step of linking zones, or the end of it.
+    fn link_zones(
+        &self,
+        mut linking: Box<Linking>,
+        exec: Exec<'_>,
+    ) -> Result<(Stage, Phase, usize, usize)> {
+        if linking.is_done() {
+            let inner = self.look(|growing| growing.linked_zones(*linking))?;
+            self.change(|growing| growing.take_inner(inner))?;
+            let rows = self.rows as usize;
+            return Ok((Stage::Done, Phase::Done, rows, rows));
+        }
+        let report = self.look(|growing| growing.link_zones(&mut linking, exec))??;
+        Ok((
+            Stage::LinkZones(linking),
+            Phase::Link,
+            report.done,
+            report.total,
+        ))
     }
 
     /// How the batch is linked.

@@ -4,7 +4,8 @@
 //! new ─► Prepare ─┬─► Encode … ─┬─► Plan ─► Link … ─► Recode ─► Repair ─► Done ─► finish      hnsw
 //!                 └─────────────┤  no codes
 //!                               ├─► Part … ─► trial ──────────────────────► Done               zones, and
-//!                               │             └─► Encode … of hnsw                  flat with strips
+//!                               │        │    └─► Encode … of hnsw          ▲       flat with strips
+//!                               │        └─► LinkZones … ───────────────────┘       zones with graphs
 //!                               └───────────────────────────────────────► Done               flat
 //! Recode                          codes that only walks go by: linking needs the memory
 //! Repair ─► Relink ─► Repair      where codes are given up by which rows were linked
@@ -25,7 +26,9 @@ use crate::exec::Exec;
 use crate::hnsw::{BuildPhase, FrozenArrays, HnswBuilder, HnswParams, StepReport};
 use crate::ids::{KeyColumn, ROWS_MAX};
 use crate::index::grow::Plan;
+use crate::index::inner::{Linking, LinkingReport};
 use crate::index::keys::Keys;
+use crate::index::zones::Zones;
 use crate::index::{self, Kind, Params, Parts};
 use crate::kernels::{Isa, kernels};
 use crate::matrix::Matrix;
@@ -82,6 +85,8 @@ enum Stage {
     Relink(Box<HnswBuilder>),
     /// Rows are given to zones and coded in strips.
     Part(Box<ZonesBuilder>),
+    /// The rows of zones are linked.
+    LinkZones(Box<Zones>, Box<Linking>),
     Done(Made),
 }
 
@@ -91,7 +96,7 @@ enum Made {
     /// Nothing but the rows and their codes.
     Rows,
     Graph(Box<FrozenArrays>),
-    Zones(Box<ZoneArrays>),
+    Zones(Box<Zones>),
 }
 
 impl Builder {
@@ -154,10 +159,11 @@ impl Builder {
             chosen,
             coding,
             zones,
+            inner,
             tried,
             keeps_vectors,
         } = choice;
-        let graph = kind == Kind::Hnsw;
+        let graph = kind == Kind::Hnsw || inner;
         let setting = |name| u32::try_from(values.integer(name)).expect("the table's limit");
         let params = Params {
             kind,
@@ -221,7 +227,7 @@ impl Builder {
         let (graph, zones) = match made {
             Made::Rows => (None, None),
             Made::Graph(arrays) => (Some((*arrays).into()), None),
-            Made::Zones(arrays) => (None, Some((*arrays).into())),
+            Made::Zones(zones) => (None, Some(*zones)),
         };
         let parts = Parts {
             vectors: self.keeps_vectors.then(|| self.vectors.into_region()),
@@ -262,6 +268,7 @@ impl Builder {
                     (Stage::Part(zones), Phase::Part, parted(report, rows))
                 }
             }
+            Stage::LinkZones(zones, linking) => self.link_zones(zones, linking, exec)?,
             Stage::Plan => (Stage::Link(Box::new(self.plan(exec))), Phase::Link, 0),
             Stage::Link(mut graph) => {
                 let report = graph.step(self.stored(self.coding.links()), exec)?;
@@ -338,8 +345,32 @@ impl Builder {
                 return self.prepared(exec);
             }
         }
-        let made = Made::Zones(Box::new(arrays));
-        Ok((Stage::Done(made), Phase::Done, rows.len()))
+        let zones = Box::new(Zones::from(arrays));
+        if self.plan.inner.is_none() {
+            return Ok((Stage::Done(Made::Zones(zones)), Phase::Done, rows.len()));
+        }
+        let (metric, kernels) = (self.params.metric, kernels(self.isa));
+        let view = zones.view(&self.params);
+        let linking = Linking::new(&view, None, metric, kernels, self.hnsw());
+        Ok((Stage::LinkZones(zones, Box::new(linking)), Phase::Link, 0))
+    }
+
+    /// A step of linking the rows of zones.
+    fn link_zones(
+        &self,
+        mut zones: Box<Zones>,
+        mut linking: Box<Linking>,
+        exec: Exec<'_>,
+    ) -> Result<(Stage, Phase, usize)> {
+        let (view, rows) = (zones.view(&self.params), self.vectors.rows());
+        if let (false, Some(codes)) = (linking.is_done(), self.coding.walks()) {
+            let LinkingReport { done, total } = linking.step(&view, (rows, codes), exec)?;
+            let done = rows.len() - (total - done);
+            return Ok((Stage::LinkZones(zones, linking), Phase::Link, done));
+        }
+        let inner = linking.finish(&view, None, rows.len());
+        zones.inner = Some(inner);
+        Ok((Stage::Done(Made::Zones(zones)), Phase::Done, rows.len()))
     }
 
     /// What comes once rows are ready, and coded where they are to be.
@@ -416,13 +447,17 @@ impl Builder {
     }
 
     fn plan(&self, exec: Exec<'_>) -> HnswBuilder {
-        let params = HnswParams {
+        let (rows, params) = (self.vectors.rows(), self.hnsw());
+        HnswBuilder::new(rows, self.params.metric, kernels(self.isa), params, exec)
+    }
+
+    /// How rows are linked.
+    const fn hnsw(&self) -> HnswParams {
+        HnswParams {
             m: self.params.m as usize,
             ef_construction: self.params.ef_construction as usize,
             seed: self.params.seed,
-        };
-        let rows = self.vectors.rows();
-        HnswBuilder::new(rows, self.params.metric, kernels(self.isa), params, exec)
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Choice {
     pub(super) coding: Coding,
     /// How rows are parted and scanned.
     pub(super) zones: Option<ZonesParams>,
+    /// Whether zones have graphs of their own.
+    pub(super) inner: bool,
     /// Whether strips must pass a trial, and there is a graph where they do not.
     pub(super) tried: bool,
     /// Whether the index keeps its vectors.
@@ -51,6 +53,7 @@ impl Choice {
         // The codec that is asked for with `auto` is that of the graph it may become.
         judge_codec(if auto { Kind::Hnsw } else { kind }, asked, keeps_vectors)?;
         judge_numbers(values, asked)?;
+        let inner = inner(values)?;
         let asked = asked.filter(|_| !auto || kind == Kind::Hnsw);
         let tried = auto && kind == Kind::Flat && rows.is_some_and(exceeds_flat);
         let afforded = match rows.filter(|_| auto) {
@@ -64,7 +67,7 @@ impl Choice {
         let zones = zones(kind, asked, tried, values, &mut chosen);
         let coding = match (kind, zones) {
             (Kind::Flat | Kind::Zones, Some(params)) => {
-                let refine = refines(values, params.bits, keeps_vectors);
+                let refine = inner || refines(values, params.bits, keeps_vectors);
                 Coding::new(Some(if refine { Codec::Sq8 } else { Codec::F32 }))
             }
             (Kind::Hnsw, _) if !keeps_vectors => Coding::alone(asked),
@@ -76,6 +79,7 @@ impl Choice {
             chosen,
             coding,
             zones,
+            inner,
             tried,
             keeps_vectors,
         })
@@ -97,7 +101,9 @@ impl Choice {
                 bits: afforded.bits,
                 seed: values.integer("seed"),
                 soar: false,
+                walked: false,
             }),
+            inner: false,
             tried: false,
             keeps_vectors: afforded.keeps_vectors,
         }
@@ -123,6 +129,9 @@ impl Choice {
             },
             keeps_codec: false,
             zones: self.zones,
+            inner: self
+                .inner
+                .then(|| (setting("M"), setting("efConstruction"))),
             agreement_min: AGREEMENT_MIN,
         }
     }
@@ -221,6 +230,22 @@ fn judge_numbers(values: &Values, asked: Option<Codec>) -> Result<()> {
     Err(Error::new(Code::Option, message))
 }
 
+/// Whether zones have graphs; refuses what cannot be beside them.
+fn inner(values: &Values) -> Result<bool> {
+    if values.word("inner") != "graph" {
+        return Ok(false);
+    }
+    let wrong = if values.flag("soar") {
+        "soar false, but soar is true"
+    } else if values.word("refine") == "none" {
+        "refine 'auto' or 'sq8', but refine is 'none'"
+    } else {
+        return Ok(true);
+    };
+    let message = format!("option inner 'graph' needs {wrong}");
+    Err(Error::new(Code::Option, message))
+}
+
 /// How rows are parted, of zones and of a flat index with strips: that is one zone.
 fn zones(
     kind: Kind,
@@ -255,6 +280,7 @@ fn zones(
         bits,
         seed: values.integer("seed"),
         soar: kind == Kind::Zones && values.flag("soar"),
+        walked: values.word("inner") == "graph",
     })
 }
 

@@ -86,7 +86,7 @@ pub enum Default {
 pub enum Kinds {
     /// All of them.
     Every,
-    /// `hnsw`, and `auto`, which may choose it.
+    /// `hnsw`, `auto`, which may choose it, and `zones` with graphs of their own.
     Graph,
     /// `zones`.
     Zones,
@@ -95,11 +95,11 @@ pub enum Kinds {
 }
 
 impl Kinds {
-    /// Whether an option of these belongs to the kind of this name.
-    fn have(self, kind: &str) -> bool {
+    /// Whether an option of these belongs to the kind of this name, whose zones may be walked.
+    fn have(self, kind: &str, walked: bool) -> bool {
         match self {
             Self::Every => true,
-            Self::Graph => kind == "hnsw" || kind == "auto",
+            Self::Graph => kind == "hnsw" || kind == "auto" || kind == "zones" && walked,
             Self::Zones => kind == "zones",
             Self::Auto => kind == "auto",
         }
@@ -240,6 +240,15 @@ pub const BUILD: &[OptionSpec] = &[
         kinds: Kinds::Zones,
         doc: told(
             "Whether every row is in a second zone too, chosen to be near to queries that miss the first (SOAR): about half as many probes find as much, for strips twice as long.",
+        ),
+    },
+    OptionSpec {
+        name: "inner",
+        accepts: Accepts::Choice(&["scan", "graph"]),
+        default: Default::Word("scan"),
+        kinds: Kinds::Zones,
+        doc: told(
+            "How the rows within a zone are found: `scan` compares the codes of all, `graph` walks a graph of its own by `sq8` codes, where a zone has 4,096 rows and more; `M` and `efConstruction` are its too.",
         ),
     },
     OptionSpec {
@@ -557,10 +566,11 @@ pub fn parse(table: &'static [OptionSpec], json: &str) -> Result<Values> {
         return Err(refuse(unknown(table, name)));
     }
     let kind = given.get("kind").and_then(Value::as_str).unwrap_or("auto");
+    let walked = given.get("inner").and_then(Value::as_str) == Some("graph");
     let mut values = Vec::with_capacity(table.len());
     for spec in table {
         let value = given.get(spec.name);
-        if value.is_some() && !spec.kinds.have(kind) {
+        if value.is_some() && !spec.kinds.have(kind, walked) {
             let (name, own) = (spec.name, spec.kinds.name());
             return Err(refuse(format!(
                 "option {name} belongs to kind '{own}', but kind is '{kind}'"

@@ -17,6 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::exec::Exec;
 use crate::ids::{KeyColumn, NO_SLOT, Slot};
 use crate::index::grow::{Growing, Plan};
+use crate::index::inner::Inner;
 use crate::index::keys::Keys;
 use crate::index::zones::Zones;
 use crate::index::{self, Answer, Clock, How, Params, Told, hnswlib};
@@ -182,6 +183,7 @@ impl Index {
             codec,
             keeps_codec: true,
             zones: None,
+            inner: None,
             agreement_min: AGREEMENT_MIN,
         };
         Self::new(index, chosen, plan)
@@ -216,7 +218,7 @@ impl Index {
         }
         let choice = Choice::new(&values, None)?;
         let plan = choice.growth(&values);
-        let (m, ef_construction) = plan.graph.unwrap_or((0, 0));
+        let (m, ef_construction) = plan.graph.or(plan.inner).unwrap_or((0, 0));
         let params = Params {
             kind: choice.kind,
             rows: 0,
@@ -299,8 +301,8 @@ impl Index {
     }
 
     /// JSON: `{ size, dim, metric, kind, keys: "rows"|"numbers"|"text", codec, isa, bytes, vectors, vectorBytes,
-    /// M, efConstruction, levels, zones, soar, codeNumbers, refine, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
-    /// `M` and `efConstruction` are null without a graph, `codeNumbers` without trained points, `zones` and `refine` (codes between a scan and
+    /// M, efConstruction, levels, zones, soar, graphs, codeNumbers, refine, seed, sections: [{ name, bytes }], chosen }`; what `stats()` shows.
+    /// `M` and `efConstruction` are null without a graph, `graphs` counts the zones that have one of their own, `codeNumbers` without trained points, `zones` and `refine` (codes between a scan and
     /// the vectors) without strips, `chosen` where nothing was left to choose.
     /// Where `vectors` is false there are codes only, and `vectorBytes` is what that saves.
     pub fn info(&self) -> String {
@@ -312,7 +314,9 @@ impl Index {
                 let levels =
                     |graph: &index::graph::Graph| u32::from(params.rows > 0) * (graph.level + 1);
                 let layout = index.layout().clone();
-                (index.graph().map(levels), index.keys().name(), layout)
+                let inner = index.zones().and_then(|zones| zones.inner.as_ref());
+                let graph = index.graph().or(inner.map(|inner| &inner.graph));
+                (graph.map(levels), index.keys().name(), layout)
             }
             Form::Growing(growing) => (growing.levels(), growing.keys_name(), growing.layout()),
         };
@@ -333,6 +337,7 @@ impl Index {
             "zones": zones.map(Zones::count),
             "probes": zones.map(|zones| zones.probes(params)),
             "soar": zones.is_some_and(|zones| zones.soar),
+            "graphs": zones.and_then(|zones| zones.inner.as_ref()).map_or(0, Inner::count),
             "codeNumbers": zones.map(|zones| zones.bits.trained_numbers()).filter(|numbers| *numbers > 0),
             "refine": refine.map(Codec::name),
             "codec": form.codec().name(),

@@ -15,7 +15,7 @@ pub const BLOCK_BYTES: usize = 65_536;
 /// Sections, the table and the sums start at multiples of this: a cache line, and AVX-512's width.
 pub const ALIGN: u64 = 64;
 /// Entries the section table may have.
-pub const SECTIONS_MAX: u32 = 16;
+pub const SECTIONS_MAX: u32 = 32;
 
 /// What a section holds. The discriminant is its id in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,11 +57,15 @@ pub enum Section {
     Points = 17,
     /// How far searches of zones go.
     Spans = 18,
+    /// Where walks within each zone start.
+    Roots = 19,
+    /// How many of each zone's rows walks reach.
+    Linked = 20,
 }
 
 impl Section {
     /// Every section, in the order of the file.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Vectors,
         Self::Links0,
         Self::Levels,
@@ -80,6 +84,8 @@ impl Section {
         Self::Routes,
         Self::Points,
         Self::Spans,
+        Self::Roots,
+        Self::Linked,
     ];
 
     /// The section of an id.
@@ -108,6 +114,8 @@ impl Section {
             Self::Routes => "routes",
             Self::Points => "points",
             Self::Spans => "spans",
+            Self::Roots => "roots",
+            Self::Linked => "linked",
         }
     }
 
@@ -125,7 +133,9 @@ impl Section {
             | Self::ZoneStarts
             | Self::ZoneSlots
             | Self::Points
-            | Self::Spans => 4,
+            | Self::Spans
+            | Self::Roots
+            | Self::Linked => 4,
             Self::Keys | Self::KeyOffsets => 8,
             Self::KeyText | Self::Codes | Self::Strips | Self::Routes => 1,
         }

@@ -11,7 +11,11 @@ use crate::ids::{NO_SLOT, Slot};
 /// The highest level the format allows.
 const LEVEL_MAX: u32 = 31;
 
-fn fault<T>(section: &'static str, element: usize, what: impl Into<String>) -> Result<T, Fault> {
+pub(super) fn fault<T>(
+    section: &'static str,
+    element: usize,
+    what: impl Into<String>,
+) -> Result<T, Fault> {
     Err(Fault {
         section,
         element: element as u64,
@@ -20,19 +24,19 @@ fn fault<T>(section: &'static str, element: usize, what: impl Into<String>) -> R
 }
 
 /// One bit a slot.
-struct Bits(Vec<u64>);
+pub(super) struct Bits(Vec<u64>);
 
 impl Bits {
     fn new(rows: usize) -> Self {
         Self(vec![0; rows.div_ceil(64)])
     }
 
-    fn get(&self, slot: usize) -> bool {
+    pub(super) fn get(&self, slot: usize) -> bool {
         self.0[slot / 64] >> (slot % 64) & 1 == 1
     }
 
     /// Sets the bit; false where it was set.
-    fn set(&mut self, slot: usize) -> bool {
+    pub(super) fn set(&mut self, slot: usize) -> bool {
         let fresh = !self.get(slot);
         self.0[slot / 64] |= 1 << (slot % 64);
         fresh
@@ -41,12 +45,18 @@ impl Bits {
 
 /// Everything the format says about the graph, but not reachability.
 pub fn validate(view: &GraphView<'_>) -> Result<(), Fault> {
+    let followers = links(view)?;
+    entry(view, &followers)
+}
+
+/// As [`validate`], but for where walks start; the slots that follow another.
+pub(super) fn links(view: &GraphView<'_>) -> Result<Bits, Fault> {
     lengths(view)?;
     prefix_sums(view)?;
     let followers = chains(view)?;
-    entry(view, &followers)?;
     ground(view, &followers)?;
-    upper(view, &followers)
+    upper(view, &followers)?;
+    Ok(followers)
 }
 
 fn lengths(view: &GraphView<'_>) -> Result<(), Fault> {
@@ -108,7 +118,7 @@ fn prefix_sums(view: &GraphView<'_>) -> Result<(), Fault> {
 }
 
 /// The slots that follow another in a chain.
-fn chains(view: &GraphView<'_>) -> Result<Bits, Fault> {
+pub(super) fn chains(view: &GraphView<'_>) -> Result<Bits, Fault> {
     let mut followers = Bits::new(view.rows);
     for (slot, &next) in view.twins.unwrap_or_default().iter().enumerate() {
         if next == NO_SLOT {
@@ -129,7 +139,7 @@ fn chains(view: &GraphView<'_>) -> Result<Bits, Fault> {
     Ok(followers)
 }
 
-fn levels_of(view: &GraphView<'_>, slot: usize) -> u32 {
+pub(super) fn levels_of(view: &GraphView<'_>, slot: usize) -> u32 {
     view.levels[slot + 1] - view.levels[slot]
 }
 
@@ -225,13 +235,7 @@ pub fn reachable(view: &GraphView<'_>) -> Result<(), Fault> {
     if view.entry != NO_SLOT && seen.set(view.entry as usize) {
         queue.push(view.entry);
     }
-    while let Some(slot) = queue.pop() {
-        for &next in linked(view.links(slot, 0)) {
-            if seen.set(next as usize) {
-                queue.push(next);
-            }
-        }
-    }
+    spread(view, &mut seen, queue);
     match (0..view.rows).find(|&slot| !seen.get(slot)) {
         Some(slot) => {
             let at = slot * view.links0_stride;
@@ -242,5 +246,16 @@ pub fn reachable(view: &GraphView<'_>) -> Result<(), Fault> {
             )
         }
         None => Ok(()),
+    }
+}
+
+/// Sees all that links of level 0 lead to from these slots, which are seen.
+pub(super) fn spread(view: &GraphView<'_>, seen: &mut Bits, mut queue: Vec<Slot>) {
+    while let Some(slot) = queue.pop() {
+        for &next in linked(view.links(slot, 0)) {
+            if seen.set(next as usize) {
+                queue.push(next);
+            }
+        }
     }
 }

@@ -23,6 +23,7 @@
 //! | `repair` | making every slot reachable, then findable by its own vector |
 //! | `walk` | greedy descent, beam, answer |
 //! | `trace` | the same walk, counting what it does |
+//! | `forest` | graphs over parts of the same rows, side by side |
 //! | `check` | what opening and `check()` ask of the arrays |
 
 mod adopt;
@@ -31,6 +32,7 @@ mod bulk;
 pub mod check;
 mod draft;
 mod enrich;
+pub mod forest;
 mod grow;
 mod plan;
 mod prune;

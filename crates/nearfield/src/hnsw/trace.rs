@@ -72,17 +72,22 @@ pub fn search_by_codes(
 }
 
 /// A scorer that counts its scores.
-struct Counted<'s> {
+pub(super) struct Counted<'s> {
     scorer: &'s dyn Scorer,
     scores: Cell<u64>,
 }
 
 impl<'s> Counted<'s> {
-    const fn new(scorer: &'s dyn Scorer) -> Self {
+    pub(super) const fn new(scorer: &'s dyn Scorer) -> Self {
         Self {
             scorer,
             scores: Cell::new(0),
         }
+    }
+
+    /// How many so far.
+    pub(super) const fn scores(&self) -> u64 {
+        self.scores.get()
     }
 }
 
@@ -108,20 +113,20 @@ impl Scorer for Counted<'_> {
 }
 
 /// Links that count who follows them.
-struct CountedLinks<'v> {
+pub(super) struct CountedLinks<'v> {
     view: &'v dyn Links,
     expanded: Vec<Cell<u64>>,
 }
 
 impl<'v> CountedLinks<'v> {
-    fn new(view: &'v impl Walkable) -> Self {
+    pub(super) fn new(view: &'v impl Walkable) -> Self {
         Self {
             view,
             expanded: vec![Cell::new(0); view.level() as usize + 1],
         }
     }
 
-    fn counts(&self) -> Vec<u64> {
+    pub(super) fn counts(&self) -> Vec<u64> {
         self.expanded.iter().map(Cell::get).collect()
     }
 }

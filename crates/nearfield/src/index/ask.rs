@@ -1,7 +1,8 @@
 //! One search, of any form of index: prepares the query, walks, scans or probes, and reports.
 
+use super::inner::{InnerView, Walks};
 use super::{How, lacks_vectors};
-use crate::codec::{Codes, Estimate, F32Scorer, Scorer, by_code};
+use crate::codec::{Codes, Estimate, F32Scorer, QueryCode, Scorer, by_code};
 use crate::error::Result;
 use crate::exec::Exec;
 use crate::hnsw::{Walkable, walk};
@@ -9,7 +10,7 @@ use crate::ids::Slot;
 use crate::kernels::Kernels;
 use crate::matrix::{Matrix, Rows};
 use crate::metric::{Metric, ScorePair};
-use crate::search::{Candidate, Scratch, ScratchPool, exact, narrow, rescore};
+use crate::search::{Buffers, Candidate, Scratch, ScratchPool, exact, narrow, rescore};
 use crate::zones::{Effort, Group, GroupScratch, Judges, ProbeScratch, ZonesView, probe};
 
 /// What one thread needs to search an index of any kind.
@@ -66,6 +67,8 @@ pub struct Asked<'a, G> {
     pub codes: Option<Codes<'a>>,
     pub graph: Option<G>,
     pub zones: Option<ZonesView<'a>>,
+    /// Graphs within these.
+    pub inner: Option<InnerView<'a>>,
 }
 
 impl<'a, G: Walkable> Asked<'a, G> {
@@ -119,10 +122,17 @@ impl<'a, G: Walkable> Asked<'a, G> {
         let mut lease = scratch.lease()?;
         let AskScratch { walk, probe, .. } = &mut *lease;
         if let Some((zones, effort)) = self.probed(how, judge) {
-            let query = self.prepared(query, &mut walk.query);
+            let Scratch {
+                query: own,
+                code,
+                buffers,
+            } = walk;
+            let query = self.prepared(query, own);
             let judges = self.judges(judge);
             let by = (self.kernels, exec);
-            probe::search_watched(zones, judges, query, by, effort, probe, &mut |_| ());
+            let mut walks = self.walks(query, effort, (code, buffers));
+            let how = (effort, walks.as_mut().map(|walks| walks as _));
+            probe::search_watched(zones, judges, query, by, how, probe, &mut |_| ());
             let estimate = self.estimate(judges, query);
             return Ok(self.report(&probe.results, estimate, slots, distances));
         }
@@ -163,6 +173,26 @@ impl<'a, G: Walkable> Asked<'a, G> {
             _ => None,
         };
         Ok(self.report(&buffers.results, estimate, slots, distances))
+    }
+
+    /// Who walks the zones that have a graph, for a prepared query.
+    pub(super) fn walks<'w>(
+        &'w self,
+        query: &[f32],
+        effort: Effort,
+        (code, buffers): (&'w mut QueryCode, &'w mut Buffers),
+    ) -> Option<Walks<'w>> {
+        let (inner, codes) = (self.inner?, self.codes?);
+        code.set(self.metric, query, codes);
+        Some(Walks {
+            inner,
+            codes,
+            code,
+            kernels: self.kernels,
+            ef: effort.walked(),
+            buffers,
+            counts: None,
+        })
     }
 
     /// Into pieces of how many queries a batch is cut for so many threads: several where these gain from
@@ -215,6 +245,9 @@ impl<'a, G: Walkable> Asked<'a, G> {
     /// What answers many queries at once; `None` where each is answered alone.
     fn group(&self, how: How) -> Result<Option<Group<'a>>> {
         let judge = self.judge(how)?;
+        if self.inner.is_some() {
+            return Ok(None);
+        }
         let group = self.probed(how, judge).map(|(view, effort)| Group {
             view: *view,
             judges: self.judges(judge),

@@ -47,7 +47,13 @@ impl<G: Walkable> Asked<'_, G> {
         let mut lease = scratch.lease()?;
         let AskScratch { walk, probe, .. } = &mut *lease;
         if let Some((zones, effort)) = self.probed(how, judge) {
-            let query = self.prepared(query, &mut walk.query);
+            let Scratch {
+                query: own,
+                code,
+                buffers,
+            } = walk;
+            let query = self.prepared(query, own);
+            let mut walks = self.walks(query, effort, (code, buffers));
             let mut phases = [0.0; Phase::ALL.len()];
             // The first finds what the scratch and the caches lack.
             for time in 0..=TIMES {
@@ -60,14 +66,21 @@ impl<G: Walkable> Asked<'_, G> {
                 };
                 let judges = self.judges(judge);
                 let kernels = (self.kernels, Exec::Serial);
-                probe::search_watched(zones, judges, query, kernels, effort, probe, &mut over);
+                let how = (effort, walks.as_mut().map(|walks| walks as _));
+                probe::search_watched(zones, judges, query, kernels, how, probe, &mut over);
             }
-            let probed = probe.probed(zones);
-            let trace = Trace {
-                by_code: probed.scanned + probed.coded,
-                by_vector: probed.judged,
-                ..Trace::default()
-            };
+            let mut probed = probe.probed(zones);
+            let mut trace = Trace::default();
+            if let Some(walks) = &mut walks {
+                walks.counts = Some(Trace::default());
+                let (by, how) = ((self.kernels, Exec::Serial), (effort, Some(walks as _)));
+                let judges = self.judges(judge);
+                probe::search_watched(zones, judges, query, by, how, probe, &mut |_| ());
+                trace = walks.counts.take().unwrap_or_default();
+            }
+            probed.scanned += trace.by_code;
+            trace.by_code = probed.scanned + probed.coded;
+            trace.by_vector = probed.judged;
             return Ok(Told {
                 trace,
                 probed: Some(probed),

@@ -101,7 +101,7 @@ impl Graph {
 }
 
 /// An element of an array as an offset in the file.
-fn placed(fault: &Fault, offset_of: impl Fn(Section) -> u64) -> crate::error::Error {
+pub(super) fn placed(fault: &Fault, offset_of: impl Fn(Section) -> u64) -> crate::error::Error {
     let section = Section::ALL
         .into_iter()
         .find(|section| section.name() == fault.section);

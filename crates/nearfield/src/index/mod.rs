@@ -8,6 +8,7 @@
 //! image    Index ─► the file's bytes, in pieces
 //! graph    the graph's arrays as sections
 //! zones    the zones' arrays as sections
+//! inner    graphs within zones
 //! codes    the vectors' codes as sections
 //! hnswlib  files of another library, read and written
 //! explain  what a search does, counted
@@ -26,6 +27,7 @@ pub mod graph;
 pub mod grow;
 pub mod hnswlib;
 mod image;
+pub mod inner;
 pub mod keys;
 pub mod open;
 pub mod unique;
@@ -49,6 +51,7 @@ use codes::CodeSections;
 pub use explain::{Clock, Told};
 use graph::Graph;
 use image::Image;
+use inner::InnerView;
 use keys::Keys;
 use zones::Zones;
 
@@ -113,7 +116,7 @@ pub struct Params {
     pub metric: Metric,
     /// Of the build.
     pub seed: u64,
-    /// Links a node above level 0; 0 without a graph.
+    /// Links a node above level 0; 0 without a graph, or graphs within zones.
     pub m: u32,
     /// Of the build; 0 without a graph.
     pub ef_construction: u32,
@@ -146,6 +149,8 @@ impl Parts {
         sections.extend(self.keys.sections());
         sections.extend(self.codes.iter().flat_map(CodeSections::sections));
         sections.extend(self.zones.iter().flat_map(Zones::sections));
+        // A zone's graph has sections of both.
+        sections.sort_by_key(|(section, _)| *section);
         sections
     }
 }
@@ -226,6 +231,11 @@ impl Index {
     /// The keys.
     pub const fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// The codes of rows, where there are any.
+    pub const fn codes(&self) -> Option<&CodeSections> {
+        self.codes.as_ref()
     }
 
     /// The graph of kind `hnsw`.
@@ -322,6 +332,7 @@ impl Index {
             codes: self.codes.as_ref().map(CodeSections::view),
             graph: self.graph.as_ref().map(|graph| graph.view(&self.params)),
             zones: self.zones.as_ref().map(|zones| zones.view(&self.params)),
+            inner: inner_of(self.zones.as_ref(), &self.params),
         }
     }
 
@@ -336,6 +347,10 @@ impl Index {
             zones.validate(&self.params, offset_of)?;
             if let Some(rows) = self.rows() {
                 zones.check(&self.params, rows, offset_of)?;
+            }
+            if let Some(inner) = &zones.inner {
+                let kept = kept(self.rows(), self.codes.as_ref());
+                inner.check(&self.params, &zones.view(&self.params), kept, offset_of)?;
             }
         }
         self.graph.as_ref().map_or(Ok(()), |graph| {
@@ -363,6 +378,12 @@ pub fn lacks_vectors(what: &str) -> Error {
             "{what} needs vectors: expected an index that keeps them, this one was built with keepVectors false"
         ),
     )
+}
+
+/// The graphs within zones, where there are any.
+fn inner_of<'a>(zones: Option<&'a Zones>, params: &Params) -> Option<InnerView<'a>> {
+    let inner = zones?.inner.as_ref()?;
+    Some(inner.view(params))
 }
 
 /// The number the header has for a metric.
@@ -396,7 +417,9 @@ const fn codec_tag(codec: Codec) -> u8 {
 }
 
 fn header(params: &Params, parts: &Parts) -> Header {
-    let (graph, zones) = (parts.graph.as_ref(), parts.zones.as_ref());
+    let zones = parts.zones.as_ref();
+    let inner = zones.and_then(|zones| zones.inner.as_ref());
+    let graph = parts.graph.as_ref().or(inner.map(|inner| &inner.graph));
     Header {
         sections: 0, // the image counts
         bytes: 0,    // the image knows

@@ -11,6 +11,7 @@
 
 use super::codes::CodeSections;
 use super::graph::Graph;
+use super::inner::Inner;
 use super::keys::Keys;
 use super::zones::Zones;
 use super::{Index, Kind, Params, Parts};
@@ -100,11 +101,10 @@ fn parts(source: &Source<'_>, header: &Header, params: &Params) -> Result<Parts>
     } else {
         None
     };
+    let dim = params.dim as usize;
+    let rows = vectors.as_ref();
+    let rows = rows.map(|vectors| Rows::new(vectors.as_slice(), dim));
     let graph = if params.kind == Kind::Hnsw {
-        let dim = params.dim as usize;
-        let rows = vectors
-            .as_ref()
-            .map(|vectors| Rows::new(vectors.as_slice(), dim));
         let graph = graph(source, header, params)?;
         graph.check_twins(super::kept(rows, codes.as_ref()), place(Section::Twins))?;
         Some(graph)
@@ -115,6 +115,10 @@ fn parts(source: &Source<'_>, header: &Header, params: &Params) -> Result<Parts>
         Some(bits) => Some(zones(source, header, params, bits)?),
         None => None,
     };
+    if let Some(inner) = zones.as_ref().and_then(|zones| zones.inner.as_ref()) {
+        let kept = super::kept(rows, codes.as_ref());
+        inner.graph.check_twins(kept, place(Section::Twins))?;
+    }
     let keys = keys(source, header.keys)?;
     keys.check_file(params.rows, place)?;
     Ok(Parts {
@@ -204,9 +208,6 @@ fn fields(header: &Header) -> Result<Params> {
         kind,
         m,
         ef_construction: ef,
-        entry,
-        level,
-        links0,
         ..
     } = *header;
     if rows > ROWS_MAX {
@@ -262,23 +263,7 @@ fn fields(header: &Header) -> Result<Params> {
             format!("seed {}, expected at most {SAFE_INTEGER_MAX}", header.seed),
         );
     }
-    match kind {
-        Kind::Hnsw if !(2..=M_MAX).contains(&m) => {
-            return at(56, format!("M {m}, expected 2 to {M_MAX}"));
-        }
-        Kind::Hnsw if ef == 0 => return at(60, "efConstruction 0, expected at least 1".into()),
-        Kind::Hnsw if level > 31 => return at(68, format!("level {level}, expected at most 31")),
-        Kind::Hnsw if links0 != 2 * m => {
-            return at(72, format!("links0 {links0}, expected {}", 2 * m));
-        }
-        Kind::Flat | Kind::Zones if (m, ef, entry, level, links0) != (0, 0, NO_SLOT, 0, 0) => {
-            return at(
-                56,
-                "graph fields of an index without a graph are not empty".into(),
-            );
-        }
-        Kind::Flat | Kind::Hnsw | Kind::Zones => {}
-    }
+    graph_fields(header, kind)?;
     let rows = u32::try_from(rows).expect("at most ROWS_MAX");
     zone_fields(header, kind, codec)?;
     Ok(Params {
@@ -290,6 +275,43 @@ fn fields(header: &Header) -> Result<Params> {
         m,
         ef_construction: ef,
     })
+}
+
+/// The fields of a graph, or of those within zones; empty where there is none.
+fn graph_fields(header: &Header, kind: Kind) -> Result<()> {
+    let at = |offset, what: String| Err(corrupt("header", offset, what));
+    let Header {
+        m,
+        ef_construction: ef,
+        entry,
+        level,
+        links0,
+        ..
+    } = *header;
+    let inner = kind == Kind::Zones && m > 0;
+    match kind {
+        Kind::Flat | Kind::Zones
+            if !inner && (m, ef, entry, level, links0) != (0, 0, NO_SLOT, 0, 0) =>
+        {
+            at(
+                56,
+                "graph fields of an index without a graph are not empty".into(),
+            )
+        }
+        Kind::Flat | Kind::Zones if !inner => Ok(()),
+        _ if !(2..=M_MAX).contains(&m) => at(56, format!("M {m}, expected 2 to {M_MAX}")),
+        _ if ef == 0 => at(60, "efConstruction 0, expected at least 1".into()),
+        _ if level > 31 => at(68, format!("level {level}, expected at most 31")),
+        _ if links0 != 2 * m => at(72, format!("links0 {links0}, expected {}", 2 * m)),
+        Kind::Zones if entry != NO_SLOT => at(64, format!("entry {entry}, expected none of zones")),
+        Kind::Zones if header.refine != 1 && header.rows > 0 => {
+            at(46, "refine 0, expected 1 where zones have graphs".into())
+        }
+        Kind::Zones if header.soar != 0 => {
+            at(84, "soar 1, expected 0 where zones have graphs".into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The fields of zones, zero where there are none.
@@ -372,7 +394,9 @@ fn bits_of(header: &Header) -> Option<Bits> {
 
 /// The sections a header implies are there, no others, and as long as it implies.
 fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<()> {
-    let (rows, graph) = (header.rows, params.kind == Kind::Hnsw);
+    // Of all rows, or of each zone's.
+    let (rows, graph) = (header.rows, params.m > 0);
+    let inner = graph && params.kind == Kind::Zones;
     let form = form_of(header);
     let bits = bits_of(header);
     let (zones, dim) = (u64::from(header.zones), u64::from(params.dim));
@@ -418,6 +442,7 @@ fn expect_sections(header: &Header, params: &Params, layout: &Layout) -> Result<
                 let measured = bits.is_some() && layout.find(section).is_some();
                 (measured, Some(Some(SPAN_NUMBERS as u64)))
             }
+            Section::Roots | Section::Linked => (inner, Some(Some(zones))),
         };
         let found = layout.find(section);
         match (wanted, found) {
@@ -487,20 +512,25 @@ fn check_vectors(vectors: &Region, params: &Params, offset: u64, exec: Exec<'_>)
 }
 
 fn graph(source: &Source<'_>, header: &Header, params: &Params) -> Result<Graph> {
+    let graph = links(source, header)?;
+    graph.validate(params, |section| offset_of(source.layout, section))?;
+    Ok(graph)
+}
+
+/// The sections of one graph, or of those of all zones, not checked yet.
+fn links(source: &Source<'_>, header: &Header) -> Result<Graph> {
     let twins = match source.layout.find(Section::Twins) {
         Some(_) => Some(source.section(Section::Twins)?),
         None => None,
     };
-    let graph = Graph {
+    Ok(Graph {
         links0: source.section(Section::Links0)?,
         levels: source.section(Section::Levels)?,
         links: source.section(Section::Links)?,
         twins,
         entry: header.entry,
         level: header.level,
-    };
-    graph.validate(params, |section| offset_of(source.layout, section))?;
-    Ok(graph)
+    })
 }
 
 fn zones(source: &Source<'_>, header: &Header, params: &Params, bits: Bits) -> Result<Zones> {
@@ -530,6 +560,15 @@ fn zones(source: &Source<'_>, header: &Header, params: &Params, bits: Bits) -> R
         Some(_) => Some(source.section(Section::Spans)?),
         None => None,
     };
+    let inner = if params.m > 0 {
+        Some(Inner {
+            graph: links(source, header)?,
+            roots: source.section(Section::Roots)?,
+            linked: source.section(Section::Linked)?,
+        })
+    } else {
+        None
+    };
     let zones = Zones {
         bits,
         apart: header.apart == 1,
@@ -543,6 +582,7 @@ fn zones(source: &Source<'_>, header: &Header, params: &Params, bits: Bits) -> R
         strips: strips(Section::Strips)?,
         routes,
         spans,
+        inner,
         rotation: Arc::new(Rotation::new(params.dim as usize, params.seed)),
     };
     zones.validate(params, |section| offset_of(source.layout, section))?;

@@ -1,6 +1,7 @@
 //! The zones' arrays as sections: the place where `zones`, which knows no files, meets them.
 
 use super::Params;
+use super::inner::Inner;
 use crate::bytes::corrupt;
 use crate::bytes::layout::Section;
 use crate::bytes::region::Region;
@@ -37,6 +38,8 @@ pub struct Zones {
     pub routes: Option<Region>,
     /// Section `spans`, where there are zones enough to be measured.
     pub spans: Option<Region>,
+    /// Graphs within zones, where there are any.
+    pub inner: Option<Inner>,
     /// Of the seed; in no section.
     pub rotation: Arc<Rotation>,
 }
@@ -59,6 +62,7 @@ impl From<ZoneArrays> for Zones {
             strips: Region::new(Arc::new(arrays.strips.into_bytes())),
             routes: (!routes.as_ref().is_empty()).then(|| Region::new(Arc::new(routes))),
             spans: (!arrays.spans.is_empty()).then(|| Region::from_vec(arrays.spans)),
+            inner: None,
             rotation: Arc::new(arrays.rotation),
         }
     }
@@ -115,7 +119,9 @@ impl Zones {
                 ));
             }
         }
-        check::validate(&view, params.rows as usize).map_err(|fault| placed(fault, offset_of))
+        check::validate(&view, params.rows as usize).map_err(|fault| placed(fault, &offset_of))?;
+        let inner = self.inner.as_ref();
+        inner.map_or(Ok(()), |inner| inner.validate(params, &view, offset_of))
     }
 
     /// Whether every code is that of its vector, and every one of a centroid. They are
@@ -141,6 +147,7 @@ impl Zones {
         sections.extend(self.routes.clone().map(|routes| (Section::Routes, routes)));
         sections.extend(self.points.clone().map(|points| (Section::Points, points)));
         sections.extend(self.spans.clone().map(|spans| (Section::Spans, spans)));
+        sections.extend(self.inner.iter().flat_map(Inner::sections));
         sections
     }
 }

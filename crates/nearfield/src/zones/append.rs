@@ -246,7 +246,7 @@ impl ZonesAdder {
             let limit = SPLIT_TIMES * view.times() * (rows / self.params.zones_of(rows));
             for group in added.chunk_by(|a, b| a.0 == b.0) {
                 let zone = group[0].0;
-                let old = filled(view, zone);
+                let old = view.rows(zone);
                 if outgrown(old.len(), old.len() + group.len(), limit) {
                     let new = group.iter().map(|&(_, slot)| slot);
                     splits.push(Split {
@@ -293,12 +293,6 @@ fn outgrown(before: usize, after: usize, limit: usize) -> bool {
     doubled(after) > doubled(before)
 }
 
-/// The slots of a zone without its free places.
-fn filled<'a>(view: &ZonesView<'a>, zone: Zone) -> &'a [Slot] {
-    let places = view.places(zone);
-    &places[..places.partition_point(|&slot| slot != NO_SLOT)]
-}
-
 /// A zone to be, and where it comes from.
 struct Piece<'a> {
     slots: Vec<Slot>,
@@ -318,7 +312,7 @@ fn pieces<'a>(
     let mut added = added.iter().peekable();
     let mut pieces = Vec::with_capacity(view.zones());
     for (zone, _) in (0..).zip(&view.starts[1..]) {
-        let mut slots = filled(view, zone).to_vec();
+        let mut slots = view.rows(zone).to_vec();
         while let Some((_, slot)) = added.next_if(|(owner, _)| *owner == zone) {
             slots.push(*slot);
         }
@@ -368,7 +362,7 @@ fn lay_out(
         plain.copy_from_slice(&piece.centroid[..dim]);
         let from = if let Some(old) = piece.old {
             rotated.copy_from_slice(&view.centroids.row(old)[..=dim]);
-            filled(view, old).len()
+            view.rows(old).len()
         } else {
             rotated[..dim].copy_from_slice(plain);
             view.rotation.turn(&mut rotated[..dim], kernels);

@@ -27,6 +27,8 @@ use crate::metric::Metric;
 
 /// Rows a zone has on average where nobody says how many zones there are.
 const ROWS_OF_ZONE: usize = 160;
+/// The same of zones that are walked: as large as a query's neighbours are to be in a few of them, and soon linked anew.
+const ROWS_OF_WALKED: usize = 1 << 15;
 /// Multiplications of a step that assigns.
 pub(super) const STEP_PRODUCTS: usize = 1 << 29;
 
@@ -41,12 +43,15 @@ pub struct ZonesParams {
     pub seed: u64,
     /// Whether every row is in a second zone too.
     pub soar: bool,
+    /// Whether rows within zones are walked, so that these are to be large.
+    pub walked: bool,
 }
 
 impl ZonesParams {
     /// Zones of so many rows.
     pub(super) fn zones_of(&self, rows: usize) -> usize {
         match self.zones {
+            0 if self.walked => rows.div_ceil(ROWS_OF_WALKED).max(1),
             0 => (rows / ROWS_OF_ZONE).max(1),
             zones => zones,
         }

@@ -18,6 +18,7 @@
 //! | `code` | rows into strips |
 //! | `probe` | [`search`](probe::search), its [`Effort`] and its scratch |
 //! | `group` | [`Group`]: many searches at once, zone by zone |
+//! | `within` | [`Within`]: zones of which somebody else finds the nearest |
 //! | `share` | one search by several threads |
 //! | `span` | how far a search goes that is to keep a recall |
 //! | `trial` | whether searches find what vectors say is near |
@@ -45,10 +46,12 @@ mod share;
 mod span;
 pub mod trial;
 mod view;
+mod within;
 
 pub use append::ZonesAdder;
 pub use build::{ZonesBuilder, ZonesParams, ZonesPhase, ZonesReport};
 pub use group::{Group, GroupScratch};
 pub use probe::{Effort, Judges, ProbeScratch};
 pub use span::{NUMBERS as SPAN_NUMBERS, Span};
-pub use view::{ZoneArrays, ZonesView};
+pub use view::{Zone, ZoneArrays, ZonesView};
+pub use within::Within;

@@ -153,6 +153,7 @@ mod tests {
                 bits: Bits::Two,
                 seed: 1,
                 soar: false,
+                walked: false,
             };
             let exec = Exec::Serial;
             let mut builder =

@@ -16,7 +16,7 @@ use crate::codec::Book;
 use crate::codec::Rotation;
 use crate::codec::strips::{StripMemory, Strips};
 use crate::error::Result;
-use crate::ids::Slot;
+use crate::ids::{NO_SLOT, Slot};
 use crate::kernels::STRIP_ENTRIES;
 use crate::matrix::{Matrix, Rows};
 use crate::metric::Metric;
@@ -163,5 +163,14 @@ impl<'a> ZonesView<'a> {
     pub fn places(&self, zone: Zone) -> &'a [Slot] {
         let range = self.range(zone);
         &self.slots[range.start * STRIP_ENTRIES..range.end * STRIP_ENTRIES]
+    }
+
+    /// The slots of a zone's rows.
+    ///
+    /// # Panics
+    /// Where there is no such zone.
+    pub fn rows(&self, zone: Zone) -> &'a [Slot] {
+        let places = self.places(zone);
+        &places[..places.partition_point(|&slot| slot != NO_SLOT)]
     }
 }

@@ -4,7 +4,7 @@ use crate::fixture::{file, load, map, sample};
 use nearfield::error::Code;
 use testkit::random::Random;
 
-fn bases() -> [(&'static str, Vec<u8>); 6] {
+fn bases() -> [(&'static str, Vec<u8>); 7] {
     [
         ("flat", file(&sample("flat", "cosine", "rows", 3))),
         (
@@ -22,6 +22,10 @@ fn bases() -> [(&'static str, Vec<u8>); 6] {
         (
             "graph with codes of four bits",
             file(&sample("hnsw sq4", "ip", "rows", 9)),
+        ),
+        (
+            "zones with graphs",
+            file(&sample("zones bits1 inner", "l2", "rows", 9)),
         ),
         ("empty graph", file(&sample("hnsw", "l2", "numbers", 0))),
     ]

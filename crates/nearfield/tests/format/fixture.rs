@@ -1,9 +1,17 @@
 //! Small indexes of every sort, and a second implementation of FORMAT.md's sums for forging files.
 
 use nearfield::boundary::{Builder, Index, Loader, Phase, SearchParams};
+use nearfield::bytes::region::{AlignedBytes, Region};
 use nearfield::error::Result;
 use nearfield::exec::Exec;
+use nearfield::hnsw::forest::{Part, join};
+use nearfield::hnsw::{BuildPhase, HnswBuilder, HnswParams};
 use nearfield::ids::KeyColumn;
+use nearfield::index::inner::Inner;
+use nearfield::index::open::{Residence, open};
+use nearfield::index::{self, Parts};
+use nearfield::kernels::kernels;
+use nearfield::matrix::Matrix;
 use std::sync::Arc;
 use testkit::data;
 use xxhash_rust::xxh3::xxh3_64;
@@ -27,6 +35,8 @@ pub fn samples() -> Vec<(String, Index)> {
         "zones bits2",
         "zones bits2 alone",
         "zones bits2 soar",
+        "zones bits1 inner",
+        "zones bits2 inner",
         "zones pq4",
         "flat pq4 alone",
         "zones pq8 alone",
@@ -56,6 +66,7 @@ pub fn sample(kind: &str, metric: &str, keys: &str, rows: usize) -> Index {
         ("hnsw", _) => r#","M":3,"efConstruction":20"#,
         // Codes between with bits1, and none with bits2 even where no vectors are kept.
         ("zones", "bits2") if alone == "soar" => r#","zones":4,"soar":true"#,
+        ("zones", "bits2") if alone == "inner" => r#","zones":4,"refine":"sq8""#,
         ("zones", "bits2") => r#","zones":4,"refine":"none""#,
         ("zones", "pq4") => r#","zones":4,"codeNumbers":2"#,
         ("zones", _) => r#","zones":4"#,
@@ -64,7 +75,76 @@ pub fn sample(kind: &str, metric: &str, keys: &str, rows: usize) -> Index {
     let codec = format!(r#""codec":"{codec}","keepVectors":{keeps}"#);
     let options =
         format!(r#"{{"dim":5,"kind":"{kind}","metric":"{metric}","seed":7,{codec}{more}}}"#);
-    build(&vectors, &options, column(keys, rows))
+    let index = build(&vectors, &options, column(keys, rows));
+    if alone == "inner" {
+        load(&with_graphs(&file(&index))).expect("good")
+    } else {
+        index
+    }
+}
+
+/// A file of zones with a graph of the first rows of each, which builds make of thousands: of all but every second
+/// zone's last row.
+fn with_graphs(file: &[u8]) -> Vec<u8> {
+    let region = Region::new(Arc::new(AlignedBytes::try_copy(file).expect("small")));
+    let index = open(&region, Residence::Loaded, None, Exec::Serial).expect("good");
+    let mut zones = index.zones().expect("zones").clone();
+    let mut params = *index.params();
+    let (rows, view) = (index.rows().expect("vectors"), zones.view(&params));
+    let (mut roots, mut linked, mut graphs) = (Vec::new(), Vec::new(), Vec::new());
+    for zone in (0..).take(view.zones()) {
+        let slots = view.rows(zone);
+        let slots = &slots[..slots.len() - usize::from(zone % 2 == 1)];
+        let mut own = Matrix::try_new(slots.len(), rows.dim()).expect("small");
+        for (row, &slot) in own.rows_mut(0..slots.len()).zip(slots) {
+            row.copy_from_slice(&rows.row(slot)[..rows.dim()]);
+        }
+        let hnsw = HnswParams {
+            m: 2,
+            ef_construction: 9,
+            seed: 3,
+        };
+        let kernels = kernels(None);
+        let mut builder = HnswBuilder::new(own.rows(), params.metric, kernels, hnsw, Exec::Serial);
+        while builder
+            .step(own.rows().into(), Exec::Serial)
+            .expect("good")
+            .phase
+            != BuildPhase::Done
+        {}
+        graphs.push((slots, builder.finish()));
+    }
+    let parts: Vec<_> = graphs
+        .iter()
+        .map(|(slots, graph)| Part {
+            slots,
+            graph: graph.view(2),
+            alone: true,
+        })
+        .collect();
+    for (part, (slots, graph)) in parts.iter().zip(&graphs) {
+        roots.push(part.named(graph.entry));
+        linked.push(u32::try_from(slots.len()).expect("few"));
+    }
+    let graph = join(rows.len(), 2, &parts).into();
+    (params.m, params.ef_construction) = (2, 9);
+    zones.inner = Some(Inner {
+        graph,
+        roots: Region::from_vec(roots),
+        linked: Region::from_vec(linked),
+    });
+    let parts = Parts {
+        vectors: Some(Region::from_vec(rows.as_floats().to_vec())),
+        codes: index.codes().cloned(),
+        graph: None,
+        zones: Some(zones),
+        keys: index.keys().clone(),
+    };
+    let index = index::Index::new(params, parts, None).expect("fits");
+    let length = usize::try_from(index.layout().file_bytes()).expect("small");
+    let mut bytes = vec![0; length];
+    index.read_file(0, &mut bytes).expect("in range");
+    bytes
 }
 
 /// Keys of this sort: numbers of either sign, or words of many lengths.
@@ -190,7 +270,7 @@ pub fn seal(file: &mut [u8]) {
     let Some(count) = file.get(12..16) else {
         return;
     };
-    let count = u32::from_le_bytes(count.try_into().expect("four")).min(16) as usize;
+    let count = u32::from_le_bytes(count.try_into().expect("four")).min(32) as usize;
     let mut sum_at = (128 + 32 * count).next_multiple_of(64);
     for entry in 0..count {
         let field = |at| u64_at(file, 128 + 32 * entry + at).and_then(|n| usize::try_from(n).ok());

@@ -316,15 +316,97 @@ fn what_forged_zones_are_refused_for() {
         (42, 3, "codec 3, expected one of [4, 5, 6, 7] for this kind"),
         (47, 1, "1 numbers a code, expected 0 to 0 for this codec"),
         (
-            56,
+            60,
             2,
             "graph fields of an index without a graph are not empty",
         ),
     ];
     for (at, value, what) in refused {
-        let wanted = format!("CORRUPT: header at offset {at}: {what}");
+        let at_of_graph = if at == 60 { 56 } else { at };
+        let wanted = format!("CORRUPT: header at offset {at_of_graph}: {what}");
         assert_eq!(refusal(at, &[value]), wanted);
     }
+}
+
+#[test]
+fn what_forged_graphs_of_zones_are_refused_for() {
+    let walked = file(&sample("zones bits1 inner", "l2", "rows", 30));
+    let word = |at: usize| u32::from_le_bytes(walked[at..at + 4].try_into().expect("four"));
+    let refusal = |at: usize, value: u32| {
+        let mut file = walked.clone();
+        file[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        seal(&mut file);
+        survive("forged", &file).expect_err("refused").to_string()
+    };
+    let [links0, roots, linked] = [2, 19, 20].map(|id| place(&walked, id));
+    let slots = place(&walked, 14);
+    let starts = place(&walked, 13);
+    let first = |zone: usize| word(slots + 128 * word(starts + 4 * zone) as usize);
+    // Zone 1 has a row more than its graph.
+    let more = word(linked + 4) + 2;
+    let wanted = format!(
+        "CORRUPT: linked at offset {}: {more} rows of zone 1 are linked",
+        linked + 4
+    );
+    assert!(refusal(linked + 4, more).starts_with(&wanted));
+    // Rows that are linked and in no graph.
+    let none = refusal(linked, 0);
+    let placed = none.starts_with("CORRUPT: levels") || none.starts_with("CORRUPT: links0");
+    assert!(placed && none.contains("part"), "{none}");
+    for root in [u32::MAX, 40, first(1)] {
+        let wanted = format!(
+            "CORRUPT: roots at offset {roots}: root {root}, expected a first slot of its part"
+        );
+        assert!(refusal(roots, root).starts_with(&wanted));
+    }
+    // From the first row of zone 0 to that of zone 1.
+    let at = links0 + 16 * first(0) as usize;
+    let wanted = format!(
+        "CORRUPT: links0 at offset {at}: link {} to {} leads out of its part",
+        first(0),
+        first(1)
+    );
+    assert_eq!(refusal(at, first(1)), wanted);
+    let header = [
+        (
+            56,
+            0,
+            "graph fields of an index without a graph are not empty",
+        ),
+        (60, 0, "efConstruction 0, expected at least 1"),
+        (64, first(0), "expected none of zones"),
+        (68, 32, "level 32, expected at most 31"),
+        (72, 3, "links0 3, expected 4"),
+    ];
+    for (at, value, what) in header {
+        let refused = refusal(at, value);
+        let wanted = format!("CORRUPT: header at offset {at}: ");
+        assert!(
+            refused.starts_with(&wanted) && refused.contains(what),
+            "{refused}"
+        );
+    }
+    for (at, value, what) in [(46, 0, "refine 0"), (84, 1, "soar 1")] {
+        let mut file = walked.clone();
+        file[at] = value;
+        seal(&mut file);
+        let refused = survive("forged", &file).expect_err("refused").to_string();
+        assert!(
+            refused.starts_with(&format!("CORRUPT: header at offset {at}: {what}")),
+            "{refused}"
+        );
+    }
+    // A row that its graph does not lead to is for `check` to find.
+    let mut lost = walked.clone();
+    let at = place(&walked, 2);
+    lost[at..at + 30 * 16].fill(0xff);
+    seal(&mut lost);
+    let index = survive("lost", &lost).expect("no link is wrong");
+    let refused = index.check().expect_err("found").to_string();
+    assert!(
+        refused.contains("is not reachable from the root of its part"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -43,6 +43,7 @@ pub fn params(zones: usize, bits: Bits) -> ZonesParams {
         bits,
         seed: 7,
         soar: false,
+        walked: false,
     }
 }
 

@@ -13,7 +13,7 @@ export interface Account {
   readonly found: number
   /** Rows compared, by their codes (of strips, too) and by their vectors. */
   readonly distances: { readonly byCode: number; readonly byVector: number }
-  /** Nodes whose links were followed, on level 0, 1 and so on; empty for a scan. */
+  /** Nodes whose links were followed, on level 0, 1 and so on, within all zones where these are walked; empty for a scan. */
   readonly expanded: readonly number[]
   /** Candidates that were left to be judged; 0 for a scan. */
   readonly pool: number
@@ -22,13 +22,13 @@ export interface Account {
   readonly k: number
   /** Candidates the walk keeps, twice as many by codes; null for a scan. */
   readonly ef: number | null
-  /** Zones scanned by their strips; this and the next four are null where there are none. */
+  /** Zones scanned by their strips, or walked; this and the next four are null where there are none. */
   readonly probes: number | null
   /** What decided how many these are, with probes `auto`; null otherwise. */
   readonly promise: Promised | null
-  /** Rows of these zones. */
+  /** Rows of these zones that were compared by code, by strips or on walks. */
   readonly scanned: number | null
-  /** Rows of these that were kept for codes and vectors to judge. */
+  /** Rows that were kept for codes and vectors to judge. */
   readonly kept: number | null
   /**
    * Microseconds of the parts of such a scan, as the mean of a few searches and as fine as the clock of the runtime: turning

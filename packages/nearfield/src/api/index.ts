@@ -54,6 +54,8 @@ export interface IndexStats {
   readonly probes: number | null
   /** Whether every row is in a second zone too. */
   readonly soar: boolean
+  /** Zones whose rows are walked by a graph of their own. */
+  readonly graphs: number
   /** Numbers that a code of `pq4` or `pq8` stands for; null where points are not trained. */
   readonly codeNumbers: number | null
   /** Codes that judge what a scan of strips keeps, before the vectors do; null where there are none. */

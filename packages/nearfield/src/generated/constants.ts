@@ -10,6 +10,7 @@ export const DEFAULTS = {
   codeNumbers: 0,
   zones: 0,
   soar: false,
+  inner: 'scan',
   refine: 'auto',
   keepVectors: true,
   memory: 0,

@@ -97,6 +97,11 @@ export interface ZonesOptions extends CommonOptions {
    */
   readonly soar?: boolean
   /**
+   * How the rows within a zone are found: `scan` compares the codes of all, `graph` walks a graph of its own by `sq8` codes, where a zone has 4,096 rows and more; `M` and `efConstruction` are its too.
+   * @default 'scan'
+   */
+  readonly inner?: 'scan' | 'graph'
+  /**
    * What judges the rows that a scan keeps before the vectors do: `sq8` a byte a number, `none` nothing; `auto` is `sq8` with `bits1` and where no vectors are kept.
    * @default 'auto'
    */
@@ -279,7 +284,7 @@ export interface CoreRowsOptions {
   readonly isa?: Isa
 }
 
-export const BUILD_OPTION_NAMES = ['dim', 'kind', 'metric', 'M', 'efConstruction', 'codec', 'codeNumbers', 'zones', 'soar', 'refine', 'keepVectors', 'memory', 'seed', 'isa'] as const
+export const BUILD_OPTION_NAMES = ['dim', 'kind', 'metric', 'M', 'efConstruction', 'codec', 'codeNumbers', 'zones', 'soar', 'inner', 'refine', 'keepVectors', 'memory', 'seed', 'isa'] as const
 export const OPEN_OPTION_NAMES = ['isa'] as const
 export const IMPORT_OPTION_NAMES = ['dim', 'metric', 'codec', 'isa'] as const
 export const SEARCH_OPTION_NAMES = ['k', 'ef', 'exact', 'parallel', 'probes', 'recall', 'rerank'] as const

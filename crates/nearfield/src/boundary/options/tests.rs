@@ -47,12 +47,12 @@ fn refusals_name_what_was_expected_and_received() {
     assert_eq!(
         refusal(r#"{"dim": 3, "efconstruct": 9}"#),
         "OPTION: unknown option 'efconstruct' (did you mean efConstruction?); known options \
-         are dim, kind, metric, M, efConstruction, codec, codeNumbers, zones, soar, refine, keepVectors, memory, seed, isa"
+         are dim, kind, metric, M, efConstruction, codec, codeNumbers, zones, soar, inner, refine, keepVectors, memory, seed, isa"
     );
     assert_eq!(
         refusal(r#"{"dim": 3, "zzzzzzzz": 9}"#),
         "OPTION: unknown option 'zzzzzzzz'; known options are dim, kind, metric, M, \
-         efConstruction, codec, codeNumbers, zones, soar, refine, keepVectors, memory, seed, isa"
+         efConstruction, codec, codeNumbers, zones, soar, inner, refine, keepVectors, memory, seed, isa"
     );
     assert_eq!(
         refusal("{}"),

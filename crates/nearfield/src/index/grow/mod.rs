@@ -18,9 +18,10 @@ mod relink;
 use super::ask::{AskScratch, AskScratchPool, Asked};
 use super::codes::CodeSections;
 use super::graph::Graph;
+use super::inner::{Inner, Linking, LinkingReport};
 use super::keys::Keys;
 use super::zones::Zones;
-use super::{Answer, Clock, How, Index, Kind, Params, Parts, Told};
+use super::{Answer, Clock, How, Index, Kind, Params, Parts, Told, inner_of};
 use crate::bytes::layout::Section;
 use crate::bytes::region::{AlignedBytes, Region};
 use crate::bytes::table::Layout;
@@ -55,6 +56,8 @@ pub struct Plan {
     pub keeps_codec: bool,
     /// How rows are parted, where they are.
     pub zones: Option<ZonesParams>,
+    /// Links a node and candidates of a build of graphs within zones, where there are to be any.
+    pub inner: Option<(u32, u32)>,
     /// What codes must find of sampled rows' neighbours to be the better one.
     pub agreement_min: f64,
 }
@@ -104,12 +107,16 @@ impl Growing {
     pub fn new(params: Params, plan: Plan, limit: Option<Isa>) -> Result<Self> {
         let kernels = kernels(limit);
         let dim = params.dim as usize;
-        let graph = (params.m > 0).then(|| {
+        let graph = (params.kind == Kind::Hnsw).then(|| {
             let hnsw = hnsw(&params, params.m, params.ef_construction);
             GrowingGraph::new(dim, params.metric, kernels, hnsw)
         });
         let zones = match plan.zones {
-            Some(zones) => Some(ZoneArrays::empty(params.metric, dim, zones)?.into()),
+            Some(zones) => {
+                let mut zones = Zones::from(ZoneArrays::empty(params.metric, dim, zones)?);
+                zones.inner = plan.inner.map(|_| Inner::empty(params.m as usize));
+                Some(zones)
+            }
             None => None,
         };
         Ok(Self {
@@ -141,7 +148,17 @@ impl Growing {
                 bits: zones.bits,
                 seed: params.seed,
                 soar: zones.soar,
+                walked: zones.inner.is_some(),
             });
+        }
+        if index
+            .zones
+            .as_ref()
+            .is_some_and(|zones| zones.inner.is_some())
+        {
+            plan.inner = Some((params.m, params.ef_construction));
+            // Without rows there were no codes yet.
+            plan.codec = plan.codec.or(Some(Codec::Sq8));
         }
         let rows = index.rows_for("adding rows")?;
         if params.m > M_MAX {
@@ -222,8 +239,11 @@ impl Growing {
         self.keys.name()
     }
 
-    /// Levels of the graph; `None` for a flat index.
+    /// Levels of the graph, or of the highest within a zone; `None` where there is none.
     pub fn levels(&self) -> Option<u32> {
+        if let Some(inner) = inner_of(self.zones.as_ref(), &self.params) {
+            return Some(inner.graph.level + 1);
+        }
         let graph = self.shown_graph()?;
         Some(if graph.shown_rows() == 0 {
             0
@@ -266,6 +286,7 @@ impl Growing {
         }
         let zones = self.zones.iter().flat_map(Zones::sections);
         sizes.extend(zones.map(|(section, region)| (section, region.len() as u64)));
+        sizes.sort_by_key(|(section, _)| *section);
         Layout::new(&sizes).expect("the sections are in memory")
     }
 
@@ -318,6 +339,7 @@ impl Growing {
             codes: self.codes.as_ref().map(GrowingCodes::view),
             graph: self.shown_graph().map(GrowingGraph::shown),
             zones: self.zones.as_ref().map(|zones| zones.view(&self.params)),
+            inner: inner_of(self.zones.as_ref(), &self.params),
         }
     }
 
@@ -462,6 +484,52 @@ impl Growing {
     pub fn take_zones(&mut self, arrays: ZoneArrays) {
         if let Some(batch) = &mut self.batch {
             batch.zones = Some(arrays.into());
+        }
+    }
+
+    /// Who links rows within these zones of all; `None` where nobody does.
+    pub fn linking_zones(&self) -> Option<Linking> {
+        let new = self.batch.as_ref()?.zones.as_ref()?;
+        let (m, ef) = self.plan.inner?;
+        self.stored().codes?;
+        let view = self.zones.as_ref().map(|zones| zones.view(&self.params));
+        let inner = inner_of(self.zones.as_ref(), &self.params);
+        let params = hnsw(&self.params, m, ef);
+        let (metric, kernels) = (self.params.metric, self.kernels);
+        let old = view.as_ref().zip(inner);
+        Some(Linking::new(
+            &new.view(&self.params),
+            old,
+            metric,
+            kernels,
+            params,
+        ))
+    }
+
+    /// A step of it.
+    pub fn link_zones(&self, linking: &mut Linking, exec: Exec<'_>) -> Result<LinkingReport> {
+        let zones = self.batch.as_ref().and_then(|batch| batch.zones.as_ref());
+        let Stored { rows, codes } = self.stored();
+        match (zones, codes) {
+            (Some(zones), Some(codes)) => {
+                linking.step(&zones.view(&self.params), (rows, codes), exec)
+            }
+            _ => Ok(linking.report()),
+        }
+    }
+
+    /// The graphs that are made.
+    pub fn linked_zones(&self, linking: Linking) -> Option<Inner> {
+        let zones = self.batch.as_ref()?.zones.as_ref()?;
+        let old = inner_of(self.zones.as_ref(), &self.params);
+        let view = zones.view(&self.params);
+        Some(linking.finish(&view, old, self.vectors.len()))
+    }
+
+    /// Takes them in; they are shown with the batch.
+    pub fn take_inner(&mut self, inner: Option<Inner>) {
+        if let Some(zones) = self.batch.as_mut().and_then(|batch| batch.zones.as_mut()) {
+            zones.inner = inner;
         }
     }
 
