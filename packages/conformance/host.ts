@@ -31,6 +31,7 @@ const env: Env = {
     list: () => readdir(own),
   },
   fault: (kind) => faultOf(backend, kind),
+  page: null,
 }
 
 try {

@@ -1,14 +1,35 @@
 /** The suite in a browser: `page.html?runtime=…&backend=…&pass=…`. Outcomes go to the server by POST. */
 
-// Before the facade makes its worker: faults are injected by a message of our own to the first one.
+// Before the facade makes its worker: faults are injected by a message of our own to the first one, and
+// searches that are sent are counted.
 const workers: Worker[] = []
+let searchesSent = 0
 const BrowserWorker = globalThis.Worker
 globalThis.Worker = class extends BrowserWorker {
   constructor(url: string | URL, options?: WorkerOptions) {
     super(url, options)
     workers.push(this)
   }
+
+  override postMessage(message: unknown, transfer: unknown): void {
+    if ((message as { method?: string }).method === 'search') searchesSent++
+    super.postMessage(message, transfer as Transferable[])
+  }
 }
+
+// What searches on this thread is an instance of its own; out of bounds it traps.
+let trapNext = false
+const { instantiate } = WebAssembly
+WebAssembly.instantiate = (async (module: WebAssembly.Module, imports: WebAssembly.Imports) => {
+  const { exports } = await instantiate(module, imports)
+  const search = exports['search_lent'] as (index: number, ...how: unknown[]) => number
+  const search_lent = (index: number, ...how: unknown[]) => {
+    const at = trapNext ? -16 : index
+    trapNext = false
+    return search(at, ...how)
+  }
+  return { exports: { ...exports, search_lent } }
+}) as unknown as typeof WebAssembly.instantiate
 
 const nearfield = await import('nearfield')
 const { passes } = await import('./cases/index.ts')
@@ -31,6 +52,14 @@ const env: Env = {
   },
   disk: null,
   fault,
+  page: globalThis.crossOriginIsolated
+    ? {
+        searchesSent: () => searchesSent,
+        trapNext: () => {
+          trapNext = true
+        },
+      }
+    : null,
 }
 
 function fault(kind: string): Promise<void> {

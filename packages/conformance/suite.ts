@@ -35,6 +35,16 @@ export interface Env {
   readonly disk: Disk | null
   /** Makes the backend fail on purpose: `panic`, `pool-panic` or `trap`. */
   fault(kind: 'panic' | 'pool-panic' | 'trap'): Promise<void>
+  /** Only in a page that can search in its worker's memory. */
+  readonly page: PageProbe | null
+}
+
+/** What a page did by itself, seen past the public API, which does not tell. */
+export interface PageProbe {
+  /** Searches sent to workers so far. */
+  searchesSent(): number
+  /** The next search on the page's own thread traps. */
+  trapNext(): void
 }
 
 export interface Case {

@@ -6,6 +6,7 @@
 //!                                   ├─ Index.search_batch         ├─ Index ── stage, search, keys, read_file
 //!                                   └─ Adder ── step … finish ────┤
 //!                      Loader ── write … finish ──────────────────┘
+//! Index.lend ── search_lent, by a page
 //! Generator ── fill ─ room JavaScript reads          Dataset ── fill, or step … build ── Builder
 //! ```
 
@@ -29,6 +30,8 @@ compile_error!("-C target-feature=+atomics needs feature `threads`");
 mod columns;
 mod fault;
 mod generator;
+#[cfg(feature = "threads")]
+mod lent;
 mod makers;
 mod pool;
 #[cfg(feature = "replay")]
@@ -78,8 +81,12 @@ pub struct Index {
 
 impl Index {
     fn new(inner: boundary::Index) -> Self {
+        Self::sharing(Arc::new(inner))
+    }
+
+    fn sharing(inner: Arc<boundary::Index>) -> Self {
         Self {
-            inner: Arc::new(inner),
+            inner,
             query: Vec::new(),
             slots: Vec::new(),
             distances: Vec::new(),

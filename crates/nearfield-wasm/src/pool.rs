@@ -9,7 +9,8 @@
 //!                                          └─ DEAD ── trap: this module must not run again
 //! ```
 //!
-//! One call at a time: the caller is the only thread that JavaScript calls into.
+//! One call at a time: the caller is the only thread that JavaScript calls into; a page searches by itself (`lent.rs`)
+//! between these calls.
 //!
 //! Short work is shared by the caller, which need not wait for others to wake up before it is begun:
 //!

@@ -8,6 +8,7 @@ import { faultCases } from './faults.ts'
 import { fileCases, readCases, writeCases } from './files.ts'
 import { generateCases } from './generate.ts'
 import { hnswlibCases } from './hnswlib.ts'
+import { lentCases, lentTrap } from './lent.ts'
 import { measureCases } from './measure.ts'
 import { searchCases } from './search.ts'
 import { setCases } from './sets.ts'
@@ -25,10 +26,12 @@ export const passes: Readonly<Record<'write' | 'read', readonly Case[]>> = {
     ...zonesCases,
     ...autoCases,
     ...addCases,
+    ...lentCases,
     ...generateCases,
     ...errorCases,
     ...fileCases,
     ...hnswlibCases,
     ...faultCases,
+    lentTrap,
   ],
 }

@@ -68,6 +68,14 @@ export interface Room {
   readonly at: number
 }
 
+/** Where in a backend's own memory another thread puts a query and finds answers, see `backends/lent.ts`. */
+export interface LentStage {
+  readonly memory: ArrayBufferLike
+  readonly dim: number
+  /** `index` is the one with this stage. */
+  readonly places: readonly [query: number, slots: number, distances: number, index: number]
+}
+
 export interface Backend {
   readonly info: BackendInfo
   /** Copies `vectors` before it returns. `options` is JSON checked by the core. */
@@ -126,6 +134,8 @@ export interface Backend {
   exportBytes(index: IndexHandle): Promise<number>
   readExport(index: IndexHandle, offset: number, bytes: number): Promise<Uint8Array>
   check(index: IndexHandle): Promise<void>
+  /** A stage for `hits` answers by which another thread may search, until the index is dropped or lent again; `null` where memory is not shared. */
+  lendStage(index: IndexHandle, hits: number): Promise<LentStage | null>
   drop(index: IndexHandle): Promise<void>
   /** Bytes by offset. `options` is JSON checked by the core; `placed` ties threads to nodes of memory. */
   generatorOpen(options: string, placed: boolean): Promise<GeneratorHandle>
@@ -178,8 +188,18 @@ export interface Backend {
   datasetDrop(dataset: DatasetHandle): Promise<void>
   /** Calls that block the calling thread; absent where that is impossible (a page's worker client). */
   readonly sync: SyncCalls | null
+  /** What is left of them where the backend lives on another thread. */
+  readonly lent: LentCalls | null
   /** Ends threads and workers. */
   shutdown(): Promise<void>
+}
+
+/** Searches on the calling thread, by a backend that lives on another and is at rest. */
+export interface LentCalls {
+  /** Whether {@link searchInto} may be called now; sees to it that later it may. */
+  ready(index: IndexHandle, k: number): boolean
+  /** As {@link SyncCalls.searchInto}; −1 where only the backend itself can answer, or say what is wrong. */
+  searchInto: SyncCalls['searchInto']
 }
 
 export interface SyncCalls {

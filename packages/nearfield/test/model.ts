@@ -230,8 +230,10 @@ export function model({ sync = true, rooms }: { sync?: boolean; rooms?: SharedAr
       throw new Error('BACKEND: a model knows no files but its own')
     },
     check: async (index) => void at(indexes, index),
+    lendStage: async () => null,
     drop: async (index) => void take(indexes, index),
     sync: sync ? sees : null,
+    lent: null,
     shutdown: async () => {},
   }
   return self

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { nearfield } from '../src/api/nearfield.ts'
 import type { Backend } from '../src/backend.ts'
 import { Choices } from '../src/backends/choose.ts'
-import { type Connection, connectWorker } from '../src/backends/worker-client.ts'
+import { type Connection, connectWorker, type PoolParts } from '../src/backends/worker-client.ts'
 import { type StartThreads, serveBackend } from '../src/backends/worker-host.ts'
 import { POOL_CHANNEL, type Port, type Spec } from '../src/backends/worker-messages.ts'
 import { line, refuses } from './house.ts'
@@ -81,7 +81,7 @@ describe('over a channel', () => {
 describe('threads', () => {
   const request = { count: 3, module: 'm', memory: new SharedArrayBuffer(8), receiver: 16, name: 'pool' }
 
-  function threaded(startThreads?: Connection['startThreads']) {
+  function threaded(startThreads?: PoolParts['startThreads']) {
     const { port1, port2 } = new MessageChannel()
     serveBackend(port2 as unknown as Port, async (_, start: StartThreads) => {
       await start(request)
@@ -89,7 +89,9 @@ describe('threads', () => {
     })
     const end = vi.fn(() => port1.close())
     const port = port1 as unknown as Connection['port']
-    return { end, opened: connectWorker({ port, end, ...(startThreads && { startThreads }) }, spec) }
+    const instantiate: PoolParts['instantiate'] = () => Promise.reject(new Error('no module'))
+    const loadPool = startThreads && (async () => ({ startThreads, instantiate }))
+    return { end, opened: connectWorker({ port, end, ...(loadPool && { loadPool }) }, spec) }
   }
 
   it('are started by the client before the backend opens, and ended with it', async () => {

@@ -10,6 +10,8 @@
  * busy machine, Firefox ESR 140).
  */
 
+export { instantiate } from './page-instance.js'
+
 function whenReady(worker) {
   return new Promise((resolve, reject) => {
     worker.addEventListener('message', ({ data }) => {

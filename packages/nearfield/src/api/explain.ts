@@ -62,7 +62,7 @@ export interface Promised {
 export interface Explanation extends Omit<Account, 'entry'> {
   /** The key of the row where the walk started; null for a scan. */
   readonly entry: Key | null
-  /** Microseconds of one search, the least mean of a few times; in a page, with the way to the worker and back. */
+  /** Microseconds of one search, the least mean of a few times; in a page by the worker, with the way there and back. */
   readonly micros: number
 }
 

@@ -5,7 +5,7 @@
  *
  *   Index ─▶ Lease (backend, handle, who is inside)   KeyTable (slot → key)   Described (core's JSON)
  */
-import type { BackendInfo, IndexHandle, RawHits, SearchParams, SyncCalls } from '../backend.ts'
+import type { BackendInfo, IndexHandle, LentCalls, RawHits, SearchParams, SyncCalls } from '../backend.ts'
 import type { Chosen } from '../backends/choose.ts'
 import { EF_DEFAULT } from '../generated/constants.ts'
 import type { Codec, Kind, Metric } from '../generated/options.ts'
@@ -155,15 +155,19 @@ export class Index implements AsyncDisposable {
     const parallel = isParallel(options.parallel, this.#stats)
     options.signal?.throwIfAborted()
     const vector = toQuery(query, this.dim)
+    this.#lease.check()
     const { backend, handle } = this.#lease
-    const { sync } = backend
-    if (sync && !parallel && hasTime() && isShort(this.dim, this.#extent(params))) {
-      this.#lease.check()
-      const hits = runShort(() => this.#hitsNow(sync, vector, params))
-      if (!options.signal) return hits
-      await undefined // whoever aborts as soon as the call has returned means this search too
-      options.signal.throwIfAborted()
-      return hits
+    const { sync, lent } = backend
+    const short = !parallel && hasTime() && isShort(this.dim, this.#extent(params))
+    const here = sync ?? (short && lent?.ready(handle, params.k) ? lent : null)
+    if (here && short) {
+      const hits = runShort(() => this.#hitsNow(here, vector, params))
+      if (hits) {
+        if (!options.signal) return hits
+        await undefined // whoever aborts as soon as the call has returned means this search too
+        options.signal.throwIfAborted()
+        return hits
+      }
     }
     const answer = () =>
       parallel
@@ -179,7 +183,7 @@ export class Index implements AsyncDisposable {
     checkOptions(options, 'searchSync')
     const params = searchParams(options, this.#stats)
     const sync = this.#sync('searchSync')
-    return this.#hitsNow(sync, toQuery(query, this.dim), params)
+    return this.#hitsNow(sync, toQuery(query, this.dim), params)!
   }
 
   /**
@@ -399,9 +403,11 @@ export class Index implements AsyncDisposable {
     )
   }
 
-  #hitsNow(sync: SyncCalls, query: Float32Array, params: SearchParams): Hit[] {
+  /** `null` where lent calls cannot tell. */
+  #hitsNow(sync: SyncCalls | LentCalls, query: Float32Array, params: SearchParams): Hit[] | null {
     this.#reserve(params.k)
     const count = this.#searchInto(sync, query, params, this.#slots, this.#distances)
+    if (count < 0) return null
     return toHits(this.#table, this.#slots, this.#distances, 0, count)
   }
 
@@ -419,7 +425,7 @@ export class Index implements AsyncDisposable {
   }
 
   #searchInto(
-    sync: SyncCalls,
+    sync: SyncCalls | LentCalls,
     query: Float32Array,
     params: SearchParams,
     slots: Uint32Array,

@@ -40,6 +40,7 @@ const NAMES: { readonly [K in MethodName]: true } = {
   exportBytes: true,
   readExport: true,
   check: true,
+  lendStage: true,
   drop: true,
   generatorOpen: true,
   generatorPlacing: true,
@@ -60,7 +61,7 @@ const NAMES: { readonly [K in MethodName]: true } = {
 export const METHOD_NAMES = Object.keys(NAMES) as readonly MethodName[]
 
 /** How a WebAssembly backend says that its instance trapped and answers no more. */
-const STOPPED = 'the WebAssembly module stopped'
+export const STOPPED = 'the WebAssembly module stopped'
 
 /** True when no later call on this backend can succeed. */
 export function isFatal(error: unknown): boolean {
@@ -84,7 +85,7 @@ export function typed(backend: Backend, died: (cause: unknown) => void): Backend
       }
     }
   }
-  const { sync } = backend
+  const { sync, lent } = backend
   const guarded =
     <A extends unknown[]>(call: (...args: A) => number) =>
     (...args: A): number => {
@@ -99,5 +100,5 @@ export function typed(backend: Backend, died: (cause: unknown) => void): Backend
     generatorFill: guarded(sync.generatorFill),
     generatorFillRoom: guarded(sync.generatorFillRoom),
   }
-  return { ...(methods as Methods), info: backend.info, sync: typedSync }
+  return { ...(methods as Methods), info: backend.info, sync: typedSync, lent }
 }

@@ -90,6 +90,7 @@ function noRoom(): never {
 class NativeBackend implements Backend {
   readonly info: BackendInfo
   readonly sync: SyncCalls
+  readonly lent = null
   readonly #addon: Addon
   readonly #builders = new Handles<Builder>('builder')
   readonly #adders = new Handles<Adder>('batch')
@@ -238,6 +239,10 @@ class NativeBackend implements Backend {
 
   async check(index: IndexHandle): Promise<void> {
     return this.#indexes.get(index).check()
+  }
+
+  async lendStage(): Promise<null> {
+    return null
   }
 
   async drop(index: IndexHandle): Promise<void> {

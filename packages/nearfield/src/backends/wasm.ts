@@ -18,6 +18,7 @@ import type {
   GeneratorHandle,
   IndexHandle,
   KeyColumn,
+  LentStage,
   Phase,
   Placing,
   RawHits,
@@ -26,7 +27,10 @@ import type {
   StepReport,
   SyncCalls,
 } from '../backend.ts'
+import { STOPPED } from './methods.ts'
 import type { ThreadsVariant } from './relaxed.ts'
+import { type GlueStage, Stage, searchStaged } from './stage.ts'
+import { isShared } from './worker-messages.ts'
 
 export type WasmVariant = ThreadsVariant | 'single'
 
@@ -95,16 +99,13 @@ interface GlueHits extends GlueObject {
   distances(): Float32Array
   counts(): Uint32Array
 }
-interface GlueIndex extends GlueObject {
+interface GlueIndex extends GlueObject, GlueStage {
   freeze(): GlueIndex
+  /** Not of `single`. */
+  lend?(): GlueIndex & { at(): number }
   describe(): string
   size(): number
   keys(): GlueKeys | undefined
-  stage(floats: number, hits: number): void
-  query_at(): number
-  slots_at(): number
-  distances_at(): number
-  search(k: number, effort: number, exact: boolean, rerank: boolean): number
   explain(k: number, effort: number, exact: boolean, rerank: boolean): string
   search_batch(
     queries: GlueFloats,
@@ -180,16 +181,13 @@ interface Pool {
   end(): void | Promise<void>
 }
 
-/** An index with the views over its stage. They are made anew when the stage or the memory moved. */
 interface OpenIndex {
   readonly raw: GlueIndex
   size: number
   readonly dim: number
-  hitsMax: number
-  buffer: ArrayBufferLike | undefined
-  query: Float32Array
-  slots: Uint32Array
-  distances: Float32Array
+  readonly stage: Stage
+  /** What another thread searches by. */
+  lent?: GlueIndex
 }
 
 /** A batch and the index it goes into. */
@@ -234,6 +232,7 @@ const aliveError = /^[A-Z_]+: /
 export class WasmBackend implements Backend {
   readonly info: BackendInfo
   readonly sync: SyncCalls
+  readonly lent = null
   readonly #glue: Glue
   readonly #memory: WebAssembly.Memory
   readonly #pool: Pool | undefined
@@ -418,8 +417,8 @@ export class WasmBackend implements Backend {
   ): Promise<string> {
     return this.#guard(() => {
       const index = held(this.#indexes, handle, 'index')
-      this.#stage(index, query.length, Math.min(k, index.size))
-      index.query.set(query)
+      index.stage.reserve(this.#memory, query.length, Math.min(k, index.size))
+      index.stage.query.set(query)
       return index.raw.explain(k, effort, exact, rerank)
     })
   }
@@ -443,7 +442,24 @@ export class WasmBackend implements Backend {
   async drop(handle: IndexHandle): Promise<void> {
     const open = this.#indexes.get(handle)
     this.#indexes.delete(handle)
-    if (open && !this.#dead) this.#guard(() => open.raw.free())
+    if (!open || this.#dead) return
+    this.#guard(() => {
+      open.lent?.free()
+      open.raw.free()
+    })
+  }
+
+  async lendStage(handle: IndexHandle, hits: number): Promise<LentStage | null> {
+    return this.#guard(() => {
+      const open = held(this.#indexes, handle, 'index')
+      const lent = open.raw.lend?.()
+      if (!lent) return null
+      open.lent?.free()
+      open.lent = lent
+      lent.stage(open.dim, hits)
+      const places = [lent.query_at(), lent.slots_at(), lent.distances_at(), lent.at()] as const
+      return { memory: this.#memory.buffer, dim: open.dim, places }
+    })
   }
 
   async generatorOpen(options: string): Promise<GeneratorHandle> {
@@ -478,11 +494,9 @@ export class WasmBackend implements Backend {
   async generatorRoom(handle: GeneratorHandle, bytes: number): Promise<Room | null> {
     return this.#guard(() => {
       const generator = held(this.#generators, handle, 'generator')
-      const shared =
-        typeof SharedArrayBuffer !== 'undefined' && this.#memory.buffer instanceof SharedArrayBuffer
-      if (!shared) return null
+      if (!isShared(this.#memory.buffer)) return null
       const room = generator.room(bytes)
-      return { room, memory: this.#memory.buffer as SharedArrayBuffer, at: generator.at(room) >>> 0 }
+      return { room, memory: this.#memory.buffer, at: generator.at(room) >>> 0 }
     })
   }
 
@@ -620,33 +634,12 @@ export class WasmBackend implements Backend {
     const index = held(this.#indexes, handle, 'index')
     // No closure and no guard(): this is the hot path.
     try {
-      this.#stage(index, query.length, Math.min(k, index.size, slots.length, distances.length))
-      index.query.set(query)
-      const count = index.raw.search(k, effort, exact, rerank)
-      // A loop, because `set` would need a view of the first `count`.
-      for (let at = 0; at < count; at++) {
-        slots[at] = index.slots[at] as number
-        distances[at] = index.distances[at] as number
-      }
-      return count
+      const { raw, stage, size } = index
+      stage.reserve(this.#memory, query.length, Math.min(k, size, slots.length, distances.length))
+      return searchStaged(raw, stage, query, k, effort, exact, rerank, slots, distances)
     } catch (error) {
       throw this.#lift(error)
     }
-  }
-
-  #stage(index: OpenIndex, floats: number, hits: number): void {
-    const { raw } = index
-    if (floats !== index.query.length || hits > index.hitsMax) {
-      raw.stage(floats, hits)
-      index.hitsMax = hits
-      index.buffer = undefined
-    }
-    const { buffer } = this.#memory
-    if (buffer === index.buffer) return
-    index.buffer = buffer
-    index.query = new Float32Array(buffer, raw.query_at(), floats)
-    index.slots = new Uint32Array(buffer, raw.slots_at(), index.hitsMax)
-    index.distances = new Float32Array(buffer, raw.distances_at(), index.hitsMax)
   }
 
   #copyIn(vectors: Float32Array): GlueFloats {
@@ -656,18 +649,7 @@ export class WasmBackend implements Backend {
   }
 
   #keepIndex(raw: GlueIndex): number {
-    const [query, slots, distances] = [new Float32Array(), new Uint32Array(), new Float32Array()]
-    const open = {
-      raw,
-      size: raw.size(),
-      dim: raw.dim(),
-      hitsMax: 0,
-      buffer: undefined,
-      query,
-      slots,
-      distances,
-    }
-    return this.#keep(this.#indexes, open)
+    return this.#keep(this.#indexes, { raw, size: raw.size(), dim: raw.dim(), stage: new Stage(raw) })
   }
 
   #keep<T>(table: Map<number, T>, object: T): number {
@@ -697,7 +679,7 @@ export class WasmBackend implements Backend {
       return new Error(`BACKEND: internal error: ${message}`, { cause: error })
     }
     if (error instanceof Error && aliveError.test(message)) return error
-    this.#dead = new Error(`BACKEND: the WebAssembly module stopped: ${message}`, { cause: error })
+    this.#dead = new Error(`BACKEND: ${STOPPED}: ${message}`, { cause: error })
     this.#died?.(error)
     return this.#dead
   }

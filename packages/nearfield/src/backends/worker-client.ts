@@ -1,13 +1,16 @@
 /**
  * A backend that lives in a worker. Every method is one message there and one back; arrays are copied
- * once and moved. When the worker dies every promise still open is rejected with `BACKEND`, and so is
- * every later call: nothing ever waits for an answer that cannot come.
+ * once and moved; only a page's short searches may do without (`lent.ts`). When the worker dies every
+ * promise still open is rejected with `BACKEND`, and so is every later call: nothing ever waits for an
+ * answer that cannot come.
  */
 import { errorText, NearfieldError, parseError } from '../api/errors.ts'
-import type { Backend, BackendInfo } from '../backend.ts'
+import type { Backend, BackendInfo, IndexHandle, LentStage } from '../backend.ts'
+import { type Borrower, borrow, type EnterModule } from './lent.ts'
 import { METHOD_NAMES, type MethodName, type Methods } from './methods.ts'
 import {
   type FromHost,
+  isShared,
   type Packed,
   POOL_CHANNEL,
   type Port,
@@ -22,9 +25,16 @@ export interface Connection {
   readonly port: Port & {
     addEventListener(type: 'error' | 'messageerror', listener: (event: Event) => void): void
   }
-  /** Starts the threads the other end's pool asks for; gives what ends them. */
-  startThreads?(request: ThreadsRequest): Promise<() => void>
+  /** What starts the threads that the other end's pool asks for. */
+  loadPool?(): Promise<PoolParts>
   end(): void
+}
+
+export interface PoolParts {
+  /** Gives what ends them. */
+  startThreads(request: ThreadsRequest): Promise<() => void>
+  /** Makes the other end's module an instance on this thread. */
+  instantiate(request: ThreadsRequest): Promise<EnterModule>
 }
 
 interface Waiting {
@@ -48,6 +58,7 @@ class Client {
   readonly #poolNews: BroadcastChannel | null
   #opening: Waiting | undefined
   #dead: NearfieldError | undefined
+  #lent: Borrower | null = null
   #endThreads: () => void = () => {}
   #id = 0
 
@@ -84,7 +95,11 @@ class Client {
     methods.shutdown = () => this.#shutdown()
     methods.generatorFill = this.#filling('generatorFill', 'generatorMake')
     methods.datasetFill = this.#filling('datasetFill', 'datasetMake')
-    return { ...(methods as Methods), info, sync: null }
+    methods.drop = (index: IndexHandle) => {
+      this.#lent?.forget(index)
+      return this.#call('drop', [index])
+    }
+    return { ...(methods as Methods), info, sync: null, lent: this.#lent }
   }
 
   #call(method: MethodName, args: readonly unknown[]): Promise<unknown> {
@@ -107,7 +122,7 @@ class Client {
    */
   #filling(fill: MethodName, make: MethodName) {
     return async (handle: number, at: number, into: Uint8Array | Float32Array, threads: number) => {
-      if (typeof SharedArrayBuffer !== 'undefined' && into.buffer instanceof SharedArrayBuffer) {
+      if (isShared(into.buffer)) {
         return this.#send(fill, [handle, at, into, threads], (value) => ({ value, transfer: [] }))
       }
       const { length } = into
@@ -156,15 +171,26 @@ class Client {
       if (!this.#dead) this.#connection.port.postMessage(message, [])
     }
     try {
-      if (!this.#connection.startThreads)
-        throw new NearfieldError('BACKEND', 'no threads can be started here')
-      const end = await this.#connection.startThreads(request)
+      if (!this.#connection.loadPool) throw new NearfieldError('BACKEND', 'no threads can be started here')
+      const { startThreads, instantiate } = await this.#connection.loadPool()
+      const end = await startThreads(request)
       if (this.#dead) end()
-      else this.#endThreads = end
+      else {
+        this.#endThreads = end
+        this.#lent = this.#borrow(instantiate(request))
+      }
       say({ type: 'started' })
     } catch (error) {
       say({ type: 'started', error: errorText(error) })
     }
+  }
+
+  #borrow(instance: Promise<EnterModule>): Borrower {
+    return borrow(instance, {
+      lendStage: (...args) => this.#call('lendStage', args) as Promise<LentStage | null>,
+      atRest: () => !this.#dead && this.#waiting.size === 0,
+      died: (why) => this.#die(why),
+    })
   }
 
   #die(why: string): void {
@@ -179,6 +205,7 @@ class Client {
     this.#poolNews?.close()
     this.#connection.end()
     this.#endThreads()
+    this.#lent?.end()
     this.#opening?.reject(error)
     this.#opening = undefined
     for (const { reject } of this.#waiting.values()) reject(error)

@@ -68,6 +68,11 @@ export interface Port {
   start?(): void
 }
 
+/** Memory that both ends see, which crosses as it is. */
+export function isShared(memory: unknown): memory is SharedArrayBuffer {
+  return typeof SharedArrayBuffer !== 'undefined' && memory instanceof SharedArrayBuffer
+}
+
 /** What is posted, and what of it is given away. */
 export interface Packed {
   readonly value: unknown
@@ -94,7 +99,7 @@ export function packed(value: unknown, copy: boolean): Packed {
       return own
     }
     if (Array.isArray(part)) return part.map(pack)
-    if (typeof SharedArrayBuffer !== 'undefined' && part instanceof SharedArrayBuffer) return part
+    if (isShared(part)) return part
     if (typeof part !== 'object' || part === null) return part
     return Object.fromEntries(Object.entries(part).map(([name, inner]) => [name, pack(inner)]))
   }

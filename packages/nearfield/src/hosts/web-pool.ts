@@ -1,10 +1,10 @@
-/** The starters of pool threads. Apart, because a page loads them without the module. */
+/** The starters of pool threads, and what enters the module on a page's own. Apart, because a page loads them without the module. */
 import type { ThreadsVariant } from '../backends/relaxed.ts'
+import type { PoolParts } from '../backends/worker-client.ts'
 import type { ThreadsRequest } from '../backends/worker-messages.ts'
 
-export interface PoolStarters {
+export interface PoolStarters extends PoolParts {
   createPool(name: string, begin?: (request: ThreadsRequest) => Promise<unknown>): unknown
-  startThreads(request: ThreadsRequest): Promise<() => void>
 }
 
 /** Those beside the glue of `variant`: the threads load what their starter lies beside. */

@@ -1,6 +1,6 @@
 /**
- * Browsers. A page must not block, so there the module lives in a worker; in a worker of the user's
- * own it runs in place and may answer synchronously. Threads need shared memory, which browsers give
+ * Browsers. A page must not block, so there the module lives in a worker, and the page answers short
+ * searches alone; in a worker of the user's own it runs in place and may answer synchronously. Threads need shared memory, which browsers give
  * to cross-origin isolated pages only.
  */
 import { NearfieldError } from '../api/errors.ts'
@@ -9,7 +9,7 @@ import type { Backend } from '../backend.ts'
 import { Choices } from '../backends/choose.ts'
 import { threadsVariant } from '../backends/relaxed.ts'
 import { connectWorker } from '../backends/worker-client.ts'
-import type { Spec, ThreadsRequest } from '../backends/worker-messages.ts'
+import type { Spec } from '../backends/worker-messages.ts'
 import { loadPool } from './web-pool.ts'
 
 type Open = (spec: Spec, died: (cause: unknown) => void) => Promise<Backend>
@@ -46,11 +46,7 @@ const openWorker: Open = (spec, died) => {
   const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
   const end = () => worker.terminate()
   if (variant === 'single') return connectWorker({ port: worker, end }, spec, died)
-  const startThreads = async (request: ThreadsRequest) => {
-    const { startThreads } = await loadPool(variant)
-    return startThreads(request)
-  }
-  return connectWorker({ port: worker, startThreads, end }, spec, died)
+  return connectWorker({ port: worker, loadPool: () => loadPool(variant), end }, spec, died)
 }
 
 const openHere: Open = async (spec, died) => {
