@@ -111,7 +111,7 @@ describe('options', () => {
     [
       'an unknown name',
       { dim: 4, efSearch: 1 },
-      /unknown option 'efSearch'; known are dim, kind, metric, M, efConstruction, codec, codeNumbers, zones, soar, refine, keepVectors, memory, seed, isa, keys, backend, signal, onProgress, threads/,
+      /unknown option 'efSearch'; known are dim, kind, metric, M, efConstruction, codec, codeNumbers, zones, soar, inner, refine, keepVectors, memory, seed, isa, keys, backend, signal, onProgress, threads/,
     ],
     ['a dim of 0', { dim: 0 }, /dim must be an integer from 1 to 65536, received 0/],
     ['a broken dim', { dim: 2.5 }, /received 2.5/],

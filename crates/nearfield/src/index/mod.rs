@@ -145,13 +145,17 @@ impl Parts {
             .map(|rows| (Section::Vectors, rows))
             .into_iter()
             .collect();
-        sections.extend(self.graph.iter().flat_map(Graph::sections));
+        sections.extend(self.links().into_iter().flat_map(Graph::sections));
         sections.extend(self.keys.sections());
         sections.extend(self.codes.iter().flat_map(CodeSections::sections));
         sections.extend(self.zones.iter().flat_map(Zones::sections));
-        // A zone's graph has sections of both.
-        sections.sort_by_key(|(section, _)| *section);
         sections
+    }
+
+    /// The links of the graph, or of those within zones.
+    fn links(&self) -> Option<&Graph> {
+        let inner = self.zones.as_ref().and_then(|zones| zones.inner.as_ref());
+        self.graph.as_ref().or(inner.map(|inner| &inner.graph))
     }
 }
 
@@ -417,9 +421,7 @@ const fn codec_tag(codec: Codec) -> u8 {
 }
 
 fn header(params: &Params, parts: &Parts) -> Header {
-    let zones = parts.zones.as_ref();
-    let inner = zones.and_then(|zones| zones.inner.as_ref());
-    let graph = parts.graph.as_ref().or(inner.map(|inner| &inner.graph));
+    let (graph, zones) = (parts.links(), parts.zones.as_ref());
     Header {
         sections: 0, // the image counts
         bytes: 0,    // the image knows

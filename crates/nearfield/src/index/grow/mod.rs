@@ -275,6 +275,10 @@ impl Growing {
                 sizes.push((Section::Twins, rows * 4));
             }
         }
+        if let Some(inner) = self.zones.as_ref().and_then(|zones| zones.inner.as_ref()) {
+            let links = inner.graph.sections().into_iter();
+            sizes.extend(links.map(|(section, region)| (section, region.len() as u64)));
+        }
         let columns = match self.keys {
             GrowingKeys::Text(..) => &[Section::KeyOffsets, Section::KeyText][..],
             _ => &[Section::Keys],
@@ -286,7 +290,6 @@ impl Growing {
         }
         let zones = self.zones.iter().flat_map(Zones::sections);
         sizes.extend(zones.map(|(section, region)| (section, region.len() as u64)));
-        sizes.sort_by_key(|(section, _)| *section);
         Layout::new(&sizes).expect("the sections are in memory")
     }
 

@@ -20,7 +20,6 @@ use crate::kernels::Kernels;
 use crate::matrix::{Matrix, Rows};
 use crate::metric::Metric;
 use crate::zones::{Zone, ZonesView};
-use std::collections::BTreeMap;
 
 /// A zone of fewer rows is scanned: that takes less time at any recall.
 const ROWS_MIN: usize = HnswBuilder::AT_ONCE_MIN;
@@ -80,8 +79,7 @@ impl Linking {
         let (mut fates, mut left, mut total) = (Vec::new(), Vec::new(), 0);
         for zone in (0..).take(zones.zones()) {
             let rows = zones.rows(zone);
-            let kept = rows.first().and_then(|first| held.get(first));
-            let kept = kept.filter(|(_, members)| is_kept(members, rows));
+            let kept = held.iter().find(|(_, members)| is_kept(members, rows));
             fates.push(match kept {
                 _ if rows.len() < ROWS_MIN => Fate::Scanned,
                 Some((old, _)) => Fate::Kept(*old),
@@ -226,16 +224,14 @@ impl Linking {
     }
 }
 
-/// The old zones that have a graph, by their first rows.
-fn held<'a>(old: Option<(&ZonesView<'a>, InnerView<'a>)>) -> BTreeMap<Slot, (Zone, &'a [Slot])> {
+/// The old zones that have a graph, and its rows: one in some thousands of rows.
+fn held<'a>(old: Option<(&ZonesView<'a>, InnerView<'a>)>) -> Vec<(Zone, &'a [Slot])> {
     let Some((zones, inner)) = old else {
-        return BTreeMap::new();
+        return Vec::new();
     };
     let all = (0..).take(zones.zones());
     let members = all.map(|zone| (zone, inner.members(zones, zone)));
-    members
-        .filter_map(|(zone, members)| Some((*members.first()?, (zone, members))))
-        .collect()
+    members.filter(|(_, members)| !members.is_empty()).collect()
 }
 
 /// Whether a graph of these rows is enough for a zone of those.

@@ -122,12 +122,12 @@ impl Inner {
         reached.map_err(|fault| placed(&fault, offset_of))
     }
 
-    /// The sections a file has for them.
-    pub fn sections(&self) -> Vec<(Section, Region)> {
-        let mut sections = self.graph.sections();
-        sections.push((Section::Roots, self.roots.clone()));
-        sections.push((Section::Linked, self.linked.clone()));
-        sections
+    /// The sections a file has for them beside those of the links.
+    pub fn sections(&self) -> [(Section, Region); 2] {
+        [
+            (Section::Roots, self.roots.clone()),
+            (Section::Linked, self.linked.clone()),
+        ]
     }
 }
 
