@@ -184,7 +184,7 @@ fn zones_of_few_rows_are_scanned() {
     assert_eq!(told(&index)["graphs"], graphs);
     assert!(graphs < 5, "{linked:?}");
     assert!(recall(&index, &base, &queries, Measure::L2, PARAMS) > 0.97);
-    // One zone for some 32,768 rows where nobody says.
+    // One zone for some 131,072 rows where nobody says.
     let one = built(&options("l2", ""), &base);
     assert_eq!(
         (&told(&one)["zones"], &told(&one)["graphs"]),

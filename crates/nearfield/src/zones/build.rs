@@ -27,8 +27,8 @@ use crate::metric::Metric;
 
 /// Rows a zone has on average where nobody says how many zones there are.
 const ROWS_OF_ZONE: usize = 160;
-/// The same of zones that are walked: as large as a query's neighbours are to be in a few of them, and soon linked anew.
-const ROWS_OF_WALKED: usize = 1 << 15;
+/// The same of zones that are walked: from about so many on that takes less time than scanning them.
+const ROWS_OF_WALKED: usize = 1 << 17;
 /// Multiplications of a step that assigns.
 pub(super) const STEP_PRODUCTS: usize = 1 << 29;
 
