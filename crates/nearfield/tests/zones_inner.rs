@@ -222,6 +222,67 @@ fn files_are_the_same_for_any_number_of_threads_and_come_back() {
     }
 }
 
+/// By FORMAT.md alone: no link out of a zone, roots as high as any row of theirs, and every row reached.
+#[test]
+fn a_file_has_graphs_as_the_document_says() {
+    let (base, _) = set(16_000);
+    let index = Arc::new(built(
+        &options("l2", r#","zones":2"#),
+        &base[..15_000 * DIM],
+    ));
+    add(&index, &base[15_000 * DIM..]);
+    let bytes = file(&index);
+    let [links0, levels, links] = [2, 3, 4].map(|id| section(&bytes, id));
+    let [starts, slots] = [13, 14].map(|id| section(&bytes, id));
+    let [roots, linked] = [ROOTS, LINKED].map(|id| section(&bytes, id));
+    assert_eq!(
+        (bytes[40], bytes[46], roots.len(), linked.len()),
+        (3, 1, 2, 2)
+    );
+    assert_eq!(bytes[64..68], u32::MAX.to_le_bytes());
+    let height = |slot: u32| levels[slot as usize + 1] - levels[slot as usize];
+    let ends = |row: &[u32]| -> Vec<u32> {
+        let full = row.iter().take_while(|&&slot| slot != u32::MAX).count();
+        assert!(row[full..].iter().all(|&slot| slot == u32::MAX));
+        row[..full].to_vec()
+    };
+    let mut inside = 0;
+    for (zone, (&root, &linked)) in roots.iter().zip(&linked).enumerate() {
+        let places = &slots[starts[zone] as usize * 32..starts[zone + 1] as usize * 32];
+        let own: std::collections::BTreeSet<u32> =
+            places[..linked as usize].iter().copied().collect();
+        assert_eq!(own.len(), linked as usize);
+        assert!(!own.contains(&u32::MAX) && own.contains(&root));
+        assert_eq!(own.iter().copied().map(height).max(), Some(height(root)));
+        for &slot in &own {
+            for target in ends(&links0[slot as usize * 32..][..32]) {
+                assert!(own.contains(&target) && target != slot);
+            }
+            for (level, row) in (1..).zip(levels[slot as usize]..levels[slot as usize + 1]) {
+                for target in ends(&links[row as usize * 16..][..16]) {
+                    assert!(own.contains(&target) && target != slot && height(target) >= level);
+                }
+            }
+        }
+        let (mut seen, mut queue) = (std::collections::BTreeSet::from([root]), vec![root]);
+        while let Some(slot) = queue.pop() {
+            let next = ends(&links0[slot as usize * 32..][..32]);
+            queue.extend(next.into_iter().filter(|&next| seen.insert(next)));
+        }
+        assert_eq!(seen, own, "zone {zone}");
+        inside += linked as usize;
+        // What was added since is in no graph.
+        for &slot in places[linked as usize..]
+            .iter()
+            .filter(|&&slot| slot != u32::MAX)
+        {
+            assert!(slot >= 15_000 && height(slot) == 0);
+            assert!(ends(&links0[slot as usize * 32..][..32]).is_empty());
+        }
+    }
+    assert_eq!(inside, 15_000);
+}
+
 /// Twins stand for one node, and each is found.
 #[test]
 fn equal_rows_are_all_found() {
