@@ -382,7 +382,7 @@ fn what_zones_cannot_be_is_refused() {
         ),
         (
             options("zones", "l2", r#","M":4"#),
-            "option M belongs to kind 'hnsw', but kind is 'zones'",
+            "option M belongs to kind 'hnsw' and inner 'graph', but kind is 'zones'",
         ),
         (
             options("hnsw", "l2", r#","zones":4"#),

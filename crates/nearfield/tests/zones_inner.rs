@@ -394,7 +394,7 @@ fn what_cannot_be_beside_graphs_is_refused() {
         ),
         (
             r#""kind":"zones","inner":"scan","M":8"#,
-            "M belongs to kind 'hnsw', but kind is 'zones'",
+            "M belongs to kind 'hnsw' and inner 'graph', but kind is 'zones'",
         ),
     ] {
         let options = format!(r#"{{"dim":{DIM},{more}}}"#);

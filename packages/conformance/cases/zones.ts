@@ -105,7 +105,6 @@ const walked: Case = {
     await refuses(env.nearfield, 'OPTION', /inner 'graph' needs soar false/, () =>
       build(env, data, { dim, inner: 'graph', soar: true }),
     )
-    await refuses(env.nearfield, 'OPTION', /M belongs to kind 'hnsw'/, () => build(env, data, { dim, M: 8 }))
   },
 }
 
@@ -334,7 +333,7 @@ const refusals: Case = {
     await refuses(env.nearfield, 'OPTION', /'auto', 'bits1', 'bits2', 'pq4', 'pq8' for kind 'zones'/, () =>
       build(env, data, { codec: 'sq4' }),
     )
-    await refuses(env.nearfield, 'OPTION', /M belongs to kind 'hnsw', but kind is 'zones'/, () =>
+    await refuses(env.nearfield, 'OPTION', /M belongs to kind 'hnsw' and inner 'graph', but/, () =>
       build(env, data, { M: 8 }),
     )
     await using zones = await build(env, data, {})

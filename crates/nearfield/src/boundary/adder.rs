@@ -4,7 +4,7 @@
 //! new ─► Prepare ─► Append ─► Encode … ─► Plan ─┬─► Link … ─► Repair … ─┬─► Done ─► finish: shown
 //!        own rows   thaws     reads       writes│     └─► Recode … ─►┘  │   reads, then writes
 //!                                               ├─► Relink … ───────────┤
-//!                                               └─► Part … ─► LinkZones …
+//!                                               └─► Part … (LinkZones …)┘
 //! Encode … another codec, where codes of one fail their trial
 //! Recode   of all rows, where codes cannot tell some apart
 //! ```

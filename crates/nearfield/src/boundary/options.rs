@@ -572,8 +572,10 @@ pub fn parse(table: &'static [OptionSpec], json: &str) -> Result<Values> {
         let value = given.get(spec.name);
         if value.is_some() && !spec.kinds.have(kind, walked) {
             let (name, own) = (spec.name, spec.kinds.name());
+            let walked = spec.kinds.have(kind, true);
+            let more = if walked { " and inner 'graph'" } else { "" };
             return Err(refuse(format!(
-                "option {name} belongs to kind '{own}', but kind is '{kind}'"
+                "option {name} belongs to kind '{own}'{more}, but kind is '{kind}'"
             )));
         }
         values.push(match value {
