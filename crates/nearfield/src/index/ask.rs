@@ -121,13 +121,13 @@ impl<'a, G: Walkable> Asked<'a, G> {
         let judge = self.judge(how)?;
         let mut lease = scratch.lease()?;
         let AskScratch { walk, probe, .. } = &mut *lease;
+        let Scratch {
+            query: own,
+            code,
+            buffers,
+        } = walk;
+        let query = self.prepared(query, own);
         if let Some((zones, effort)) = self.probed(how, judge) {
-            let Scratch {
-                query: own,
-                code,
-                buffers,
-            } = walk;
-            let query = self.prepared(query, own);
             let judges = self.judges(judge);
             let by = (self.kernels, exec);
             let mut walks = self.walks(query, effort, (code, buffers));
@@ -137,12 +137,6 @@ impl<'a, G: Walkable> Asked<'a, G> {
             return Ok(self.report(&probe.results, estimate, slots, distances));
         }
         let k = how.k.min(self.count);
-        let Scratch {
-            query: own,
-            code,
-            buffers,
-        } = walk;
-        let query = self.prepared(query, own);
         let scorer = judge.map(|rows| F32Scorer::new(rows, query, self.pair));
         let graph = self.graph.as_ref().filter(|_| !how.exact);
         match (graph, self.codes, &scorer) {

@@ -46,13 +46,13 @@ impl<G: Walkable> Asked<'_, G> {
         let judge = self.judge(how)?;
         let mut lease = scratch.lease()?;
         let AskScratch { walk, probe, .. } = &mut *lease;
+        let Scratch {
+            query: own,
+            code,
+            buffers,
+        } = walk;
+        let query = self.prepared(query, own);
         if let Some((zones, effort)) = self.probed(how, judge) {
-            let Scratch {
-                query: own,
-                code,
-                buffers,
-            } = walk;
-            let query = self.prepared(query, own);
             let mut walks = self.walks(query, effort, (code, buffers));
             let mut phases = [0.0; Phase::ALL.len()];
             // The first finds what the scratch and the caches lack.
@@ -90,12 +90,6 @@ impl<G: Walkable> Asked<'_, G> {
             });
         }
         let k = how.k.min(self.count);
-        let Scratch {
-            query: own,
-            code,
-            buffers,
-        } = walk;
-        let query = self.prepared(query, own);
         let scorer = judge.map(|rows| F32Scorer::new(rows, query, self.pair));
         let scorer = scorer.as_ref().map(|scorer| scorer as &dyn Scorer);
         let graph = self.graph.as_ref().filter(|_| !how.exact);

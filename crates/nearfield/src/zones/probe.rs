@@ -221,7 +221,7 @@ pub struct ProbeScratch {
     /// The rotated query, then zeros to a whole row.
     pub(super) turned: Vec<f32>,
     /// The query less a zone's centroid.
-    pub(super) beside: Vec<f32>,
+    beside: Vec<f32>,
     pub(super) tables: Tables,
     code: QueryCode,
     pub(super) zones: Vec<Candidate>,
@@ -296,7 +296,6 @@ pub fn search_watched(
 ) {
     let rows = judges.count;
     let k = effort.k;
-    scratch.passed = 0;
     scratch.turn(view, query, kernels);
     over(Phase::Rotate);
     scratch.tabulate(view, kernels);
@@ -306,10 +305,11 @@ pub fn search_watched(
         route(view, kernels, reach, scratch);
         over(Phase::Route);
         let shares = share::count(view, &scratch.zones, exec);
-        match &mut within {
-            Some(within) => within::scan(view, *within, kernels, keep, scratch),
-            None if shares > 1 => share::scan(view, kernels, (keep, shares), exec, scratch),
-            None => scan(view, kernels, keep, scratch),
+        if shares > 1 && within.is_none() {
+            share::scan(view, kernels, (keep, shares), exec, scratch);
+        } else {
+            let within = within.as_mut().map(|within| &mut **within as _);
+            scan(view, within, kernels, keep, scratch);
         }
         over(Phase::Scan);
         let probes = scratch.zones.len();
@@ -485,9 +485,11 @@ fn nearest(
     zones.sort_unstable();
 }
 
-/// Leaves the nearest rows by code of the routed zones in the results, in no order.
+/// Leaves the nearest rows by code of the routed zones in the results, in no order, and beside them what somebody
+/// else finds within these, whose scores are of another make.
 pub(super) fn scan(
     view: &ZonesView<'_>,
+    mut within: Option<&mut dyn Within>,
     kernels: &'static Kernels,
     keep: usize,
     scratch: &mut ProbeScratch,
@@ -499,8 +501,12 @@ pub(super) fn scan(
         zones,
         results,
         once,
+        found,
+        passed,
         ..
     } = scratch;
+    found.clear();
+    *passed = 0;
     let mut top = Top::new(keep, results).by(kernels);
     for (at, zone) in zones.iter().enumerate() {
         if let Some(next) = zones.get(at + 1) {
@@ -508,16 +514,25 @@ pub(super) fn scan(
             prefetch_row(view.strips.together(first..first + 1));
             prefetch_row(view.places(next.slot()));
         }
+        let mut strips = view.range(zone.slot());
+        if let Some(within) = &mut within {
+            let (rows, whole) = within::look(view, zone.slot(), *within, found);
+            *passed += rows as u64;
+            strips.start += whole;
+            if strips.is_empty() {
+                continue;
+            }
+        }
         if view.apart {
             between(view, zone.slot(), turned, beside);
             tables.set(view.book(), beside, kernels);
         }
         let terms = terms(tables, base(view, *zone, turned), &top);
-        let strips = view.range(zone.slot());
         scan_strips(view, strips, (tables.bytes(), terms), kernels, &mut top);
     }
     top.close();
-    if view.times() > 1 {
+    results.append(found);
+    if view.times() > 1 || within.is_some() {
         once.keep(results);
     }
 }

@@ -295,7 +295,7 @@ impl Ask {
         scratch.tabulate(view, fast);
         // All of them: none by code.
         probe::route(view, scalar, (view.zones(), None), scratch);
-        probe::scan(view, fast, KEPT, scratch);
+        probe::scan(view, None, fast, KEPT, scratch);
         let length = scratch.turned[view.centre.len()];
         let mut places = vec![0; view.zones()];
         let (mut shares, mut least) = (Shares::default(), f32::INFINITY);
